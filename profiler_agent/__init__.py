@@ -1,0 +1,1 @@
+"""The agent: runs on a phone or board, measures workloads, sends results."""

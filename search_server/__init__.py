@@ -1,0 +1,1 @@
+"""The central server: latency database, differentiable search, and the client that people use."""

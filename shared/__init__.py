@@ -1,0 +1,1 @@
+"""The language that agent, server and search speak: data only, standard library + cattrs + httpx."""

@@ -1,0 +1,132 @@
+"""An architecture: one candidate block per layer; parsed from text, lowered to a workload.
+
+Source of the known networks: FBNet (arXiv 1812.03443), figure 4 and the released model definitions.
+FBNet-B exists twice: the paper's figure and the release differ at layer 11.
+"""
+
+import random
+from dataclasses import dataclass, replace
+
+from shared.search_space import SearchSpace, search_space
+from shared.workload import Segment, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A choice of one candidate block for each layer of a search space."""
+
+    space: SearchSpace
+    blocks: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.blocks) != self.space.num_layers:
+            raise ValueError(
+                f"an architecture of space {self.space.name!r} has {self.space.num_layers} blocks, "
+                f"got {len(self.blocks)}"
+            )
+        for layer, block in zip(self.space.layers, self.blocks, strict=True):
+            self.space.candidate(layer, block)
+
+    def __str__(self) -> str:
+        return ",".join(self.blocks)
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The index of each block among the space's candidates."""
+        return tuple(self.space.candidates.index(block) for block in self.blocks)
+
+    def workload(self) -> Workload:
+        """Return the network: stem, one segment a layer, head."""
+        body: list[Segment] = [
+            self.space.candidate(layer, block)
+            for layer, block in zip(self.space.layers, self.blocks, strict=True)
+        ]
+        return Workload(self.space.input_shape, (self.space.stem(), *body, self.space.head()))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownArchitecture:
+    """A published network: the space it lives in and its blocks, as text."""
+
+    space: str
+    blocks: str
+
+
+KNOWN_ARCHITECTURES: dict[str, KnownArchitecture] = {
+    "fbnet-a": KnownArchitecture(
+        "fbnet-224:head=1504",
+        "skip,k3_e3,k3_e1,skip,skip,k5_e6,k3_e3,k5_e1,k3_e3,k5_e6,k5_e3,k5_e1_g2,k5_e6,k3_e6,k5_e1_g2,"
+        "k5_e3,k3_e1_g2,k5_e6,k5_e6,k5_e3,k5_e6,k5_e6",
+    ),
+    "fbnet-b": KnownArchitecture(
+        "fbnet-224",
+        "k3_e1,k3_e6,k5_e1,k3_e1,k3_e1,k5_e6,k5_e3,k3_e6,k5_e6,k5_e6,k5_e1,skip,k5_e3,k5_e6,k3_e1,"
+        "k5_e1,k5_e3,k5_e6,k5_e1,k5_e6,k5_e6,k3_e6",
+    ),
+    "fbnet-b-release": KnownArchitecture(
+        "fbnet-224",
+        "k3_e1,k3_e6,k5_e1,k3_e1,k3_e1,k5_e6,k5_e3,k3_e6,k5_e6,k5_e6,k5_e6,skip,k5_e3,k5_e6,k3_e1,"
+        "k5_e1,k5_e3,k5_e6,k5_e1,k5_e6,k5_e6,k3_e6",
+    ),
+    "fbnet-c": KnownArchitecture(
+        "fbnet-224",
+        "k3_e1,k3_e6,skip,k3_e1,k3_e1,k5_e6,k5_e3,k5_e6,k3_e6,k5_e6,k5_e3,k5_e6,k5_e6,k5_e6,k5_e6,"
+        "k5_e6,k5_e3,k5_e6,k5_e6,k5_e6,k5_e6,k3_e6",
+    ),
+    "fbnet-s8": KnownArchitecture(
+        "fbnet-224:head=1504",
+        "k3_e1,k3_e3,k3_e1,skip,skip,k5_e6,k3_e3,k3_e3,k3_e6,k5_e6,k5_e3,k5_e3,k5_e3,k3_e6,k5_e3,"
+        "k5_e3,k5_e3,k5_e6,k5_e6,k5_e3,k5_e6,k5_e6",
+    ),
+    "fbnet-iphonex": KnownArchitecture(
+        "fbnet-224:head=1504",
+        "skip,k3_e6,k3_e1,k3_e1,k3_e1,k3_e6,k3_e6,k3_e6,k3_e6,k3_e6,k3_e6,k3_e3,k3_e6,k3_e6,k3_e3,"
+        "k3_e3,k3_e3,k5_e6,k5_e6,k5_e6,k5_e3,k5_e6",
+    ),
+    "fbnet-96-035-1": KnownArchitecture(
+        "fbnet-96-035",
+        "k3_e1,k3_e6,k3_e6,skip,skip,k5_e6,k5_e6,skip,skip,k5_e6,skip,skip,skip,k3_e6,skip,skip,skip,"
+        "k5_e6,k5_e6,skip,skip,k5_e6",
+    ),
+}
+
+
+def parse_architecture(text: str, space: SearchSpace | None = None) -> Architecture:
+    """Return the architecture that a text names: a known name, or blocks separated by commas.
+
+    A known network brings its own head. In another space of as many layers (another width or
+    resolution, say) its blocks are taken over with that space's own head. One block name alone stands
+    for a network of that block in every layer. Without a space, only a known name can be parsed.
+
+    Raises:
+        ValueError: unknown name or block, wrong number of blocks; the message says what exists.
+    """
+    known = KNOWN_ARCHITECTURES.get(text.strip().lower().replace("_", "-"))
+    if known is not None:
+        home = search_space(known.space)
+        if space is None or replace(space, name=home.name, head_channels=home.head_channels) == home:
+            space = home
+        return Architecture(space, tuple(known.blocks.split(",")))
+    if space is None:
+        raise ValueError(
+            f"unknown architecture {text!r}; name a space, or one of {', '.join(KNOWN_ARCHITECTURES)}"
+        )
+    blocks = tuple(part.strip() for part in text.split(","))
+    if len(blocks) == 1:
+        if blocks[0] not in space.candidates:
+            raise ValueError(
+                f"unknown architecture {text!r}; the known ones are {', '.join(KNOWN_ARCHITECTURES)}, "
+                f"a block name alone means that block everywhere ({', '.join(space.candidates)})"
+            )
+        return uniform_architecture(space, blocks[0])
+    return Architecture(space, blocks)
+
+
+def uniform_architecture(space: SearchSpace, block: str) -> Architecture:
+    """Return the network with one block in every layer."""
+    return Architecture(space, (block,) * space.num_layers)
+
+
+def random_architecture(space: SearchSpace, generator: random.Random) -> Architecture:
+    """Return a network drawn uniformly from the space."""
+    return Architecture(space, tuple(generator.choices(space.candidates, k=space.num_layers)))

@@ -1,0 +1,102 @@
+"""Who measured, under which conditions, and how the device was at that moment.
+
+Unknown facts are ``None``: never zero, never a guess.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+RUNTIME_NAMES = ("onnxruntime", "torch", "litert", "ncnn", "executorch", "simulated")
+DTYPES = ("fp32", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeInfo:
+    """An inference runtime that a device has."""
+
+    name: str
+    version: str
+    dtypes: tuple[str, ...] = ("fp32",)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a device is: facts that stay the same between measurements."""
+
+    name: str
+    system: str
+    """``platform.system()`` and release, such as ``Linux 6.1.0``."""
+    machine: str
+    """``platform.machine()``: what the kernel says, such as ``aarch64``."""
+    platform: str
+    """``sysconfig.get_platform()``: what Python was built for; can be 32-bit under a 64-bit kernel."""
+    num_cores: int
+    cpu_model: str | None = None
+    core_max_khz: tuple[int | None, ...] = ()
+    """Highest clock of each core in kHz: tells big cores from small ones."""
+    memory_bytes: int | None = None
+    python_version: str = ""
+    agent_version: str = ""
+    runtimes: tuple[RuntimeInfo, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Facts that this device does not tell, by name, such as ``temperature_c``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What makes two latencies comparable; unlike conditions never share a table."""
+
+    runtime: str = "onnxruntime"
+    threads: int = 1
+    dtype: str = "fp32"
+    batch: int = 1
+    cores: tuple[int, ...] = ()
+    """Cores asked for; empty means that the operating system chooses."""
+    thermal: Literal["cold", "sustained"] = "cold"
+    runtime_version: str | None = None
+    """None in a request: whatever version the device has. Known in every table and result."""
+
+    def __post_init__(self) -> None:
+        if self.runtime not in RUNTIME_NAMES:
+            raise ValueError(
+                f"unknown runtime {self.runtime!r}; the runtimes are {', '.join(RUNTIME_NAMES)}"
+            )
+        if self.dtype not in DTYPES:
+            raise ValueError(f"unknown dtype {self.dtype!r}; the dtypes are {', '.join(DTYPES)}")
+        if not 1 <= self.threads <= 256:
+            raise ValueError(f"threads must lie in 1..256, got {self.threads}")
+        if not 1 <= self.batch <= 1024:
+            raise ValueError(f"batch must lie in 1..1024, got {self.batch}")
+        if len(set(self.cores)) != len(self.cores) or any(core < 0 for core in self.cores):
+            raise ValueError(f"cores must be different numbers of at least 0, got {self.cores}")
+
+    @property
+    def key(self) -> str:
+        """Identity of these conditions without the runtime's version: 12 hex digits."""
+        text = json.dumps(asdict(replace(self, runtime_version=None)), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        version = f" {self.runtime_version}" if self.runtime_version else ""
+        cores = f", cores {','.join(map(str, self.cores))}" if self.cores else ""
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        return (
+            f"{self.runtime}{version}, {self.dtype}, batch {self.batch}, {threads}{cores}, {self.thermal}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """How a device was at one moment."""
+
+    load_1m: float | None = None
+    core_khz: tuple[int | None, ...] = ()
+    """Current clock of each core in kHz."""
+    governor: str | None = None
+    temperature_c: float | None = None
+    """The hottest readable sensor."""
+    battery_percent: float | None = None
+    is_charging: bool | None = None
+    memory_available_bytes: int | None = None
