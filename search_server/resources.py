@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from shared.device import Conditions, Device, Environment
+from shared.device import DeviceCreate as DeviceCreate
+from shared.device import DeviceCredential as DeviceCredential
 
 T = TypeVar("T")
 
@@ -22,22 +24,6 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceCreate:
-    """An agent enrols: what it is, and where the server may call it (None: it dials out)."""
-
-    device: Device
-    agent_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceCredential:
-    """The answer to an enrolment; the token is shown this once."""
-
-    device_id: str
-    token: str
 
 
 @dataclass(frozen=True, slots=True)

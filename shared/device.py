@@ -45,6 +45,22 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceCreate:
+    """An agent enrols: what it is, and where the server may call it (None: it dials out)."""
+
+    device: Device
+    agent_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCredential:
+    """The answer to an enrolment; the token is shown this once."""
+
+    device_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Conditions:
     """What makes two latencies comparable; unlike conditions never share a table."""
 
