@@ -1,0 +1,58 @@
+"""The command ``edgenas``: devices, latency tables, networks and searches from a terminal."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from search_server.client import (
+    architecture_commands,
+    device_commands,
+    latency_commands,
+    search_commands,
+    submit_command,
+    table_commands,
+)
+from search_server.client.commands import Connection, TokenFileOption, fail, read_token
+from search_server.client.search_client import DEFAULT_SERVER_URL
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+latency_commands.add_commands(app)
+app.add_typer(device_commands.devices_app, name="devices")
+app.add_typer(device_commands.data_app, name="data")
+app.add_typer(table_commands.app, name="tables")
+app.add_typer(architecture_commands.app, name="architecture")
+app.add_typer(search_commands.app, name="search")
+submit_command.add_command(search_commands.app)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    server: Annotated[
+        str,
+        typer.Option(metavar="URL", envvar="EDGENAS_SERVER_URL", help="Where the server listens."),
+    ] = DEFAULT_SERVER_URL,
+    token_file: TokenFileOption = None,
+) -> None:
+    """Profile latency on devices and search for networks that fit them.
+
+    The server's address comes from --server or EDGENAS_SERVER_URL, the token of scope user from
+    --token-file or EDGENAS_TOKEN; 'search-server token create --scope user' prints one.
+
+    Example: edgenas devices list
+    """
+    try:
+        token = read_token(token_file) if token_file else os.environ.get("EDGENAS_TOKEN")
+    except ValueError as error:
+        fail(error)
+    context.obj = Connection(server, token)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="edgenas")
+
+
+if __name__ == "__main__":
+    main()

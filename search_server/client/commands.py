@@ -1,0 +1,201 @@
+"""What all commands share: options by type, the client they talk through, and how they fail.
+
+A command is a plain function. Where it takes a :class:`SearchClient` or :class:`Conditions`, the command
+line gets the options from which one is made; see :func:`command`.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from search_server.client.errors import SearchClientError, ServerRefusedError
+from search_server.client.search_client import DEFAULT_SERVER_URL, SearchClient
+from shared.device import DTYPES, RUNTIME_NAMES, Conditions
+from shared.wire import to_json
+
+out = Console(highlight=False)
+"""Results, for people and programs."""
+err = Console(stderr=True, highlight=False)
+"""Progress, warnings and errors."""
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+SERVER_PANEL = "Server"
+CONDITIONS_PANEL = "Conditions"
+
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="Where the server listens.",
+        show_default=False,
+        rich_help_panel=SERVER_PANEL,
+    ),
+]
+TokenFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="File that holds a token of scope user.",
+        show_default=False,
+        rich_help_panel=SERVER_PANEL,
+    ),
+]
+DeviceOption = Annotated[str, typer.Option("--device", "-d", metavar="D", help="Name or id of a device.")]
+SpaceOption = Annotated[
+    str, typer.Option("--space", "-s", metavar="SPACE", help="Such as fbnet-224, or fbnet-224:width=0.5.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="File to write.", show_default=False),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the root command knows about the server: environment and options before the command."""
+
+    server_url: str
+    token: str | None
+
+
+def read_token(path: Path) -> str:
+    """Return the token that a file holds.
+
+    Raises:
+        ValueError: the file cannot be read or is empty.
+    """
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"cannot read the token file {path}: {error.strerror}") from None
+    if not token:
+        raise ValueError(f"the token file {path} is empty; 'search-server token create' prints a token")
+    return token
+
+
+def _client(
+    context: typer.Context, server: ServerOption = None, token_file: TokenFileOption = None
+) -> SearchClient:
+    connection = context.obj or Connection(DEFAULT_SERVER_URL, None)
+    token = read_token(token_file) if token_file else connection.token
+    return SearchClient(server or connection.server_url, token)
+
+
+def _conditions(
+    runtime: Annotated[
+        str,
+        typer.Option(
+            metavar="R",
+            help=f"Inference runtime: {', '.join(RUNTIME_NAMES)}.",
+            rich_help_panel=CONDITIONS_PANEL,
+        ),
+    ] = "onnxruntime",
+    threads: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Threads that the runtime may use.", rich_help_panel=CONDITIONS_PANEL
+        ),
+    ] = 1,
+    dtype: Annotated[
+        str,
+        typer.Option(
+            metavar="T", help=f"Number format: {', '.join(DTYPES)}.", rich_help_panel=CONDITIONS_PANEL
+        ),
+    ] = "fp32",
+    batch: Annotated[
+        int, typer.Option(metavar="N", help="Images a run.", rich_help_panel=CONDITIONS_PANEL)
+    ] = 1,
+    cores: Annotated[
+        str,
+        typer.Option(
+            metavar="0,1",
+            help="Cores to run on; left out: the system chooses.",
+            rich_help_panel=CONDITIONS_PANEL,
+        ),
+    ] = "",
+    thermal: Annotated[
+        Literal["cold", "sustained"],
+        typer.Option(help="A rested device, or one after long load.", rich_help_panel=CONDITIONS_PANEL),
+    ] = "cold",
+) -> Conditions:
+    try:
+        numbers = tuple(int(core) for core in cores.split(",") if core.strip())
+    except ValueError:
+        raise ValueError(
+            f"--cores must be numbers separated by commas, such as 0,1; got {cores!r}"
+        ) from None
+    return Conditions(runtime, threads, dtype, batch, numbers, thermal)
+
+
+_MAKERS: Mapping[type, Callable[..., Any]] = {SearchClient: _client, Conditions: _conditions}
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds a function to ``app`` as a command.
+
+    A parameter of type :class:`SearchClient` or :class:`Conditions` is replaced by the options of the
+    function that makes one. Errors become a line on stderr and an exit status: 2 for what the caller
+    wrote wrongly (a ValueError, or a refusal with status 422), 1 for everything else.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(function, eval_str=True).parameters
+        made = {key: _MAKERS[p.annotation] for key, p in own.items() if p.annotation in _MAKERS}
+        needs = {key: inspect.signature(maker, eval_str=True).parameters for key, maker in made.items()}
+        exposed = [p for key, p in own.items() if key not in made]
+        exposed += [p for parameters in needs.values() for p in parameters.values()]
+
+        @functools.wraps(function)
+        def run(**options: Any) -> None:
+            with ExitStack() as stack:
+                try:
+                    for key, maker in made.items():
+                        value = maker(**{need: options.pop(need) for need in needs[key]})
+                        is_client = isinstance(value, SearchClient)
+                        options[key] = stack.enter_context(value) if is_client else value
+                    function(**options)
+                except (SearchClientError, ValueError, OSError) as error:
+                    fail(error)
+
+        signature = inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in exposed])
+        run.__signature__ = signature  # type: ignore[attr-defined]  # what typer reads
+        app.command(name)(run)
+        return function
+
+    return decorate
+
+
+def fail(error: Exception) -> NoReturn:
+    """Say on stderr what went wrong and leave with the exit status that it deserves."""
+    err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+    is_usage = isinstance(error, ValueError) or (
+        isinstance(error, ServerRefusedError) and error.status == 422
+    )
+    raise typer.Exit(EXIT_USAGE if is_usage else EXIT_FAILED)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on stdout."""
+    typer.echo(to_json(document))
+
+
+def write_file(content: bytes, path: Path | None) -> None:
+    """Write a file, or stdout if there is no path."""
+    if path is None:
+        typer.echo(content, nl=False)
+        return
+    path.write_bytes(content)
+    err.print(f"wrote {len(content):,} bytes to {escape(str(path))}", soft_wrap=True)

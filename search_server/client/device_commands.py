@@ -1,0 +1,139 @@
+"""``edgenas devices`` and ``edgenas data``: what a server has to offer."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from search_server.client.commands import JsonOption, command, err, out, print_json
+from search_server.client.search_client import SearchClient
+from search_server.client.show import age, count, facts, grid
+from search_server.resources import DeviceResource
+from shared.device import Device
+
+devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
+data_app = typer.Typer(no_args_is_help=True, help="Data sets for searches.")
+
+DeviceArgument = Annotated[str, typer.Argument(metavar="D", help="Name or id of a device.")]
+
+ENROL_HINT = (
+    "No device has enrolled yet. On the server:\n"
+    "  search-server token create --scope enrol --ttl 1h\n"
+    "then on the device:\n"
+    "  pip install 'edgenas[agent,onnxruntime]'\n"
+    "  profiler-agent enrol {server_url}    (asks for the token)\n"
+    "  profiler-agent run"
+)
+
+
+@command(devices_app, "list")
+def list_devices(client: SearchClient, json: JsonOption = False) -> None:
+    """List devices with their runtimes and when they were last seen.
+
+    Example: edgenas devices list
+    """
+    devices = list(client.devices())
+    if json:
+        print_json(devices)
+        return
+    if not devices:
+        err.print(ENROL_HINT.format(server_url=client.server_url), soft_wrap=True, markup=False)
+        return
+    table = grid("name", "state", "last seen", "machine", ">cores", "runtimes", "id")
+    now = datetime.now(UTC)
+    for device in devices:
+        facts_of = device.device
+        table.add_row(
+            device.name,
+            _state(device),
+            age(device.last_seen_at, now),
+            facts_of.cpu_model or facts_of.machine,
+            str(facts_of.num_cores),
+            _runtimes(facts_of),
+            device.device_id,
+        )
+    out.print(table)
+
+
+@command(devices_app, "show")
+def show_device(device: DeviceArgument, client: SearchClient, json: JsonOption = False) -> None:
+    """Show what a device is, how it was when last seen, and what it cannot tell.
+
+    Example: edgenas devices show pixel
+    """
+    found = client.device(device)
+    if json:
+        print_json(found)
+        return
+    fixed, moment = found.device, found.environment
+    temperature = "unknown" if moment.temperature_c is None else f"{moment.temperature_c:.0f} °C"
+    load = "unknown" if moment.load_1m is None else f"{moment.load_1m:.2f}"
+    memory = "unknown" if fixed.memory_bytes is None else f"{fixed.memory_bytes / 2**30:.1f} GiB"
+    out.print(
+        facts(
+            {
+                "name": found.name,
+                "id": found.device_id,
+                "state": _state(found),
+                "last seen": age(found.last_seen_at, datetime.now(UTC)),
+                "at work on": found.current_job_id or "nothing",
+                "carrier": f"called at {found.agent_url}" if found.agent_url else "dials out",
+                "system": f"{fixed.system}, {fixed.machine} ({fixed.platform})",
+                "processor": f"{fixed.cpu_model or 'unknown'}, {fixed.num_cores} cores",
+                "memory": memory,
+                "runtimes": _runtimes(fixed),
+                "agent": f"{fixed.agent_version}, Python {fixed.python_version}",
+                "load": load,
+                "temperature": temperature,
+                "cannot tell": ", ".join(fixed.unknown) or "nothing: all facts are known",
+            }
+        )
+    )
+
+
+@command(devices_app, "remove")
+def remove_device(
+    device: DeviceArgument,
+    client: SearchClient,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a device: its credential ends at once, its measurements stay.
+
+    Example: edgenas devices remove pixel --yes
+    """
+    found = client.device(device)
+    if not yes:
+        typer.confirm(f"Remove device {found.name} ({found.device_id})?", abort=True, err=True)
+    client.remove_device(found.device_id)
+    err.print(f"removed device {found.name}")
+
+
+@command(data_app, "list")
+def list_data(client: SearchClient, json: JsonOption = False) -> None:
+    """List the data sets that the server knows by name, and where a folder of your own goes.
+
+    Example: edgenas data list
+    """
+    data_sets = client.data_sets()
+    if json:
+        print_json(data_sets)
+        return
+    table = grid("name", "state", ">images", ">classes", "hint")
+    for data in data_sets:
+        state = Text("ready", style="green") if data.is_available else Text("missing", style="yellow")
+        table.add_row(data.name, state, count(data.num_images), count(data.num_classes), data.hint)
+    out.print(table)
+    out.print(
+        "A folder of your own: one folder of images a class, on the server; "
+        "name its path with --data PATH.",
+        soft_wrap=True,
+    )
+
+
+def _state(device: DeviceResource) -> Text:
+    return Text("● online", style="green") if device.is_online else Text("○ offline", style="dim")
+
+
+def _runtimes(device: Device) -> str:
+    return ", ".join(f"{runtime.name} {runtime.version}" for runtime in device.runtimes) or "none"

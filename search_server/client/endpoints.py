@@ -1,0 +1,253 @@
+"""The REST interface as data: one function a route returns the request and the type of its answer.
+
+Nothing here talks to a network. :mod:`search_server.client.search_client` sends what these functions
+describe, blocking or not, so that each route stands once.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Concatenate, Generic, Literal, ParamSpec, TypeVar
+from urllib.parse import quote
+
+from search_server.resources import (
+    DataSet,
+    DeviceResource,
+    DeviceUpdate,
+    FoundArchitecture,
+    Job,
+    Measurement,
+    MeasurementCreate,
+    Page,
+    Prediction,
+    PredictionCreate,
+    Profile,
+    ProfileCreate,
+    Search,
+    SearchCreate,
+    SearchStep,
+    Table,
+    TableDiff,
+    TableSummary,
+)
+from shared.device import Conditions
+
+A = TypeVar("A")
+C = TypeVar("C")
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+TableFormat = Literal["json", "csv", "parquet"]
+ImportFormat = Literal[
+    "json", "csv", "parquet", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl", "whole-network"
+]
+SearchFormat = Literal["onnx", "torch", "json"]
+
+_MEDIA_TYPES: dict[TableFormat, str] = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[T]):
+    """One request and the type of its answer; ``bytes`` takes the answer as it is."""
+
+    answer: type[T]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str
+    """Below ``/api/v1``."""
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: object | None = None
+    """A resource to send as JSON, or the bytes of a file."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def at_cursor(self, cursor: str | None) -> "Request[T]":
+        """Return the same request for the page of a list that a cursor opens."""
+        return self if cursor is None else replace(self, params={**self.params, "cursor": cursor})
+
+
+@dataclass(frozen=True, slots=True)
+class EventStream(Generic[T]):
+    """A stream of server-sent events: the type of each event by name, and which one ends it."""
+
+    path: str
+    kinds: Mapping[str, type[T]]
+    is_last: Callable[[T], bool]
+
+
+def method(build: Callable[P, A], send: Callable[[C, A], R]) -> Callable[Concatenate[C, P], R]:
+    """Return a client's method that takes the arguments of ``build`` and sends what it builds."""
+
+    def call(client: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return send(client, build(*args, **kwargs))
+
+    call.__name__, call.__doc__ = build.__name__, build.__doc__
+    return call
+
+
+def devices() -> Request[Page[DeviceResource]]:
+    """All devices that are not removed."""
+    return Request(Page[DeviceResource], "GET", "/devices")
+
+
+def device(device: str) -> Request[DeviceResource]:
+    """One device, by id or name."""
+    return Request(DeviceResource, "GET", _path("devices", device))
+
+
+def update_device(device: str, update: DeviceUpdate) -> Request[DeviceResource]:
+    """Change a device's name or address."""
+    return Request(DeviceResource, "PATCH", _path("devices", device), body=update)
+
+
+def remove_device(device: str) -> Request[bytes]:
+    """Revoke a device's credential and take it off the list; its measurements stay."""
+    return Request(bytes, "DELETE", _path("devices", device))
+
+
+def start_profile(create: ProfileCreate) -> Request[Profile]:
+    """Start measuring what a latency table lacks."""
+    return _creating(Profile, "/profiles", create)
+
+
+def profile(job_id: str) -> Request[Profile]:
+    """A profile job as it stands."""
+    return Request(Profile, "GET", _path("profiles", job_id))
+
+
+def profile_events(job_id: str) -> EventStream[Profile]:
+    """A profile job each time that it changes."""
+    return EventStream(_path("profiles", job_id, "events"), {"job": Profile}, lambda p: has_ended(p.job))
+
+
+def tables(
+    device: str | None = None, space: str | None = None, runtime: str | None = None
+) -> Request[Page[TableSummary]]:
+    """Latency-table snapshots, newest first."""
+    params = _query(device=device, space=space, runtime=runtime)
+    return Request(Page[TableSummary], "GET", "/latency-tables", params)
+
+
+def table(snapshot: str) -> Request[Table]:
+    """One snapshot with its cells."""
+    return Request(Table, "GET", _path("latency-tables", snapshot))
+
+
+def export_table(snapshot: str, table_format: TableFormat) -> Request[bytes]:
+    """One snapshot as a file."""
+    headers = {"Accept": _MEDIA_TYPES[table_format]}
+    return Request(bytes, "GET", _path("latency-tables", snapshot), headers=headers)
+
+
+def table_diff(snapshot_a: str, snapshot_b: str) -> Request[TableDiff]:
+    """Two snapshots of one space, entry by entry."""
+    return Request(TableDiff, "GET", _path("latency-tables", snapshot_a, "diff", snapshot_b))
+
+
+def import_table(
+    content: bytes, table_format: ImportFormat, device: str, space: str, conditions: Conditions
+) -> Request[Table]:
+    """Store a table that another program wrote, as a snapshot of a device."""
+    params = _query(format=table_format, device=device, space=space, runtime=conditions.runtime)
+    return Request(Table, "POST", "/latency-tables/import", params, content)
+
+
+def predict(create: PredictionCreate) -> Request[tuple[Prediction, ...]]:
+    """Predict the latency of whole networks from a table."""
+    return Request(tuple[Prediction, ...], "POST", "/predictions", body=create)
+
+
+def start_measurement(create: MeasurementCreate) -> Request[Measurement]:
+    """Start measuring whole networks on a device."""
+    return _creating(Measurement, "/measurements", create)
+
+
+def measurements(device: str | None = None, space: str | None = None) -> Request[Page[Measurement]]:
+    """Measurement jobs, newest first."""
+    return Request(Page[Measurement], "GET", "/measurements", _query(device=device, space=space))
+
+
+def measurement(job_id: str) -> Request[Measurement]:
+    """A measurement job as it stands."""
+    return Request(Measurement, "GET", _path("measurements", job_id))
+
+
+def measurement_events(job_id: str) -> EventStream[Measurement]:
+    """A measurement job each time that it changes."""
+    return EventStream(
+        _path("measurements", job_id, "events"), {"job": Measurement}, lambda m: has_ended(m.job)
+    )
+
+
+def start_search(create: SearchCreate) -> Request[Search]:
+    """Queue a search."""
+    return _creating(Search, "/searches", create)
+
+
+def searches() -> Request[Page[Search]]:
+    """Searches, newest first."""
+    return Request(Page[Search], "GET", "/searches")
+
+
+def search(job_id: str) -> Request[Search]:
+    """A search as it stands."""
+    return Request(Search, "GET", _path("searches", job_id))
+
+
+def search_steps(job_id: str) -> Request[Page[SearchStep]]:
+    """The recorded steps of a search, in order."""
+    return Request(Page[SearchStep], "GET", _path("searches", job_id, "steps"))
+
+
+def search_architectures(job_id: str) -> Request[tuple[FoundArchitecture, ...]]:
+    """The networks that a search compared."""
+    return Request(tuple[FoundArchitecture, ...], "GET", _path("searches", job_id, "architectures"))
+
+
+def search_events(job_id: str) -> EventStream[Search | SearchStep]:
+    """A search each time that it changes, and every recorded step."""
+    return EventStream(
+        _path("searches", job_id, "events"),
+        {"search": Search, "step": SearchStep},
+        lambda event: isinstance(event, Search) and has_ended(event.job),
+    )
+
+
+def cancel_search(job_id: str) -> Request[Search]:
+    """Stop a search at its next step."""
+    return Request(Search, "POST", _path("searches", job_id, "cancel"))
+
+
+def resume_search(job_id: str) -> Request[Search]:
+    """Queue a failed or cancelled search again, from its last checkpoint."""
+    return Request(Search, "POST", _path("searches", job_id, "resume"))
+
+
+def export_search(job_id: str, search_format: SearchFormat) -> Request[bytes]:
+    """The found network as a file."""
+    return Request(bytes, "GET", _path("searches", job_id, "export"), {"format": search_format})
+
+
+def data_sets() -> Request[tuple[DataSet, ...]]:
+    """Data sets that the server knows by name."""
+    return Request(tuple[DataSet, ...], "GET", "/data")
+
+
+def has_ended(job: Job) -> bool:
+    """Return whether a job will not change any more."""
+    return job.status in ("done", "failed", "cancelled")
+
+
+def _path(*parts: str) -> str:
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _query(**values: str | None) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _creating(answer: type[T], path: str, body: object) -> Request[T]:
+    return Request(answer, "POST", path, body=body, headers={"Idempotency-Key": uuid.uuid4().hex})

@@ -1,0 +1,90 @@
+"""A search request from a file (JSON, TOML, or YAML where PyYAML is there) and options on top of it."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from search_server.resources import SearchCreate
+from shared.device import Conditions
+from shared.wire import from_dict, to_dict
+
+
+def read_job_file(path: Path) -> dict[str, Any]:
+    """Return the keys and values of a job file.
+
+    Raises:
+        ValueError: the file cannot be read, has an unknown ending, or is not a table of keys.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"cannot read the job file {path}: {error.strerror}") from None
+    document = _parse(path, text)
+    if not isinstance(document, dict):
+        raise ValueError(f"the job file {path} must hold keys and values, such as target_ms = 5.0")
+    return document
+
+
+def search_request(
+    document: Mapping[str, Any], options: Mapping[str, Any], conditions: Conditions
+) -> SearchCreate:
+    """Return the request of a job file with options on top; an option that is None was not given.
+
+    Of the conditions, those that differ from the defaults count as given.
+
+    Raises:
+        ValueError: a key is unknown or missing, or a value is out of range.
+    """
+    _check_keys(document, SearchCreate, "the job file")
+    _check_keys(document.get("conditions", {}), Conditions, "conditions of the job file")
+    defaults = to_dict(Conditions())
+    changed = {key: value for key, value in to_dict(conditions).items() if value != defaults[key]}
+    merged = {
+        **document,
+        **{key: value for key, value in options.items() if value is not None},
+        "conditions": {**document.get("conditions", {}), **changed},
+    }
+    for key in ("device", "space", "data"):
+        if key not in merged:
+            raise ValueError(f"a search needs --{key}, or {key} in the job file")
+    return from_dict(merged, SearchCreate)
+
+
+def _check_keys(document: Any, target: type[SearchCreate] | type[Conditions], where: str) -> None:
+    names = [field.name for field in fields(target)]
+    if not isinstance(document, Mapping):
+        raise ValueError(f"{where} must be keys and values, got {document!r}")
+    unknown = sorted(set(document) - set(names))
+    if unknown:
+        raise ValueError(f"{where}: unknown key {', '.join(unknown)}; the keys are {', '.join(names)}")
+
+
+def _parse(path: Path, text: str) -> Any:
+    ending = path.suffix.lower()
+    if ending not in (".json", ".toml", ".yaml", ".yml"):
+        raise ValueError(f"the job file {path} must end in .json, .toml or .yaml")
+    try:
+        if ending == ".json":
+            return json.loads(text)
+        if ending == ".toml":
+            return tomllib.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the job file {path} is not valid {ending[1:].upper()}: {error}") from None
+    return _parse_yaml(path, text)
+
+
+def _parse_yaml(path: Path, text: str) -> Any:
+    try:
+        yaml = import_module("yaml")
+    except ModuleNotFoundError:
+        raise ValueError(
+            f"reading {path} needs PyYAML (pip install pyyaml); or write the job as .toml or .json"
+        ) from None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"the job file {path} is not valid YAML: {error}") from None

@@ -1,0 +1,198 @@
+"""``edgenas profile``, ``predict`` and ``measure``: from a device to milliseconds."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from search_server.client.commands import (
+    DeviceOption,
+    JsonOption,
+    SpaceOption,
+    command,
+    err,
+    out,
+    print_json,
+)
+from search_server.client.job_progress import job_progress
+from search_server.client.search_client import SearchClient
+from search_server.client.show import facts, grid, interval, milliseconds
+from search_server.client.table_view import verdict_text
+from search_server.resources import (
+    MeasuredLatency,
+    MeasurementCreate,
+    Prediction,
+    PredictionCreate,
+    Profile,
+    ProfileCreate,
+)
+from shared.architecture import parse_architecture
+from shared.device import Conditions
+from shared.search_space import search_space
+
+ArchitecturesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="A...", help="Known names, or blocks separated by commas, or one block for all."
+    ),
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the three commands to the root command."""
+    command(app, "profile")(profile)
+    command(app, "predict")(predict)
+    command(app, "measure")(measure)
+
+
+def profile(
+    device: DeviceOption,
+    space: SpaceOption,
+    client: SearchClient,
+    conditions: Conditions,
+    force: Annotated[
+        bool, typer.Option("--force", help="Measure even where a valid table exists.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Measure what the latency table of a space lacks on a device.
+
+    Example: edgenas profile -d pixel -s fbnet-96-035 --runtime onnxruntime --threads 1
+    """
+    started = client.start_profile(ProfileCreate(device, search_space(space).name, conditions, force))
+    last = started
+    with job_progress(started.job) as progress:
+        for last in client.profile_events(started.job.job_id):
+            progress.update(last.job)
+    if json:
+        print_json(last)
+        return
+    _print_profile(last)
+
+
+def predict(
+    device: DeviceOption,
+    space: SpaceOption,
+    architectures: ArchitecturesArgument,
+    client: SearchClient,
+    conditions: Conditions,
+    snapshot: Annotated[
+        str | None, typer.Option(help="Table to predict from; left out: the newest accepted one.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Predict the latency of whole networks, with a 90 % interval, from a latency table.
+
+    Example: edgenas predict -d pixel -s fbnet-224 fbnet-a fbnet-b k3_e6
+    """
+    _check_architectures(space, architectures)
+    predictions = client.predict(
+        PredictionCreate(device, search_space(space).name, tuple(architectures), conditions, snapshot)
+    )
+    if json:
+        print_json([_predicted(*pair) for pair in zip(architectures, predictions, strict=True)])
+        return
+    table = grid("architecture", ">predicted ms", ">90 % interval", "snapshot", "")
+    for name, prediction in zip(architectures, predictions, strict=True):
+        table.add_row(
+            name,
+            milliseconds(prediction.latency_us),
+            interval(prediction.low_us, prediction.high_us),
+            prediction.snapshot,
+            "simulated" if prediction.is_simulated else "",
+        )
+    out.print(table)
+
+
+def measure(
+    device: DeviceOption,
+    space: SpaceOption,
+    architectures: ArchitecturesArgument,
+    client: SearchClient,
+    conditions: Conditions,
+    json: JsonOption = False,
+) -> None:
+    """Measure whole networks on the device, each against the anchor of its space.
+
+    Example: edgenas measure -d pixel -s fbnet-224 fbnet-a fbnet-b
+    """
+    _check_architectures(space, architectures)
+    started = client.start_measurement(
+        MeasurementCreate(device, search_space(space).name, tuple(architectures), conditions)
+    )
+    last = started
+    with job_progress(started.job) as progress:
+        for last in client.measurement_events(started.job.job_id):
+            progress.update(last.job)
+    if json:
+        print_json([_measured(*pair) for pair in zip(architectures, last.latencies, strict=True)])
+        return
+    table = grid("architecture", ">measured ms", ">90 % interval", ">raw ms", ">runs", "")
+    for name, latency in zip(architectures, last.latencies, strict=True):
+        table.add_row(
+            name,
+            milliseconds(latency.latency_us),
+            interval(latency.low_us, latency.high_us),
+            milliseconds(latency.raw_latency_us),
+            str(latency.num_samples),
+            _remark(latency),
+        )
+    out.print(table)
+
+
+def _check_architectures(space: str, architectures: Sequence[str]) -> None:
+    """Find wrong names before the server is asked."""
+    for text in architectures:
+        parse_architecture(text, search_space(space))
+
+
+def _print_profile(profile: Profile) -> None:
+    what = "already there, nothing measured" if profile.is_reused else f"{profile.num_entries} entries"
+    out.print(
+        facts(
+            {
+                "table": profile.snapshot or "none",
+                "device": profile.job.device_name,
+                "space": profile.job.space,
+                "conditions": str(profile.job.conditions),
+                "result": what,
+                "device time": f"{profile.device_time_s:.1f} s",
+                "verdict": verdict_text(profile.verdict),
+            }
+        )
+    )
+    if profile.snapshot:
+        err.print(f"see it with: edgenas tables show {escape(profile.snapshot)}")
+
+
+def _predicted(name: str, prediction: Prediction) -> dict[str, Any]:
+    return {
+        "name": name,
+        "architecture": prediction.architecture,
+        "latency_ms": prediction.latency_us / 1000,
+        "low_ms": prediction.low_us / 1000,
+        "high_ms": prediction.high_us / 1000,
+        "snapshot": prediction.snapshot,
+        "is_simulated": prediction.is_simulated,
+    }
+
+
+def _measured(name: str, latency: MeasuredLatency) -> dict[str, Any]:
+    return {
+        "name": name,
+        "architecture": latency.architecture,
+        "latency_ms": latency.latency_us / 1000,
+        "low_ms": latency.low_us / 1000,
+        "high_ms": latency.high_us / 1000,
+        "raw_latency_ms": latency.raw_latency_us / 1000,
+        "num_samples": latency.num_samples,
+        "measured_at": latency.measured_at,
+        "status": latency.status,
+        "is_simulated": latency.is_simulated,
+    }
+
+
+def _remark(latency: MeasuredLatency) -> str:
+    parts = [] if latency.status == "ok" else [latency.status]
+    return ", ".join([*parts, "simulated"] if latency.is_simulated else parts)

@@ -1,0 +1,137 @@
+"""The blocking client of the REST interface: each method is one line.
+
+What a method asks and what it answers stands in :mod:`search_server.client.endpoints`. A method whose
+answer is a paged list returns an iterator that fetches page after page; a method called ``*_events``
+returns an iterator that goes on, over lost connections, until the job has ended. The same methods to be
+awaited are in :mod:`search_server.client.async_search_client`.
+"""
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from search_server.client import endpoints
+from search_server.client.endpoints import EventStream, Request, method
+from search_server.client.errors import ServerUnreachableError
+from search_server.client.events import EventReader
+from search_server.client.http_messages import event_request, http_request, read_answer, refuse
+from search_server.resources import Page
+
+T = TypeVar("T")
+
+DEFAULT_SERVER_URL = "http://127.0.0.1:8000"
+
+TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+
+
+class SearchClient:
+    """Blocking client; use it as a context manager.
+
+    Args:
+        server_url: where the server listens.
+        token: a token of scope ``user``; None sends none.
+        patience_s: how long ``*_events`` tries to reconnect before it gives up.
+        transport: how requests travel; None: over the network.
+
+    Every method raises :class:`ServerRefusedError`, :class:`ServerUnreachableError` or
+    :class:`UnexpectedAnswerError`.
+    """
+
+    def __init__(
+        self,
+        server_url: str = DEFAULT_SERVER_URL,
+        token: str | None = None,
+        *,
+        patience_s: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.server_url = server_url.rstrip("/")
+        self._token = token
+        self._patience_s = patience_s
+        self._http = httpx.Client(timeout=TIMEOUT, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def send(self, request: Request[T]) -> T:
+        """Send one request of :mod:`search_server.client.endpoints` and return its answer."""
+        message = http_request(self.server_url, self._token, request)
+        try:
+            response = self._http.send(message)
+        except httpx.TransportError as error:
+            raise ServerUnreachableError(self.server_url, str(error)) from error
+        return read_answer(request, response)
+
+    def iterate(self, request: Request[Page[T]]) -> Iterator[T]:
+        """Yield the items of a paged list, fetching pages as they are needed."""
+        cursor: str | None = None
+        while True:
+            page = self.send(request.at_cursor(cursor))
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def listen(self, stream: EventStream[T]) -> Iterator[T]:
+        """Yield the events of a job until it has ended, reconnecting as needed."""
+        reader = EventReader(self.server_url, stream.kinds, self._patience_s)
+        while True:
+            reason = "the stream ended early"
+            try:
+                message = event_request(self.server_url, self._token, stream, reader.headers)
+                response = self._http.send(message, stream=True)
+                try:
+                    if response.status_code != httpx.codes.OK:
+                        response.read()
+                        refuse(response)
+                    for line in response.iter_lines():
+                        event = reader.feed(line)
+                        if event is not None:
+                            yield event
+                            if stream.is_last(event):
+                                return
+                finally:
+                    response.close()
+            except httpx.TransportError as error:
+                reason = str(error)
+            time.sleep(reader.pause_s(reason))
+
+    devices = method(endpoints.devices, iterate)
+    device = method(endpoints.device, send)
+    update_device = method(endpoints.update_device, send)
+    remove_device = method(endpoints.remove_device, send)
+    start_profile = method(endpoints.start_profile, send)
+    profile = method(endpoints.profile, send)
+    profile_events = method(endpoints.profile_events, listen)
+    tables = method(endpoints.tables, iterate)
+    table = method(endpoints.table, send)
+    table_diff = method(endpoints.table_diff, send)
+    export_table = method(endpoints.export_table, send)
+    import_table = method(endpoints.import_table, send)
+    predict = method(endpoints.predict, send)
+    start_measurement = method(endpoints.start_measurement, send)
+    measurement = method(endpoints.measurement, send)
+    measurements = method(endpoints.measurements, iterate)
+    measurement_events = method(endpoints.measurement_events, listen)
+    start_search = method(endpoints.start_search, send)
+    searches = method(endpoints.searches, iterate)
+    search = method(endpoints.search, send)
+    search_steps = method(endpoints.search_steps, iterate)
+    search_architectures = method(endpoints.search_architectures, send)
+    search_events = method(endpoints.search_events, listen)
+    cancel_search = method(endpoints.cancel_search, send)
+    resume_search = method(endpoints.resume_search, send)
+    export_search = method(endpoints.export_search, send)
+    data_sets = method(endpoints.data_sets, send)

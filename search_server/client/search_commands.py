@@ -1,0 +1,131 @@
+"""``edgenas search``: submit, watch and collect searches."""
+
+from typing import Annotated
+
+import typer
+
+from search_server.client.commands import (
+    JsonOption,
+    OutputOption,
+    command,
+    err,
+    out,
+    print_json,
+    write_file,
+)
+from search_server.client.endpoints import SearchFormat
+from search_server.client.job_progress import job_progress
+from search_server.client.search_client import SearchClient
+from search_server.client.search_view import print_search, step_line
+from search_server.client.show import grid, milliseconds, share
+from search_server.resources import Search, SearchStep
+
+app = typer.Typer(no_args_is_help=True, help="Searches for networks within a latency on a device.")
+
+JobArgument = Annotated[str, typer.Argument(metavar="J", help="Id of a search.")]
+
+
+@command(app, "list")
+def list_searches(client: SearchClient, json: JsonOption = False) -> None:
+    """List searches, newest first.
+
+    Example: edgenas search list
+    """
+    searches = list(client.searches())
+    if json:
+        print_json(searches)
+        return
+    table = grid("id", "status", ">done", "device", "space", ">target ms", ">found ms", ">accuracy")
+    for search in searches:
+        job, result, target_ms = search.job, search.result, search.request.target_ms
+        table.add_row(
+            job.job_id,
+            job.status,
+            f"{100 * job.progress:.0f} %",
+            job.device_name,
+            job.space,
+            milliseconds(target_ms * 1000 if target_ms else None),
+            milliseconds(result.measured_us or result.predicted_us if result else None),
+            share(result.test_accuracy if result else None),
+        )
+    out.print(table)
+
+
+@command(app, "show")
+def show_search(job: JobArgument, client: SearchClient, json: JsonOption = False) -> None:
+    """Show what a search was asked, where it is and what it found.
+
+    Example: edgenas search show 4f1c
+    """
+    search = client.search(job)
+    if json:
+        print_json(search)
+    else:
+        print_search(search)
+
+
+@command(app, "watch")
+def watch_search(job: JobArgument, client: SearchClient, json: JsonOption = False) -> None:
+    """Follow a search until it ends: a line an epoch on stderr, then the result.
+
+    Example: edgenas search watch 4f1c
+    """
+    watch(client, client.search(job), json)
+
+
+@command(app, "cancel")
+def cancel_search(job: JobArgument, client: SearchClient) -> None:
+    """Stop a search; what it has learnt is kept, and resume goes on from there.
+
+    Example: edgenas search cancel 4f1c
+    """
+    search = client.cancel_search(job)
+    err.print(f"search {search.job.job_id}: {search.job.status}", markup=False)
+
+
+@command(app, "resume")
+def resume_search(job: JobArgument, client: SearchClient) -> None:
+    """Queue a failed or cancelled search again, from its last checkpoint.
+
+    Example: edgenas search resume 4f1c
+    """
+    search = client.resume_search(job)
+    err.print(f"search {search.job.job_id}: {search.job.status}", markup=False)
+
+
+@command(app, "export")
+def export_search(
+    job: JobArgument,
+    client: SearchClient,
+    search_format: Annotated[
+        SearchFormat, typer.Option("--format", help="A trained model, or the blocks as JSON.")
+    ] = "json",
+    output: OutputOption = None,
+) -> None:
+    """Write the network that a search found.
+
+    Example: edgenas search export 4f1c --format onnx -o network.onnx
+    """
+    if search_format != "json" and output is None:
+        raise ValueError(f"a model of format {search_format} is binary; name a file with -o FILE")
+    write_file(client.export_search(job, search_format), output)
+
+
+def watch(client: SearchClient, search: Search, as_json: bool) -> None:
+    """Follow a search until it ends and print what it found.
+
+    Raises:
+        JobFailedError: the search failed or was cancelled.
+    """
+    target_us = search.request.target_ms * 1000 if search.request.target_ms else None
+    with job_progress(search.job) as progress:
+        for event in client.search_events(search.job.job_id):
+            if isinstance(event, SearchStep):
+                progress.note(step_line(event, search.request.epochs, target_us))
+            else:
+                search = event
+                progress.update(search.job)
+    if as_json:
+        print_json(search)
+    else:
+        print_search(search)

@@ -1,0 +1,67 @@
+"""How values look to people: milliseconds, ages, counts, tables."""
+
+from datetime import datetime
+
+from rich import box
+from rich.table import Table as Grid
+from rich.text import Text
+
+_AGE_STEPS = (
+    (60.0, 1.0, "s"),
+    (3600.0, 60.0, "min"),
+    (86_400.0, 3600.0, "h"),
+    (float("inf"), 86_400.0, "d"),
+)
+
+
+def milliseconds(latency_us: float | None) -> str:
+    """Return a latency in milliseconds with at least three significant digits."""
+    if latency_us is None:
+        return "-"
+    ms = latency_us / 1000
+    return f"{ms:.3f}" if ms < 10 else f"{ms:.2f}" if ms < 100 else f"{ms:.1f}"
+
+
+def interval(low_us: float, high_us: float) -> str:
+    """Return an interval of latencies in milliseconds."""
+    return f"{milliseconds(low_us)} .. {milliseconds(high_us)}"
+
+
+def count(number: int | None) -> str:
+    """Return a large count in millions, a small one as it is."""
+    if number is None:
+        return "-"
+    return f"{number / 1e6:.2f} M" if number >= 1_000_000 else f"{number:,}"
+
+
+def share(value: float | None) -> str:
+    """Return a share 0..1 as a percentage."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def age(moment: str | None, now: datetime) -> str:
+    """Return how long ago an ISO 8601 time was, such as ``3 min ago``; ``never`` without a time."""
+    if moment is None:
+        return "never"
+    seconds = max(0.0, (now - datetime.fromisoformat(moment)).total_seconds())
+    limit_unit = next(step for step in _AGE_STEPS if seconds < step[0])
+    return f"{seconds / limit_unit[1]:.0f} {limit_unit[2]} ago"
+
+
+def grid(*columns: str, title: str | None = None) -> Grid:
+    """Return an empty table; a column whose name begins with ``>`` is aligned to the right."""
+    table = Grid(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def facts(rows: dict[str, str | Text]) -> Grid:
+    """Return names and values, one pair a line."""
+    table = Grid.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table

@@ -1,0 +1,143 @@
+"""``edgenas tables``: look at latency tables, compare them, move them between programs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search_server.client.commands import (
+    DeviceOption,
+    JsonOption,
+    OutputOption,
+    SpaceOption,
+    command,
+    err,
+    out,
+    print_json,
+    write_file,
+)
+from search_server.client.endpoints import ImportFormat, TableFormat
+from search_server.client.heat_map import heat_map, ratio_map
+from search_server.client.search_client import SearchClient
+from search_server.client.show import age, facts, grid
+from search_server.client.table_view import diff_facts, summary_facts
+from shared.device import Conditions
+from shared.search_space import search_space
+
+app = typer.Typer(no_args_is_help=True, help="Latency tables: immutable snapshots, named by their hash.")
+
+SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="Hash of a table.")]
+
+
+@command(app, "list")
+def list_tables(
+    client: SearchClient,
+    device: Annotated[
+        str | None, typer.Option("--device", "-d", metavar="D", help="Only this device.")
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option("--space", "-s", metavar="SPACE", help="Only this space.")
+    ] = None,
+    runtime: Annotated[str | None, typer.Option(metavar="R", help="Only this runtime.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List latency tables, newest first.
+
+    Example: edgenas tables list -d pixel -s fbnet-224
+    """
+    tables = list(client.tables(device, space, runtime))
+    if json:
+        print_json(tables)
+        return
+    grid_of_tables = grid("snapshot", "device", "space", "conditions", ">entries", "verdict", "created")
+    now = datetime.now(UTC)
+    for table in tables:
+        verdict = table.verdict
+        word = "-" if verdict is None else "accepted" if verdict.is_accepted else "not accepted"
+        grid_of_tables.add_row(
+            table.snapshot,
+            table.device_name,
+            table.space,
+            f"{table.conditions}{' (simulated)' if table.is_simulated else ''}",
+            f"{table.num_measured}/{table.num_entries}",
+            word,
+            age(table.created_at, now),
+        )
+    out.print(grid_of_tables)
+
+
+@command(app, "show")
+def show_table(snapshot: SnapshotArgument, client: SearchClient, json: JsonOption = False) -> None:
+    """Show a table as a heat map: layers down, candidate blocks across, milliseconds.
+
+    Example: edgenas tables show 3f2a9c01d4e5b678
+    """
+    table = client.table(snapshot)
+    if json:
+        print_json(table)
+        return
+    out.print(facts(summary_facts(table.summary)))
+    out.print()
+    out.print(heat_map(table.cells))
+    out.print("? not measured   * not stable   0 costs nothing", style="dim")
+
+
+@command(app, "diff")
+def diff_tables(
+    before: Annotated[str, typer.Argument(metavar="A", help="Hash of a table.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="Hash of another table.")],
+    client: SearchClient,
+    json: JsonOption = False,
+) -> None:
+    """Compare two tables of one space entry by entry.
+
+    Example: edgenas tables diff 3f2a9c01d4e5b678 77aa01c2d3e4f567
+    """
+    diff = client.table_diff(before, after)
+    if json:
+        print_json(diff)
+        return
+    out.print(facts(diff_facts(diff)))
+    out.print()
+    out.print(ratio_map(diff.cells))
+    out.print("B over A; ^ and v: the candidate's rank in its layer rose or fell", style="dim")
+
+
+@command(app, "export")
+def export_table(
+    snapshot: SnapshotArgument,
+    client: SearchClient,
+    table_format: Annotated[TableFormat, typer.Option("--format", help="Format of the file.")] = "csv",
+    output: OutputOption = None,
+) -> None:
+    """Write a table to a file, or to stdout.
+
+    Example: edgenas tables export 3f2a9c01d4e5b678 --format parquet -o table.parquet
+    """
+    if table_format == "parquet" and output is None:
+        raise ValueError("parquet is binary; name a file with -o FILE")
+    write_file(client.export_table(snapshot, table_format), output)
+
+
+@command(app, "import")
+def import_table(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File that another program wrote.")],
+    table_format: Annotated[ImportFormat, typer.Option("--format", help="Format of the file.")],
+    device: DeviceOption,
+    space: SpaceOption,
+    client: SearchClient,
+    conditions: Conditions,
+    json: JsonOption = False,
+) -> None:
+    """Store a table that another program measured, for a device that need not be enrolled.
+
+    Example: edgenas tables import lut.json --format hw-nas-bench -d raspi4 -s fbnet-cifar
+    """
+    content = file.read_bytes()
+    table = client.import_table(content, table_format, device, search_space(space).name, conditions)
+    if json:
+        print_json(table)
+        return
+    out.print(facts(summary_facts(table.summary)))
+    err.print(f"see it with: edgenas tables show {table.summary.snapshot}", markup=False)
