@@ -1,0 +1,183 @@
+"""Rounds and samples: how the items of a lease are measured, interleaved in random order.
+
+A round runs every item plain and, where asked, once more under the runtime's profiler, in an order
+drawn anew each round. The anchor runs right before every plain run of another item: contention lasts
+for tens of milliseconds, so the two share it and their ratio is steady where neither time is. Every
+timed run follows an untimed run of the same model: else the more models a lease has, the colder their
+caches, and networks of different leases could not be compared.
+"""
+
+import gc
+import random
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+from profiler_agent.environment import read_environment
+from profiler_agent.runtimes.base import LoadedModel, Runtime, UnsupportedWorkloadError
+from shared.measurement import Lease, LeaseItem, NodeSamples, Result, RunSamples
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """The samples of one item while its rounds go on."""
+
+    model: LoadedModel
+    start_us: list[float] = field(default_factory=list)
+    wall_us: list[float] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+    round_index: list[int] = field(default_factory=list)
+    involuntary_switches: list[int] = field(default_factory=list)
+    minor_faults: list[int] = field(default_factory=list)
+    profiled_wall_us: list[float] = field(default_factory=list)
+
+    def run(self, round_index: int, origin_ns: int) -> None:
+        self.model.run()
+        usage = resource.getrusage(_USAGE_SCOPE)
+        cpu_ns = time.thread_time_ns()
+        start_ns = time.perf_counter_ns()
+        self.model.run()
+        end_ns = time.perf_counter_ns()
+        cpu_end_ns = time.thread_time_ns()
+        usage_end = resource.getrusage(_USAGE_SCOPE)
+        self.start_us.append((start_ns - origin_ns) / 1000)
+        self.wall_us.append((end_ns - start_ns) / 1000)
+        self.cpu_us.append((cpu_end_ns - cpu_ns) / 1000)
+        self.round_index.append(round_index)
+        self.involuntary_switches.append(usage_end.ru_nivcsw - usage.ru_nivcsw)
+        self.minor_faults.append(usage_end.ru_minflt - usage.ru_minflt)
+
+    def run_profiled(self) -> None:
+        start_ns = time.perf_counter_ns()
+        self.model.run_profiled()
+        self.profiled_wall_us.append((time.perf_counter_ns() - start_ns) / 1000)
+
+    def samples(self) -> RunSamples:
+        return RunSamples(**{f.name: tuple(getattr(self, f.name)) for f in fields(RunSamples)})
+
+
+_MAX_PROFILED_RUNS = 40
+"""Profiled runs of an item in a lease, spread over the window: more would only make the profile longer."""
+
+_USAGE_SCOPE = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+
+
+def measure(
+    lease: Lease,
+    runtime: Runtime,
+    artifact_paths: Mapping[str, Path],
+    report_progress: Callable[[float], None],
+) -> Iterator[Result]:
+    """Measure all items of a lease and yield one result for each.
+
+    Args:
+        lease: what to measure and for how long.
+        runtime: the inference runtime of the lease's conditions.
+        artifact_paths: model files by SHA-256.
+        report_progress: called with the share of the window that is over, 0..1, after each round.
+    """
+    started_at = datetime.now(UTC).isoformat()
+    before = read_environment()
+    recorders: dict[str, _Recorder] = {}
+    for item in lease.items:
+        path = artifact_paths[item.artifact.sha256] if item.artifact else None
+        try:
+            recorders[item.item_id] = _Recorder(runtime.load(item, lease.conditions, path))
+        except UnsupportedWorkloadError as error:
+            yield Result(
+                lease.lease_id,
+                lease.fence,
+                item.item_id,
+                "unsupported",
+                str(error),
+                runtime_version=runtime.version,
+            )
+    items = [item for item in lease.items if item.item_id in recorders]
+    _warm_up(lease, items, recorders)
+    cores_seen = _run_rounds(lease, items, recorders, report_progress)
+    after = read_environment()
+    for item in items:
+        recorder = recorders[item.item_id]
+        yield Result(
+            lease_id=lease.lease_id,
+            fence=lease.fence,
+            item_id=item.item_id,
+            status="ok",
+            runs=recorder.samples(),
+            nodes=tuple(_known_segments(item, recorder.model.node_samples())),
+            profiled_wall_us=tuple(recorder.profiled_wall_us),
+            runtime_version=runtime.version,
+            cores_seen=cores_seen,
+            environment_before=before,
+            environment_after=after,
+            started_at=started_at,
+            is_simulated=runtime.name == "simulated",
+        )
+
+
+def _warm_up(lease: Lease, items: Sequence[LeaseItem], recorders: Mapping[str, _Recorder]) -> None:
+    end_s = time.perf_counter() + lease.policy.warmup_s
+    while items:
+        for item in items:
+            recorders[item.item_id].model.run()
+        if time.perf_counter() >= end_s:
+            break
+
+
+def _run_rounds(
+    lease: Lease,
+    items: Sequence[LeaseItem],
+    recorders: Mapping[str, _Recorder],
+    report_progress: Callable[[float], None],
+) -> tuple[int, ...]:
+    """Run rounds until the window is over; return the cores on which this thread was seen."""
+    policy = lease.policy
+    anchor = next((recorders[item.item_id] for item in items if item.is_anchor), None)
+    runs = [(recorders[item.item_id], False) for item in items if not item.is_anchor or len(items) == 1]
+    runs += [(recorders[item.item_id], True) for item in items if item.profile_segments]
+    shuffle = random.Random(policy.seed).shuffle
+    cores_seen: set[int] = set()
+    share = 0.0
+    origin_ns = time.perf_counter_ns()
+    gc.collect()
+    gc.disable()
+    try:
+        for round_index in range(policy.max_rounds if runs else 0):
+            shuffle(runs)
+            for recorder, is_profiled in runs:
+                if is_profiled:
+                    if len(recorder.profiled_wall_us) <= share * _MAX_PROFILED_RUNS:
+                        recorder.run_profiled()
+                    continue
+                if anchor is not None and recorder is not anchor:
+                    anchor.run(round_index, origin_ns)
+                recorder.run(round_index, origin_ns)
+            cores_seen.update(_current_core())
+            share = (time.perf_counter_ns() - origin_ns) / 1e9 / policy.window_s
+            report_progress(min(1.0, share))
+            if share >= 1 and round_index + 1 >= policy.min_rounds:
+                break
+    finally:
+        gc.enable()
+    return tuple(sorted(cores_seen))
+
+
+def _known_segments(item: LeaseItem, nodes: Sequence[NodeSamples]) -> Iterator[NodeSamples]:
+    known = {segment.name for segment in item.workload.segments}
+    for node in nodes:
+        if node.segment not in known:
+            raise RuntimeError(f"node {node.name!r} belongs to no segment of item {item.item_id!r}")
+        yield node
+
+
+def _current_core() -> tuple[int, ...]:
+    """Return the core this thread last ran on; nothing where the kernel does not tell."""
+    try:
+        with open(f"/proc/self/task/{threading.get_native_id()}/stat") as file:
+            return (int(file.read().rpartition(")")[2].split()[36]),)
+    except (OSError, ValueError, IndexError):
+        return ()

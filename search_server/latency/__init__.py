@@ -1,0 +1,1 @@
+"""The latency table: fitted from measurements, kept as snapshots, predicted from."""

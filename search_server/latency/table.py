@@ -1,0 +1,204 @@
+"""The latency table: one entry per distinct segment of a search space, immutable, named by its hash.
+
+Entries are in units of the anchor network: the structure of a table repeats within a few percent from
+process to process while its absolute level drifts. ``anchor_us`` turns units into microseconds.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from search_server.resources import TableCell, Verdict
+from shared.architecture import Architecture
+from shared.device import Conditions
+from shared.search_space import SearchSpace, search_space
+from shared.wire import from_json, to_json
+from shared.workload import IDENTITY_KEY, Segment, segment_key
+
+Z_90 = 1.6449
+"""Half-width of a 90 % interval in standard deviations."""
+
+
+class MissingLatencyError(ValueError):
+    """The table lacks cells that a network needs; the message lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableEntry:
+    """The latency of one distinct segment."""
+
+    latency_units: float
+    """In units of the anchor network's latency."""
+    sigma_units: float
+    """Standard error of ``latency_units``."""
+    num_samples: int
+    status: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedLatency:
+    """A predicted, not measured, latency with a 90 % interval, in microseconds."""
+
+    latency_us: float
+    low_us: float
+    high_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyTable:
+    """An immutable snapshot of all that was measured for one space, device and set of conditions."""
+
+    space: str
+    device_id: str
+    conditions: Conditions
+    anchor_us: float
+    """Latency of the anchor network while the table was measured."""
+    entries: Mapping[str, TableEntry]
+    """By segment key."""
+    network_sigma: float
+    """Relative error of a whole network's prediction that the entries' own errors do not explain."""
+    created_at: str
+    verdict: Verdict | None = None
+    source: str = "measured"
+    is_simulated: bool = False
+
+    @property
+    def snapshot(self) -> str:
+        """The hash of the content, the time of creation left out: 16 hex digits."""
+        content = json.loads(self.to_json())
+        del content["created_at"]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """Return the table as JSON on one line."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "LatencyTable":
+        """Build a table from its JSON.
+
+        Raises:
+            WireError: the text is not a table.
+        """
+        return from_json(text, cls)
+
+    @property
+    def search_space(self) -> SearchSpace:
+        return search_space(self.space)
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        return self.search_space.candidates
+
+    @property
+    def num_layers(self) -> int:
+        return self.search_space.num_layers
+
+    def cells(self) -> tuple[TableCell, ...]:
+        """Return stem, every layer x candidate in order, head; cells without a measurement too."""
+        space = self.search_space
+        cells = [self._cell("", space.stem(), space.input_shape)]
+        cells += [
+            self._cell(block, space.candidate(layer, block), layer.input_shape)
+            for layer in space.layers
+            for block in space.candidates
+        ]
+        return (*cells, self._cell("", space.head(), self._head_input()))
+
+    def predict(self, architecture: Architecture) -> PredictedLatency:
+        """Return the latency of a network: the sum over its segments.
+
+        Raises:
+            MissingLatencyError: the table lacks a segment of this network.
+        """
+        workload = architecture.workload()
+        keys = workload.segment_keys()
+        missing = [
+            segment.name
+            for segment, key in zip(workload.segments, keys, strict=True)
+            if key != IDENTITY_KEY and key not in self.entries
+        ]
+        if missing:
+            raise MissingLatencyError(
+                f"table {self.snapshot} of space {self.space!r} has no latency for {', '.join(missing)} "
+                f"of {architecture}; profile space {architecture.space.name!r} on this device"
+            )
+        entries = [self.entries[key] for key in keys if key != IDENTITY_KEY]
+        units = sum(entry.latency_units for entry in entries)
+        # An entry that stands in several layers errs in the same direction in each of them.
+        by_key: dict[str, float] = {}
+        for key in keys:
+            if key != IDENTITY_KEY:
+                by_key[key] = by_key.get(key, 0.0) + self.entries[key].sigma_units
+        variance = sum(sigma**2 for sigma in by_key.values()) + (units * self.network_sigma) ** 2
+        half = Z_90 * math.sqrt(variance)
+        level = self.anchor_us
+        return PredictedLatency(units * level, max(0.0, units - half) * level, (units + half) * level)
+
+    def latency_us_LK(self) -> list[list[float]]:
+        """Return the latency of every candidate K in every layer L, microseconds.
+
+        Raises:
+            MissingLatencyError: a cell has no measurement.
+        """
+        space = self.search_space
+        return [
+            [
+                self._latency_us(space.candidate(layer, block), layer.input_shape)
+                for block in space.candidates
+            ]
+            for layer in space.layers
+        ]
+
+    @property
+    def fixed_us(self) -> float:
+        """Latency of stem and head together, microseconds."""
+        space = self.search_space
+        return self._latency_us(space.stem(), space.input_shape) + self._latency_us(
+            space.head(), self._head_input()
+        )
+
+    def latency_range_us(self) -> tuple[float, float]:
+        """Return the predicted latency of the fastest and of the slowest network of the space."""
+        rows = self.latency_us_LK()
+        return (
+            self.fixed_us + sum(min(row) for row in rows),
+            self.fixed_us + sum(max(row) for row in rows),
+        )
+
+    def _head_input(self) -> tuple[int, int, int]:
+        space = self.search_space
+        last = space.layers[-1]
+        size = -(-last.resolution // last.stride)
+        return last.out_channels, size, size
+
+    def _latency_us(self, segment: Segment, shape: tuple[int, int, int]) -> float:
+        key = segment_key(segment, shape)
+        if key == IDENTITY_KEY:
+            return 0.0
+        if key not in self.entries:
+            raise MissingLatencyError(
+                f"table {self.snapshot} of space {self.space!r} lacks a cell of {segment.name}; "
+                "profile the space again on this device"
+            )
+        return self.entries[key].latency_units * self.anchor_us
+
+    def _cell(self, block: str, segment: Segment, shape: tuple[int, int, int]) -> TableCell:
+        key = segment_key(segment, shape)
+        if key == IDENTITY_KEY:
+            return TableCell(segment.name, block, key, 0.0, 0.0, 0, "identity")
+        entry = self.entries.get(key)
+        if entry is None:
+            return TableCell(segment.name, block, key, None, None, 0, "missing")
+        level = self.anchor_us
+        return TableCell(
+            segment.name,
+            block,
+            key,
+            entry.latency_units * level,
+            entry.sigma_units * level,
+            entry.num_samples,
+            entry.status,
+        )

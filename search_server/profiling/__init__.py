@@ -1,0 +1,1 @@
+"""Planning what to measure, handing it out as leases, taking in results."""

@@ -1,0 +1,207 @@
+"""Workload -> ONNX model, with every batch norm folded into the convolution before it.
+
+Nodes are named ``<segment>/<operator index>/<kind>``; the runtime keeps those names through its own
+fusions, which is how the time of a node finds its way back to a segment. Weights are named as in
+``shared/modules.py``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from shared.operators import (
+    BatchNorm2d,
+    ChannelShuffle,
+    Conv2d,
+    GlobalAvgPool,
+    Linear,
+    Operator,
+    ReLU,
+    Shape,
+)
+from shared.workload import Segment, Workload
+
+OPSET = 17
+IR_VERSION = 8
+"""Both old enough for the ONNX Runtime of a phone's package manager."""
+
+BATCH_NORM_EPS = 1e-5
+
+Array = NDArray[np.float32]
+
+
+def onnx_bytes(workload: Workload, weights: Mapping[str, Array] | None = None, batch: int = 1) -> bytes:
+    """Return the serialised ONNX model of a workload: input ``images`` NCHW, output ``logits``.
+
+    Without weights the model is for timing only: each weight is one constant, the inverse of the
+    fan-in, written as a fill operator that the runtime unfolds when it loads the model. The file then
+    takes kilobytes where it would take megabytes, and activations keep their size through the layers,
+    so that no number becomes denormal.
+
+    Args:
+        workload: the network.
+        weights: one array per parameter, named ``<segment>.<operator index>.<parameter>`` as in
+            ``shared/modules.py``, batch norms with running statistics.
+        batch: images per run.
+
+    Raises:
+        ValueError: an array is missing or has another shape than its operator.
+    """
+    graph = _Graph(weights)
+    tensor = "images"
+    for segment, shape in zip(workload.segments, workload.shapes(), strict=False):
+        tensor = graph.add_segment(segment, shape, tensor, batch)
+    graph.finish(tensor, workload.segments[-1].name, is_flat=_ends_with_linear(workload))
+    channels, height, width = workload.input_shape
+    output = int(np.prod(workload.output_shape))
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "workload",
+            [helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, channels, height, width])],
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, output])],
+            graph.initializers,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="edgenas",
+        ir_version=IR_VERSION,
+    )
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _ends_with_linear(workload: Workload) -> bool:
+    last = workload.segments[-1]
+    return bool(last.operators) and isinstance(last.operators[-1], Linear) and not last.residual
+
+
+class _Graph:
+    """Nodes and initializers of a model that grows operator by operator."""
+
+    def __init__(self, weights: Mapping[str, Array] | None) -> None:
+        self.weights = weights
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+
+    def add(self, op_type: str, name: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(op_type, inputs, [output], name=name, **attributes))
+        return output
+
+    def finish(self, tensor: str, segment: str, is_flat: bool) -> None:
+        """Call the last tensor ``logits``, flattened to (batch, features) if it is not."""
+        if is_flat:
+            self.nodes[-1].output[0] = "logits"
+        else:
+            self.add("Flatten", f"{segment}/flatten", [tensor], "logits", axis=1)
+
+    def add_segment(self, segment: Segment, shape: Shape, tensor: str, batch: int) -> str:
+        entry = tensor
+        for index, operator in enumerate(segment.operators):
+            following = segment.operators[index + 1 : index + 2]
+            norm = following[0] if following and isinstance(following[0], BatchNorm2d) else None
+            tensor = self._add_operator(segment.name, index, operator, norm, shape, tensor, batch)
+            shape = operator.output_shape(shape)
+        if segment.residual:
+            tensor = self.add("Add", f"{segment.name}/add", [tensor, entry], f"{segment.name}/add/out")
+        return tensor
+
+    def _add_operator(
+        self,
+        segment: str,
+        index: int,
+        operator: Operator,
+        norm: BatchNorm2d | None,
+        shape: Shape,
+        tensor: str,
+        batch: int,
+    ) -> str:
+        name = f"{segment}/{index}/{operator.kind}"
+        match operator:
+            case Conv2d():
+                kernel, bias = self._convolution(
+                    f"{segment}.{index}", operator, f"{segment}.{index + 1}" if norm else None
+                )
+                pad = operator.kernel_size // 2
+                return self.add(
+                    "Conv",
+                    name,
+                    [tensor, kernel, bias],
+                    f"{name}/out",
+                    kernel_shape=[operator.kernel_size] * 2,
+                    strides=[operator.stride] * 2,
+                    pads=[pad] * 4,
+                    group=operator.groups,
+                )
+            case BatchNorm2d():
+                return tensor
+            case ReLU():
+                return self.add("Relu", name, [tensor], f"{name}/out")
+            case ChannelShuffle():
+                return self._shuffle(name, operator.groups, shape, tensor, batch)
+            case GlobalAvgPool():
+                return self.add("GlobalAveragePool", name, [tensor], f"{name}/out")
+            case Linear():
+                kernel, bias = self._linear(f"{segment}.{index}", operator)
+                flat = self.add("Flatten", f"{name}/flatten", [tensor], f"{name}/flat", axis=1)
+                return self.add("Gemm", name, [flat, kernel, bias], f"{name}/out", transB=1)
+
+    def _shuffle(self, name: str, groups: int, shape: Shape, tensor: str, batch: int) -> str:
+        channels, height, width = shape
+        split = self._initializer(
+            f"{name}/split", np.array([batch, groups, channels // groups, height, width], np.int64)
+        )
+        joined = self._initializer(f"{name}/joined", np.array([batch, channels, height, width], np.int64))
+        tensor = self.add("Reshape", f"{name}/reshape_in", [tensor, split], f"{name}/grouped")
+        tensor = self.add(
+            "Transpose", f"{name}/transpose", [tensor], f"{name}/transposed", perm=[0, 2, 1, 3, 4]
+        )
+        return self.add("Reshape", f"{name}/reshape_out", [tensor, joined], f"{name}/out")
+
+    def _convolution(self, name: str, conv: Conv2d, norm: str | None) -> tuple[str, str]:
+        shape = (conv.out_channels, conv.in_channels // conv.groups, conv.kernel_size, conv.kernel_size)
+        if self.weights is None:
+            return self._fill(name, shape), self._zeros(name, conv.out_channels)
+        kernel = self._weight(f"{name}.weight", shape)
+        bias = np.zeros(conv.out_channels, np.float32)
+        if norm is not None:
+            size = (conv.out_channels,)
+            gain, shift, mean, variance = (
+                self._weight(f"{norm}.{part}", size)
+                for part in ("weight", "bias", "running_mean", "running_var")
+            )
+            scale = gain / np.sqrt(variance + BATCH_NORM_EPS)
+            kernel, bias = kernel * scale[:, None, None, None], shift - mean * scale
+        return self._initializer(f"{name}.weight", kernel), self._initializer(f"{name}.bias", bias)
+
+    def _linear(self, name: str, linear: Linear) -> tuple[str, str]:
+        shape = (linear.out_features, linear.in_features)
+        if self.weights is None:
+            return self._fill(name, shape), self._zeros(name, linear.out_features)
+        kernel = self._weight(f"{name}.weight", shape)
+        bias = self._weight(f"{name}.bias", (linear.out_features,))
+        return self._initializer(f"{name}.weight", kernel), self._initializer(f"{name}.bias", bias)
+
+    def _weight(self, name: str, shape: tuple[int, ...]) -> Array:
+        assert self.weights is not None
+        if name not in self.weights:
+            raise ValueError(f"weights lack {name!r} of shape {shape}")
+        array = self.weights[name]
+        if array.shape != shape:
+            raise ValueError(f"weight {name!r} must have shape {shape}, got {array.shape}")
+        return array.astype(np.float32)
+
+    def _fill(self, name: str, shape: tuple[int, ...]) -> str:
+        value = helper.make_tensor("value", TensorProto.FLOAT, [1], [1.0 / np.prod(shape[1:])])
+        size = self._initializer(f"{name}.shape", np.array(shape, np.int64))
+        return self.add("ConstantOfShape", f"{name}.fill", [size], f"{name}.weight", value=value)
+
+    def _zeros(self, name: str, size: int) -> str:
+        return self._initializer(f"{name}.bias", np.zeros(size, np.float32))
+
+    def _initializer(self, name: str, array: NDArray[np.generic]) -> str:
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name

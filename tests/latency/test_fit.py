@@ -1,0 +1,92 @@
+import random
+from dataclasses import replace
+
+import pytest
+
+from search_server.latency.fit import UnfittableError, fit_table, relative_latencies
+from search_server.latency.table import LatencyTable
+from shared.architecture import random_architecture
+from shared.measurement import Result
+from tests.latency.measured_leases import (
+    ANCHOR,
+    CONDITIONS,
+    COVERS,
+    SPACE,
+    network_us,
+    results_of_lease,
+    true_segment_us,
+)
+
+
+def fit(results: list[Result]) -> LatencyTable:
+    return fit_table(SPACE.name, "device", CONDITIONS, COVERS, "anchor", results, "2026-01-01T00:00:00Z")
+
+
+def test_without_noise_every_entry_is_exact() -> None:
+    truth = true_segment_us()
+    table = fit(results_of_lease("a") + results_of_lease("b"))
+    assert table.anchor_us == pytest.approx(network_us(ANCHOR, truth))
+    assert set(table.entries) == set(truth)
+    for key, entry in table.entries.items():
+        assert entry.latency_units * table.anchor_us == pytest.approx(truth[key])
+    assert table.verdict is not None
+    assert table.verdict.is_accepted
+    assert table.verdict.cover_scatter == pytest.approx(0, abs=1e-9)
+    assert table.conditions.runtime_version == "1.0"
+
+
+def test_with_contention_fresh_networks_are_predicted_within_three_percent() -> None:
+    truth = true_segment_us()
+    results = [r for i in range(4) for r in results_of_lease(f"l{i}", 1 + i / 20, noise=0.1, seed=i)]
+    table = fit(results)
+    generator = random.Random(9)
+    for _ in range(50):
+        network = random_architecture(SPACE, generator)
+        units = network_us(network.workload(), truth) / network_us(ANCHOR, truth)
+        assert table.predict(network).latency_us / table.anchor_us == pytest.approx(units, rel=0.03)
+
+
+def test_a_device_that_drifts_between_leases_keeps_its_units() -> None:
+    slow = fit(results_of_lease("a", level=1.4) + results_of_lease("b", level=1.4))
+    fast = fit(results_of_lease("a") + results_of_lease("b"))
+    assert slow.anchor_us == pytest.approx(1.4 * fast.anchor_us)
+    for key, entry in slow.entries.items():
+        assert entry.latency_units == pytest.approx(fast.entries[key].latency_units, rel=0.01)
+
+
+def test_too_much_noise_is_refused_with_figures() -> None:
+    results = [r for i in range(2) for r in results_of_lease(f"l{i}", noise=3, rounds=4, seed=i)]
+    verdict = fit(results).verdict
+    assert verdict is not None
+    assert not verdict.is_accepted
+    assert any("(limit 2.0%)" in reason for reason in verdict.reasons)
+
+
+def test_ratios_pair_each_run_with_the_anchor_right_before_it() -> None:
+    relative = relative_latencies(results_of_lease("a"), "anchor")
+    truth = true_segment_us()
+    for cover, workload in COVERS.items():
+        expected = network_us(workload, truth) / network_us(ANCHOR, truth)
+        assert relative[cover].ratio == pytest.approx(expected)
+        assert relative[cover].low <= relative[cover].ratio <= relative[cover].high
+        assert relative[cover].num_samples == 20
+
+
+def test_only_ok_results_feed_a_table() -> None:
+    results = [
+        replace(r, status="unstable", reason="too hot") if r.item_id == "cover3" else r
+        for r in results_of_lease("a")
+    ]
+    with pytest.raises(UnfittableError, match=r"no usable measurement of cover3 \(unstable: too hot\)"):
+        fit(results)
+
+
+def test_runtime_versions_do_not_mix() -> None:
+    newer = [replace(result, runtime_version="2.0") for result in results_of_lease("b")]
+    with pytest.raises(UnfittableError, match=r"do not mix: 1\.0, 2\.0"):
+        fit(results_of_lease("a") + newer)
+
+
+def test_results_without_node_times_are_refused() -> None:
+    with pytest.raises(UnfittableError, match="no node times"):
+        fit([replace(result, nodes=()) for result in results_of_lease("a")])

@@ -1,0 +1,19 @@
+import pytest
+
+from search_server.profiling.covers import anchor_architecture, cover_architectures
+from shared.search_space import SPACE_NAMES, search_space
+
+
+@pytest.mark.parametrize("name", SPACE_NAMES)
+def test_each_layer_and_candidate_occurs_exactly_once(name: str) -> None:
+    space = search_space(name)
+    covers = cover_architectures(space, seed=1)
+    pairs = [(layer, block) for cover in covers for layer, block in enumerate(cover.blocks)]
+    assert len(pairs) == len(set(pairs)) == space.num_layers * len(space.candidates)
+
+
+def test_the_seed_decides() -> None:
+    space = search_space("fbnet-tiny")
+    assert cover_architectures(space, seed=1) == cover_architectures(space, seed=1)
+    assert cover_architectures(space, seed=1) != cover_architectures(space, seed=2)
+    assert anchor_architecture(space).blocks == ("k3_e3",) * 13

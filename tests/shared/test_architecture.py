@@ -1,0 +1,115 @@
+import random
+
+import pytest
+
+from shared.architecture import (
+    KNOWN_ARCHITECTURES,
+    Architecture,
+    parse_architecture,
+    random_architecture,
+    uniform_architecture,
+)
+from shared.blocks import CANDIDATE_NAMES
+from shared.search_space import SPACE_NAMES, search_space
+from shared.workload import IDENTITY_KEY, segment_key
+
+
+@pytest.mark.parametrize(
+    ("name", "macs", "params"),
+    [
+        ("fbnet-a", 249_921_848, 4_321_464),
+        ("fbnet-b", 296_614_728, 4_813_048),
+        ("fbnet-b-release", 306_210_888, 4_863_288),
+        ("fbnet-c", 384_960_160, 5_572_200),
+        ("fbnet-s8", 292_922_680, 4_468_296),
+        ("fbnet-iphonex", 321_798_968, 4_511_320),
+        ("fbnet-96-035-1", 12_944_208, 1_845_384),
+    ],
+)
+def test_known_networks_cost_what_their_lists_say(name: str, macs: int, params: int) -> None:
+    workload = parse_architecture(name).workload()
+    assert (workload.macs, workload.num_params) == (macs, params)
+
+
+def test_the_paper_space_has_104_entries() -> None:
+    space = search_space("fbnet-224")
+    keys = {
+        segment_key(space.candidate(layer, block), layer.input_shape)
+        for layer in space.layers
+        for block in space.candidates
+    }
+    assert space.num_layers == 22
+    assert space.num_architectures == 9**22
+    assert len(keys - {IDENTITY_KEY}) + len(["stem", "head"]) == 104
+
+
+@pytest.mark.parametrize("name", SPACE_NAMES)
+@pytest.mark.parametrize("block", CANDIDATE_NAMES)
+def test_every_uniform_network_of_every_space_can_be_built(name: str, block: str) -> None:
+    space = search_space(name)
+    assert uniform_architecture(space, block).workload().output_shape == (space.num_classes, 1, 1)
+
+
+def test_overrides_scale_the_space_and_normalise_its_name() -> None:
+    space = search_space("fbnet-224:resolution=160,width=0.50")
+    assert space.name == "fbnet-224:width=0.5,resolution=160"
+    assert space.input_shape == (3, 160, 160)
+    assert [stage.channels for stage in space.stages] == [8, 16, 16, 32, 56, 96, 176]
+    assert search_space(space.name) == space
+
+
+def test_the_96_035_space_has_the_released_channels() -> None:
+    space = search_space("fbnet-96-035")
+    assert [stage.channels for stage in space.stages] == [8, 16, 16, 24, 40, 72, 128]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("fbnet", "unknown search space 'fbnet'; the spaces are fbnet-224"),
+        ("fbnet-224:depth=2", "unknown override 'depth'"),
+        ("fbnet-224:width=x", "must be a number, got 'x'"),
+        ("fbnet-224:width=9", "must lie in 0.05..4"),
+        ("fbnet-224:resolution=7", "must lie in 8..1024"),
+    ],
+)
+def test_a_bad_space_is_explained(spec: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        search_space(spec)
+
+
+def test_a_known_network_brings_its_own_head() -> None:
+    assert parse_architecture("fbnet-a", search_space("fbnet-224")).space.head_channels == 1504
+    assert parse_architecture("fbnet-a", search_space("fbnet-224:width=0.5")).space.head_channels == 1984
+    assert parse_architecture("FBNet_A") == parse_architecture("fbnet-a")
+
+
+def test_text_and_architecture_are_two_forms_of_the_same_thing() -> None:
+    space = search_space("fbnet-tiny")
+    drawn = random_architecture(space, random.Random(1))
+    assert parse_architecture(str(drawn), space) == drawn
+    assert drawn.indices == tuple(CANDIDATE_NAMES.index(block) for block in drawn.blocks)
+    assert parse_architecture("k5_e3", space).blocks == ("k5_e3",) * space.num_layers
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("fbnet-z", "unknown architecture 'fbnet-z'; the known ones are fbnet-a"),
+        ("skip,skip", "has 13 blocks, got 2"),
+        (",".join(["k7_e1"] * 13), "block 'k7_e1' is not a candidate"),
+    ],
+)
+def test_a_bad_architecture_is_explained(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_architecture(text, search_space("fbnet-tiny"))
+
+
+def test_without_a_space_only_known_names_can_be_parsed() -> None:
+    with pytest.raises(ValueError, match="name a space, or one of fbnet-a"):
+        parse_architecture("skip,skip")
+
+
+def test_known_networks_are_architectures_of_their_spaces() -> None:
+    for name, known in KNOWN_ARCHITECTURES.items():
+        assert isinstance(parse_architecture(name, search_space(known.space)), Architecture)
