@@ -1,0 +1,123 @@
+"""What an agent agrees to measure: closed limits that every lease is held against.
+
+A lease comes from another machine. It can hold nothing but data, but data can still ask for a network
+of terabytes or for a week of measuring; these limits say no, item by item and with the reason.
+"""
+
+import math
+import os
+from dataclasses import dataclass
+
+from shared.measurement import PROTOCOL_MAX, PROTOCOL_MIN, Lease, LeaseItem
+from shared.operators import Shape
+from shared.workload import Workload
+
+_FP32_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of one agent; the defaults leave room for any network that suits a phone."""
+
+    max_items: int = 64
+    max_operators: int = 4096
+    """Per workload."""
+    max_size: int = 16_384
+    """Of any dimension of any tensor, without the batch."""
+    max_activation_bytes: int = 1 << 30
+    """Of any tensor, with the batch."""
+    max_macs: int = 50_000_000_000
+    """Per run, with the batch."""
+    max_parameter_bytes: int = 1 << 30
+    """All items of a lease together: they are in memory at the same time."""
+    max_artifact_bytes: int = 1 << 30
+    """All files of a lease together."""
+    max_window_s: float = 300.0
+    max_warmup_s: float = 120.0
+    max_min_rounds: int = 1000
+    max_threads: int = 256
+    cores: tuple[int, ...] = ()
+    """Cores that the owner lends; empty lends all."""
+    runtimes: tuple[str, ...] = ()
+    """Runtimes that the owner lends; empty lends all."""
+
+
+def refusals(lease: Lease, bounds: Bounds, device_id: str | None) -> dict[str, str]:
+    """Return why items of a lease are refused: one sentence by item id, empty if none is.
+
+    Without its anchor no other item is worth measuring, so all are refused with it.
+
+    Args:
+        lease: what a server asks for.
+        bounds: what this agent agrees to.
+        device_id: who this agent is; None if it never enrolled, so that only its token tells.
+    """
+    whole = _lease_refusal(lease, bounds, device_id)
+    found = {item.item_id: whole or _item_refusal(item, lease, bounds) for item in lease.items}
+    refused = {item_id: reason for item_id, reason in found.items() if reason}
+    for anchor in lease.items:
+        if anchor.is_anchor and anchor.item_id in refused:
+            reason = f"its anchor is refused: {refused[anchor.item_id]}"
+            return {item_id: refused.get(item_id, reason) for item_id in found}
+    return refused
+
+
+def _lease_refusal(lease: Lease, bounds: Bounds, device_id: str | None) -> str | None:
+    if device_id is not None and lease.device_id != device_id:
+        return f"the lease is for device {lease.device_id!r}, this is {device_id!r}"
+    if not PROTOCOL_MIN <= lease.protocol <= PROTOCOL_MAX:
+        return (
+            f"the lease speaks protocol {lease.protocol}, this agent {PROTOCOL_MIN}..{PROTOCOL_MAX}; "
+            "upgrade the older side"
+        )
+    conditions, policy = lease.conditions, lease.policy
+    if bounds.runtimes and conditions.runtime not in bounds.runtimes:
+        return f"this agent offers runtime {', '.join(bounds.runtimes)}, not {conditions.runtime!r}"
+    lent_cores = bounds.cores or tuple(range(os.cpu_count() or 1))
+    if not set(conditions.cores) <= set(lent_cores):
+        return f"cores {_listed(conditions.cores)} are not all among those offered, {_listed(lent_cores)}"
+    artifacts = {item.artifact.sha256: item.artifact.size_bytes for item in lease.items if item.artifact}
+    parameter_bytes = sum(item.workload.num_params for item in lease.items) * _FP32_BYTES
+    return _first_above(
+        ("items", len(lease.items), bounds.max_items),
+        ("threads", conditions.threads, bounds.max_threads),
+        ("window_s", policy.window_s, bounds.max_window_s),
+        ("warmup_s", policy.warmup_s, bounds.max_warmup_s),
+        ("min_rounds", policy.min_rounds, bounds.max_min_rounds),
+        ("bytes of parameters", parameter_bytes, bounds.max_parameter_bytes),
+        ("bytes of model files", sum(artifacts.values()), bounds.max_artifact_bytes),
+    )
+
+
+def _item_refusal(item: LeaseItem, lease: Lease, bounds: Bounds) -> str | None:
+    workload, batch = item.workload, lease.conditions.batch
+    shapes = _tensor_shapes(workload)
+    return _first_above(
+        ("operators", sum(len(segment.operators) for segment in workload.segments), bounds.max_operators),
+        ("as the size of a dimension", max(map(max, shapes)), bounds.max_size),
+        (
+            "bytes of one activation",
+            max(map(math.prod, shapes)) * batch * _FP32_BYTES,
+            bounds.max_activation_bytes,
+        ),
+        ("multiply-accumulates a run", workload.macs * batch, bounds.max_macs),
+    )
+
+
+def _tensor_shapes(workload: Workload) -> list[Shape]:
+    shapes = [workload.input_shape]
+    for segment in workload.segments:
+        for operator in segment.operators:
+            shapes.append(operator.output_shape(shapes[-1]))
+    return shapes
+
+
+def _first_above(*limits: tuple[str, float, float]) -> str | None:
+    for thing, value, limit in limits:
+        if value > limit:
+            return f"it asks for {value:,} {thing}, this agent allows {limit:,}; split it or ask for less"
+    return None
+
+
+def _listed(cores: tuple[int, ...]) -> str:
+    return ",".join(map(str, cores))

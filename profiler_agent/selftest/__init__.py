@@ -1,0 +1,1 @@
+"""A built-in measurement that tells whether this device gives numbers one can trust."""

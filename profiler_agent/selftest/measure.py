@@ -1,0 +1,89 @@
+"""Measure a published network on every runtime of this device, the way a server would have it measured.
+
+The network is FBNet-96-0.35-1 (arXiv 1812.03443): small enough for any board, slow enough to be timed.
+Its model file comes with the package; it is what ``edgenas architecture onnx fbnet-96-035-1`` writes.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+from profiler_agent.core import AgentCore
+from profiler_agent.selftest.advice import advise, spread_of
+from shared.architecture import parse_architecture
+from shared.device import Conditions, Device, RuntimeInfo
+from shared.measurement import Artifact, Lease, LeaseItem, Policy, Result, Summary, summarize
+from shared.wire import to_dict
+
+NETWORK = "fbnet-96-035-1"
+
+_MODEL_FORMATS = {"onnxruntime": "onnx"}
+"""Runtimes that need a model file; all others build the network from the workload."""
+
+_TTL_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeReport:
+    """How one runtime of this device did."""
+
+    runtime: RuntimeInfo
+    result: Result
+    wall_us: Summary | None
+    """None if nothing was measured."""
+    spread: float | None
+    """Median over minimum."""
+    is_usable: bool
+    advice: tuple[str, ...]
+    """What is wrong or could be better, with what to do."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain data for programs, without the samples."""
+        return {
+            "runtime": to_dict(self.runtime),
+            "status": self.result.status,
+            "is_usable": self.is_usable,
+            "wall_us": to_dict(self.wall_us),
+            "spread": self.spread,
+            "advice": list(self.advice),
+        }
+
+
+def run_selftest(
+    core: AgentCore, device: Device, cores: tuple[int, ...], threads: int, policy: Policy
+) -> Iterator[RuntimeReport]:
+    """Measure the network on each runtime and judge the stability.
+
+    Args:
+        core: measures; must be idle.
+        device: with the runtimes to test.
+        cores: to run on; empty leaves the choice to the operating system.
+        threads: of the runtime.
+        policy: how long to measure.
+    """
+    for runtime in device.runtimes:
+        conditions = Conditions(runtime.name, threads=threads, cores=cores)
+        lease = _lease(core, conditions, policy)
+        (result,) = core.run(lease)
+        wall_us = summarize(result.runs.wall_us) if result.runs.wall_us else None
+        spread = spread_of(wall_us)
+        is_usable, advice = advise(result, spread, device, conditions)
+        yield RuntimeReport(runtime, result, wall_us, spread, is_usable, advice)
+
+
+def _lease(core: AgentCore, conditions: Conditions, policy: Policy) -> Lease:
+    workload = parse_architecture(NETWORK).workload()
+    item = LeaseItem(NETWORK, workload, _stored_artifact(core, conditions.runtime), profile_segments=True)
+    return Lease("selftest", 0, core.device_id or "self", (item,), conditions, policy, _TTL_S)
+
+
+def _stored_artifact(core: AgentCore, runtime: str) -> Artifact | None:
+    """Put the shipped model file into the agent's cache; None if the runtime needs no file."""
+    if runtime not in _MODEL_FORMATS:
+        return None
+    content = (files("profiler_agent.selftest") / f"{NETWORK}.onnx").read_bytes()
+    artifact = Artifact(hashlib.sha256(content).hexdigest(), len(content))
+    with core.artifacts.writing(artifact.sha256, artifact.size_bytes) as file:
+        file.write(content)
+    return artifact

@@ -1,0 +1,107 @@
+"""Settings of the agent: flags, then ``EDGENAS_AGENT_*`` variables, then ``agent.toml``, then defaults.
+
+The file lies in the data folder and has the flags' names: ``listen``, ``server``, ``cores`` ...
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "EDGENAS_AGENT_"
+DEFAULT_LISTEN = "127.0.0.1:8070"
+DEFAULT_DATA = "~/.local/share/edgenas-agent"
+FILE_NAME = "agent.toml"
+
+_NAMES = ("listen", "server", "cores", "threads", "runtime", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """What an owner can set; read in ``__main__`` only."""
+
+    data: Path
+    """Folder for the credential, model files and results on their way."""
+    listen: str | None = None
+    """``HOST:PORT`` to serve on."""
+    server: str | None = None
+    """URL of the server to dial."""
+    cores: tuple[int, ...] = ()
+    """Cores that measurements may use; empty: all."""
+    threads: int | None = None
+    """Most threads that a lease may ask for."""
+    runtime: str | None = None
+    """The only runtime to offer; None offers all that are installed."""
+    name: str | None = None
+    """What people call this device; None takes the host name."""
+
+
+def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> AgentSettings:
+    """Return the settings.
+
+    Args:
+        flags: values from the command line by name; None where the flag was not given.
+        environ: the environment variables.
+
+    Raises:
+        ValueError: a value has the wrong form, or the file has an unknown name; says where it stands.
+    """
+    data = Path(_first(flags, environ, "data") or DEFAULT_DATA).expanduser()
+    from_file = _read_file(data / FILE_NAME)
+    values = {name: _first(flags, environ, name) or from_file.get(name) for name in _NAMES}
+    return AgentSettings(
+        data=data,
+        listen=values["listen"],
+        server=values["server"],
+        cores=_cores(values["cores"]),
+        threads=_threads(values["threads"]),
+        runtime=values["runtime"],
+        name=values["name"],
+    )
+
+
+def parse_address(listen: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``, ``[IPV6]:PORT`` or ``PORT``; the host is 127.0.0.1 if absent.
+
+    Raises:
+        ValueError: the text has another form, or the port is out of range.
+    """
+    host, _, port = listen.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"listen must be HOST:PORT with a port in 0..65535, got {listen!r}")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _first(flags: Mapping[str, str | None], environ: Mapping[str, str], name: str) -> str | None:
+    return flags.get(name) or environ.get(PREFIX + name.upper()) or None
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        document = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    unknown = sorted(document.keys() - set(_NAMES))
+    if unknown:
+        raise ValueError(f"{path} sets unknown {', '.join(unknown)}; it may set {', '.join(_NAMES)}")
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in document.items()
+    }
+
+
+def _cores(text: str | None) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) != len(parts):
+        raise ValueError(f"cores must be different numbers separated by commas, such as 0,1; got {text!r}")
+    return tuple(map(int, parts))
+
+
+def _threads(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise ValueError(f"threads must lie in 1..256, got {text!r}")
+    return int(text)

@@ -1,0 +1,48 @@
+"""What the agent's commands print for people."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from rich.console import Console
+from rich.table import Table
+
+from profiler_agent.selftest.measure import RuntimeReport
+from shared.device import Device
+
+
+def device_table(device: Device, server: str | None, device_id: str | None) -> Table:
+    """Return what a device is, what it cannot tell, and where it is enrolled."""
+    table = Table(title=device.name, show_header=False)
+    for field in fields(Device):
+        if field.name not in ("name", "runtimes", "unknown"):
+            table.add_row(field.name, _text(getattr(device, field.name)))
+    runtimes = [f"{r.name} {r.version} ({', '.join(r.dtypes)})" for r in device.runtimes]
+    table.add_row("runtimes", "\n".join(runtimes) or "none: pip install 'edgenas[onnxruntime]'")
+    table.add_row("cannot tell", ", ".join(device.unknown) or "-")
+    table.add_row("enrolled", f"at {server} as {device_id}" if device_id else "no")
+    return table
+
+
+def print_selftest(console: Console, reports: Sequence[RuntimeReport]) -> None:
+    """Print one row a runtime, times in milliseconds, and below what to do."""
+    table = Table("runtime", "verdict", "runs", "fastest", "median", "median / fastest")
+    for report in reports:
+        wall_us = report.wall_us
+        table.add_row(
+            f"{report.runtime.name} {report.runtime.version}",
+            "usable" if report.is_usable else f"not usable ({report.result.status})",
+            str(wall_us.num_samples) if wall_us else "0",
+            f"{wall_us.minimum / 1000:.3f} ms" if wall_us else "-",
+            f"{wall_us.median / 1000:.3f} ms" if wall_us else "-",
+            f"{report.spread:.2f}" if report.spread else "-",
+        )
+    console.print(table)
+    for report in reports:
+        for sentence in report.advice:
+            console.print(f"- {report.runtime.name}: {sentence}", markup=False)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_text, value)) or "unknown"
+    return "unknown" if value is None else str(value)

@@ -1,0 +1,72 @@
+"""A measuring process whose runtime misbehaves as the id of each item says.
+
+``fine`` and ``chatty`` (prints to standard output) work; ``refused`` is not supported, ``broken`` raises,
+``crash`` aborts, ``greedy`` takes more memory than allowed, ``hang`` opens the named pipe of the variable
+``ODD_PIPE`` for writing and then runs for ever.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from profiler_agent.measuring_process import measure_order
+from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from shared.device import Conditions
+from shared.measurement import LeaseItem, NodeSamples
+
+
+def _print() -> None:
+    os.write(1, b"a runtime that talks\n")
+
+
+def _fail() -> None:
+    raise RuntimeError("the kernel does not like this shape")
+
+
+def _take_memory() -> None:
+    bytearray(1 << 36)
+
+
+def _hang() -> None:
+    with open(os.environ["ODD_PIPE"], "w"):
+        threading.Event().wait()
+
+
+_BEHAVIOURS: dict[str, Callable[[], None]] = {
+    "fine": lambda: None,
+    "chatty": _print,
+    "broken": _fail,
+    "crash": os.abort,
+    "greedy": _take_memory,
+    "hang": _hang,
+}
+
+
+class OddModel:
+    def __init__(self, behaviour: Callable[[], None]) -> None:
+        self._behaviour = behaviour
+
+    def run(self) -> None:
+        self._behaviour()
+
+    def run_profiled(self) -> None:
+        self._behaviour()
+
+    def node_samples(self) -> Sequence[NodeSamples]:
+        return ()
+
+
+class OddRuntime:
+    name = "simulated"
+    version = "odd"
+
+    def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> OddModel:
+        if item.item_id == "refused":
+            raise UnsupportedWorkloadError("not this one")
+        return OddModel(_BEHAVIOURS[item.item_id])
+
+
+if __name__ == "__main__":
+    measure_order(Path(sys.argv[1]), lambda _: OddRuntime())

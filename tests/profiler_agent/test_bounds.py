@@ -1,0 +1,71 @@
+from dataclasses import replace
+
+import pytest
+
+from profiler_agent.bounds import Bounds, refusals
+from shared.device import Conditions
+from shared.measurement import Lease, LeaseItem
+from shared.operators import Conv2d
+from shared.workload import Segment, Workload
+from tests.profiler_agent.leases import SHORT, WORKLOAD, real_lease
+
+LEASE = real_lease("a", "b")
+WIDE = Workload((8, 12, 12), (Segment("wide", (Conv2d(8, 20_000),)),))
+
+
+def test_an_ordinary_lease_is_accepted() -> None:
+    assert refusals(LEASE, Bounds(), "phone") == {}
+    assert refusals(LEASE, Bounds(), None) == {}
+
+
+@pytest.mark.parametrize(
+    ("lease", "bounds", "words"),
+    [
+        (replace(LEASE, device_id="tablet"), Bounds(), "for device 'tablet', this is 'phone'"),
+        (replace(LEASE, protocol=99), Bounds(), "protocol 99"),
+        (LEASE, Bounds(max_items=1), "2 items, this agent allows 1"),
+        (LEASE, Bounds(max_window_s=0.01), "0.05 window_s"),
+        (LEASE, Bounds(max_warmup_s=0), "0.01 warmup_s"),
+        (LEASE, Bounds(max_min_rounds=1), "2 min_rounds"),
+        (LEASE, Bounds(max_artifact_bytes=10), "bytes of model files"),
+        (LEASE, Bounds(max_parameter_bytes=10), "bytes of parameters"),
+        (LEASE, Bounds(runtimes=("torch",)), "offers runtime torch, not 'onnxruntime'"),
+        (replace(LEASE, conditions=Conditions(cores=(0, 7))), Bounds(cores=(0,)), "cores 0,7"),
+        (replace(LEASE, conditions=Conditions(threads=4)), Bounds(max_threads=2), "4 threads"),
+    ],
+)
+def test_a_lease_is_refused_as_a_whole(lease: Lease, bounds: Bounds, words: str) -> None:
+    refused = refusals(lease, bounds, "phone")
+    assert refused.keys() == {"a", "b"}
+    assert all(words in reason for reason in refused.values())
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        (Bounds(), "20,000 as the size of a dimension"),
+        (Bounds(max_size=10**6, max_macs=20_000_000), "23,040,000 multiply-accumulates"),
+        (Bounds(max_size=10**6, max_activation_bytes=10**6), "11,520,000 bytes of one activation"),
+    ],
+)
+def test_one_item_is_refused_alone(bounds: Bounds, words: str) -> None:
+    lease = replace(LEASE, items=(*LEASE.items, LeaseItem("wide", WIDE)))
+    refused = refusals(lease, bounds, "phone")
+    assert refused.keys() == {"wide"}
+    assert words in refused["wide"]
+
+
+def test_the_batch_counts() -> None:
+    lease = replace(LEASE, conditions=Conditions(batch=2))
+    assert refusals(lease, Bounds(max_macs=WORKLOAD.macs), "phone").keys() == {"a", "b"}
+
+
+def test_many_operators_are_refused() -> None:
+    assert "operators" in refusals(LEASE, Bounds(max_operators=2), "phone")["a"]
+
+
+def test_without_its_anchor_nothing_is_measured() -> None:
+    items = (LeaseItem("anchor", WIDE, is_anchor=True), *LEASE.items)
+    refused = refusals(Lease("x", 1, "phone", items, Conditions(), SHORT, 60), Bounds(), "phone")
+    assert "its anchor is refused" in refused["a"]
+    assert "size of a dimension" in refused["anchor"]

@@ -1,0 +1,112 @@
+"""The command line, against a real socket where it dials one."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from profiler_agent.__main__ import app
+from profiler_agent.credentials import Credentials, load_credentials, save_credentials
+from tests.profiler_agent.tiny_server import ENROLMENT_TOKEN, TOKEN, TinyServer
+
+cli = CliRunner()
+
+
+@pytest.fixture
+def server_url() -> Iterator[str]:
+    config = uvicorn.Config(TinyServer().app, port=0, log_level="error", lifespan="off")
+    listener = config.bind_socket()
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+def test_enrols_once(server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGENAS_ENROLMENT_TOKEN", ENROLMENT_TOKEN)
+    enrol = ["enrol", server_url + "/", "--data", str(tmp_path)]
+    first = cli.invoke(app, enrol)
+    assert first.exit_code == 0, first.output
+    assert load_credentials(tmp_path) == Credentials(server_url, "phone", TOKEN)
+    assert TOKEN not in first.output
+
+    monkeypatch.delenv("EDGENAS_ENROLMENT_TOKEN")
+    again = cli.invoke(app, enrol)
+    assert again.exit_code == 0
+    assert f"already enrolled at {server_url} as phone" in again.output
+    elsewhere = cli.invoke(app, ["enrol", "http://elsewhere", "--data", str(tmp_path)])
+    assert elsewhere.exit_code == 1
+    assert "--replace" in elsewhere.output
+
+
+def test_enrols_with_a_token_from_a_file_or_standard_input(server_url: str, tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text(ENROLMENT_TOKEN + "\n")
+    for number, (source, text) in enumerate([(str(token_file), None), ("-", ENROLMENT_TOKEN)]):
+        data = ["--data", str(tmp_path / str(number))]
+        result = cli.invoke(app, ["enrol", server_url, "--token-file", source, *data], input=text)
+        assert result.exit_code == 0, result.output
+
+
+def test_a_refused_enrolment_stores_nothing(server_url: str, tmp_path: Path) -> None:
+    result = cli.invoke(
+        app, ["enrol", server_url, "--token-file", "-", "--data", str(tmp_path)], input="edg_enrol_2_wrong"
+    )
+    assert result.exit_code == 1
+    assert "the tiny server says 401" in result.output
+    assert load_credentials(tmp_path) == Credentials()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["enrol", "http://127.0.0.1:1"], 2, "EDGENAS_ENROLMENT_TOKEN"),
+        (["enrol", "nas", "--token-file", "-"], 2, "http"),
+        (["run", "--server", "http://127.0.0.1:1"], 1, "profiler-agent enrol http://127.0.0.1:1"),
+        (["run", "--listen", "nowhere"], 2, "HOST:PORT"),
+        (["run", "--cores", "a"], 2, "cores"),
+        (["info", "--runtime", "abacus"], 2, "abacus"),
+    ],
+)
+def test_says_what_is_wrong(tmp_path: Path, arguments: list[str], status: int, words: str) -> None:
+    result = cli.invoke(app, [*arguments, "--data", str(tmp_path)], input="token")
+    assert result.exit_code == status, result.output
+    assert words in result.output
+
+
+def test_run_ends_when_its_token_was_revoked(server_url: str, tmp_path: Path) -> None:
+    save_credentials(tmp_path, Credentials(server_url, "phone", "edg_device_2_revoked"))
+    result = cli.invoke(app, ["run", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "refuses this device's token" in result.output
+
+
+def test_info_for_people_and_programs(tmp_path: Path) -> None:
+    save_credentials(tmp_path, Credentials("http://nas", "phone", TOKEN))
+    people = cli.invoke(app, ["info", "--data", str(tmp_path), "--name", "kitchen"])
+    assert "cannot tell" in people.output
+    assert TOKEN not in people.output
+    document = json.loads(cli.invoke(app, ["info", "--json", "--data", str(tmp_path)]).stdout)
+    assert document["num_cores"] >= 1
+    assert document["device_id"] == "phone"
+
+
+def test_selftest_measures_with_the_real_core(tmp_path: Path) -> None:
+    arguments = ["selftest", "--seconds", "0.2", "--runtime", "onnxruntime", "--data", str(tmp_path)]
+    result = cli.invoke(app, [*arguments, "--json"])
+    (report,) = json.loads(result.stdout)
+    assert report["status"] == "ok"
+    assert report["wall_us"]["num_samples"] >= 3
+    assert result.exit_code == (0 if report["is_usable"] else 1)
+
+
+@pytest.mark.parametrize("command", ["run", "info", "selftest", "enrol"])
+def test_help_teaches_with_an_example(command: str) -> None:
+    assert "Example" in cli.invoke(app, [command, "--help"]).output
