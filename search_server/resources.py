@@ -32,6 +32,9 @@ class DeviceUpdate:
 
     name: str | None = None
     agent_url: str | None = None
+    """Empty: the agent dials out."""
+    agent_token: str | None = None
+    """What the server shows to an agent that it calls; kept, never answered. Empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class DeviceResource:
     current_job_id: str | None = None
     environment: Environment = Environment()
     """As of ``last_seen_at``."""
+    is_imported: bool = False
+    """Known from an imported table only: it has no agent, nothing can be measured on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +200,35 @@ class Table:
 
     summary: TableSummary
     cells: tuple[TableCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CellDiff:
+    """One cell of two tables, and how its candidate ranks in its layer (0 is the fastest)."""
+
+    layer: str
+    block: str
+    a_us: float | None
+    b_us: float | None
+    ratio: float | None
+    """``b_us / a_us``; None where a table lacks the cell or it costs nothing."""
+    rank_a: int | None = None
+    rank_b: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableDiff:
+    """Two snapshots of one space, cell by cell."""
+
+    a: TableSummary
+    b: TableSummary
+    cells: tuple[CellDiff, ...]
+    ratio_median: float
+    """Median of the cells' ratios: how much slower ``b`` is as a whole."""
+    rank_correlation: float
+    """Spearman's, over the cells that both tables have, -1..1."""
+    num_rank_changes: int
+    """Cells whose candidate ranks differently in its layer."""
 
 
 @dataclass(frozen=True, slots=True)

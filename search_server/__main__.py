@@ -1,0 +1,220 @@
+"""The command ``search-server``: serve, work, migrate, and make tokens."""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from search_server.app import create_app
+from search_server.auth import SCOPES, Scope, create_token, list_tokens, revoke_token
+from search_server.context import utc_now
+from search_server.db.migrate import is_at_head, migrate_to_head
+from search_server.db.session import Database
+from search_server.errors import ServerError
+from search_server.health import require_ready
+from search_server.jobs.worker import Worker
+from search_server.logs import configure_logs
+from search_server.profiling.dispatch import Dispatcher
+from search_server.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="The edgenas server. Start one with: search-server serve",
+)
+token_app = typer.Typer(no_args_is_help=True, help="Tokens of users, administrators and new devices.")
+app.add_typer(token_app, name="token")
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder for database and files (EDGENAS_DATA; default .edgenas)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+_DURATION_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port (default 8000).")] = None,
+    data: DataOption = None,
+) -> None:
+    """Serve the REST interface and the pages.
+
+    Example: search-server serve --host 0.0.0.0 --port 8000
+    """
+    settings = _settings(data, host=host, port=port)
+    _open_database(settings).close()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+@app.command()
+def worker(data: DataOption = None) -> None:
+    """Run searches from the queue, and call the agents that listen.
+
+    Example: search-server worker
+    """
+    settings = _settings(data)
+    database = _open_database(settings)
+    running = Worker(
+        database,
+        worker_id=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"[-64:],
+        now=utc_now,
+        environment={"EDGENAS_DATABASE_URL": settings.url, "EDGENAS_DATA": str(settings.data.absolute())},
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: running.stop.set())
+    if settings.agent_networks:
+        dispatcher = Dispatcher(database, settings.data, settings.agent_networks, utc_now)
+        threading.Thread(target=asyncio.run, args=(dispatcher.run_forever(),), daemon=True).start()
+    running.run()
+    database.close()
+
+
+@app.command()
+def migrate(data: DataOption = None) -> None:
+    """Bring the database to the schema of this version.
+
+    Example: EDGENAS_DATABASE_URL=postgresql://edgenas@localhost/edgenas search-server migrate
+    """
+    settings = _settings(data)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.url)
+    migrate_to_head(database.engine)
+    database.close()
+    typer.echo("the database is at the newest schema", err=True)
+
+
+@token_app.command("create")
+def token_create(
+    scope: Annotated[str, typer.Option(help=f"One of {', '.join(s for s in SCOPES if s != 'device')}.")],
+    ttl: Annotated[
+        str | None, typer.Option(help="Valid for so long: 30m, 1h, 7d. Default: no end.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a token and print it, this once. Enrolment tokens work once.
+
+    Example: search-server token create --scope enrol --ttl 1h
+    """
+    database = _open_database(_settings(data))
+    with database.transaction() as session:
+        text = create_token(session, _scope(scope), utc_now(), _duration(ttl))
+    database.close()
+    typer.echo(json.dumps({"token": text, "scope": scope, "ttl": ttl}) if as_json else text)
+
+
+@token_app.command("list")
+def token_list(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List all tokens without their secrets.
+
+    Example: search-server token list
+    """
+    database = _open_database(_settings(data))
+    with database.reading() as session:
+        rows = [
+            {
+                "token_id": row.token_id,
+                "scope": row.scope,
+                "device_id": row.device_id,
+                "created_at": row.created_at.isoformat(),
+                "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+                "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
+                "used_at": row.used_at.isoformat() if row.used_at else None,
+                "last_used_at": row.last_used_at.isoformat() if row.last_used_at else None,
+            }
+            for row in list_tokens(session)
+        ]
+    database.close()
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        state = "revoked" if row["revoked_at"] else "used" if row["used_at"] else "valid"
+        typer.echo(
+            f"{row['token_id']}  {row['scope']:<6}  {state:<7}  last used {row['last_used_at'] or 'never'}"
+        )
+
+
+@token_app.command("revoke")
+def token_revoke(token_id: Annotated[str, typer.Argument(metavar="ID")], data: DataOption = None) -> None:
+    """Make a token useless from now on.
+
+    Example: search-server token revoke 3f9a2c01d4e5
+    """
+    database = _open_database(_settings(data))
+    with database.transaction() as session:
+        revoke_token(session, token_id, utc_now())
+    database.close()
+    typer.echo(f"token {token_id} is revoked", err=True)
+
+
+def main() -> None:
+    """Run the command; what a user can put right ends with one line and status 1."""
+    configure_logs()
+    try:
+        app()
+    except (ServerError, ValueError) as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _settings(data: Path | None, **flags: str | int | None) -> Settings:
+    given: dict[str, Any] = {"data": data, **flags}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _open_database(settings: Settings) -> Database:
+    """Return the database at the newest schema; SQLite in the data folder is brought there by itself.
+
+    Raises:
+        UnavailableError: it does not answer or needs 'search-server migrate'.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.url)
+    if settings.uses_default_database and not is_at_head(database.engine):
+        migrate_to_head(database.engine)
+    require_ready(database)
+    return database
+
+
+def _scope(text: str) -> Scope:
+    for scope in SCOPES:
+        if scope == text and scope != "device":
+            return scope
+    raise typer.BadParameter(f"must be user, enrol or admin, got {text!r}", param_hint="--scope")
+
+
+def _duration(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)([smhd])", text.strip())
+    if match is None or int(match[1]) == 0:
+        raise typer.BadParameter(
+            f"must be a number and s, m, h or d, such as 1h; got {text!r}", param_hint="--ttl"
+        )
+    return timedelta(seconds=int(match[1]) * _DURATION_S[match[2]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The FastAPI app: settings in, routes out. It never imports torch."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from search_server import health
+from search_server.context import Clock, Context, utc_now
+from search_server.db.session import Database
+from search_server.devices import routes as device_routes
+from search_server.errors import install_error_handler
+from search_server.health import metrics_registry
+from search_server.housekeeping import keep_house_forever
+from search_server.jobs import routes as job_routes
+from search_server.latency import routes as latency_routes
+from search_server.profiling import agent_routes
+from search_server.profiling import routes as profiling_routes
+from search_server.profiling.bell import LeaseBell, watch_pending_leases
+from search_server.request_limit import RequestLimit
+from search_server.settings import Settings
+from search_server.web import routes as web_routes
+
+ROUTERS = (
+    health.router,
+    device_routes.router,
+    agent_routes.router,
+    profiling_routes.router,
+    latency_routes.router,
+    job_routes.router,
+)
+
+
+def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) -> FastAPI:
+    """Return the app for these settings; the database must be at the newest migration.
+
+    Args:
+        settings: the only place from which routes get what an operator set.
+        now: the clock.
+        poll_s: how often waiting routes look for what another process wrote.
+    """
+    database = Database(settings.url)
+    bell = LeaseBell()
+    bell.attach(database)
+    app = FastAPI(
+        title="edgenas",
+        summary="On-device latency profiling and hardware-aware architecture search",
+        version="1",
+        lifespan=_lifespan,
+    )
+    app.state.database = database
+    app.state.context = Context(
+        data_dir=settings.data,
+        bell=bell,
+        metrics=metrics_registry(database),
+        now=now,
+        poll_s=poll_s,
+        max_queued_jobs=settings.max_queued_jobs,
+    )
+    app.add_middleware(RequestLimit, max_bytes=settings.max_request_bytes)
+    install_error_handler(app)
+    api = APIRouter(prefix="/api/v1")
+    for router in ROUTERS:
+        api.include_router(router)
+    app.include_router(api)
+    app.include_router(health.router, include_in_schema=False)
+    app.include_router(web_routes.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    database: Database = app.state.database
+    context: Context = app.state.context
+    async with asyncio.TaskGroup() as tasks:
+        background = [
+            tasks.create_task(watch_pending_leases(database, context.bell, context.poll_s)),
+            tasks.create_task(keep_house_forever(database, context.now)),
+        ]
+        yield
+        for task in background:
+            task.cancel()
+    database.close()

@@ -1,0 +1,244 @@
+"""The tables, one ``*Row`` class each.
+
+Measurements are appended and never updated: results, measured latencies and latency tables. Messages
+of :mod:`shared` and resources are stored as the JSON of :mod:`shared.wire`.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from search_server.db.base import Base, Identifier, Word
+
+
+class TokenRow(Base):
+    """A bearer token; its secret is stored as SHA-256 only."""
+
+    __tablename__ = "tokens"
+
+    token_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    scope: Mapped[str] = mapped_column(Word)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    device_id: Mapped[str | None] = mapped_column(ForeignKey("devices.device_id"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+    """When a single-use token was spent."""
+    last_used_at: Mapped[datetime | None]
+
+
+class DeviceRow(Base):
+    """A device that enrolled, or one that an imported table speaks of."""
+
+    __tablename__ = "devices"
+    __table_args__ = (
+        Index(
+            "uq_devices_name_present",
+            "name",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+
+    device_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    facts: Mapped[dict[str, Any]]
+    """``shared.device.Device``."""
+    is_imported: Mapped[bool] = mapped_column(Boolean, default=False)
+    agent_url: Mapped[str | None] = mapped_column(String(500))
+    agent_token: Mapped[str | None] = mapped_column(String(500))
+    """What the server shows to an agent that it calls; never answered by any route."""
+    environment: Mapped[dict[str, Any] | None]
+    enrolled_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+
+
+class ArtifactRow(Base):
+    """A model file; its bytes lie in the data folder."""
+
+    __tablename__ = "artifacts"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    format: Mapped[str] = mapped_column(Word)
+    created_at: Mapped[datetime]
+
+
+class JobRow(Base):
+    """Long work: a profile, a measurement or a search."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("token_id", "idempotency_key"),
+        Index("ix_jobs_kind_status", "kind", "status"),
+    )
+
+    job_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    kind: Mapped[str] = mapped_column(Word)
+    status: Mapped[str] = mapped_column(Word, default="queued")
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"), index=True)
+    space: Mapped[str] = mapped_column(String(200))
+    conditions: Mapped[dict[str, Any]]
+    conditions_key: Mapped[str] = mapped_column(Word)
+    request: Mapped[dict[str, Any]]
+    """The resource that asked for the job."""
+    result: Mapped[dict[str, Any] | None]
+    snapshot: Mapped[str | None] = mapped_column(Word)
+    """The latency table that a profile made or a search used."""
+    stage: Mapped[str] = mapped_column(String(200), default="")
+    message: Mapped[str] = mapped_column(Text, default="")
+    progress: Mapped[float] = mapped_column(default=0.0)
+    parent_job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.job_id"), index=True)
+    token_id: Mapped[str | None] = mapped_column(ForeignKey("tokens.token_id"))
+    idempotency_key: Mapped[str | None] = mapped_column(String(200))
+    worker_id: Mapped[str | None] = mapped_column(Identifier)
+    worker_expires_at: Mapped[datetime | None]
+    num_windows: Mapped[int] = mapped_column(default=0)
+    """How many leases a profile or measurement is expected to take: the measure of its progress."""
+    attempt: Mapped[int] = mapped_column(default=0)
+    """How often a worker has taken the job."""
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class LeaseRow(Base):
+    """Permission and order to measure; a device holds at most one at a time."""
+
+    __tablename__ = "leases"
+    __table_args__ = (
+        Index(
+            "uq_leases_device_id_leased",
+            "device_id",
+            unique=True,
+            sqlite_where=text("status = 'leased'"),
+            postgresql_where=text("status = 'leased'"),
+        ),
+        Index("ix_leases_status_device_id", "status", "device_id"),
+    )
+
+    lease_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id"), index=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"))
+    group_index: Mapped[int]
+    """Leases of one group measure the same items, and their results are read together."""
+    status: Mapped[str] = mapped_column(Word, default="pending")
+    """pending | leased | done | expired | cancelled."""
+    fence: Mapped[int] = mapped_column(default=0)
+    """Rises with every hand-out, so it also counts them."""
+    ttl_s: Mapped[float]
+    expires_at: Mapped[datetime | None]
+    progress: Mapped[float] = mapped_column(default=0.0)
+    items: Mapped[list[Any]] = mapped_column(JSON)
+    policy: Mapped[dict[str, Any]]
+    conditions: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    leased_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class LeaseArtifactRow(Base):
+    """Which model files a lease names: the only ones that its device may fetch."""
+
+    __tablename__ = "lease_artifacts"
+
+    lease_id: Mapped[str] = mapped_column(ForeignKey("leases.lease_id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"), primary_key=True, index=True)
+
+
+class ResultRow(Base):
+    """What measuring one item gave, as it arrived."""
+
+    __tablename__ = "results"
+    __table_args__ = (UniqueConstraint("lease_id", "fence", "item_id"),)
+
+    result_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    lease_id: Mapped[str] = mapped_column(ForeignKey("leases.lease_id"))
+    fence: Mapped[int]
+    item_id: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(Word)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """The ``Result`` as JSON, compressed with zlib."""
+    received_at: Mapped[datetime]
+
+
+class LatencyTableRow(Base):
+    """A latency-table snapshot."""
+
+    __tablename__ = "latency_tables"
+    __table_args__ = (Index("ix_latency_tables_device_space", "device_id", "space", "conditions_key"),)
+
+    table_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    snapshot: Mapped[str] = mapped_column(Word, unique=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"))
+    space: Mapped[str] = mapped_column(String(200))
+    runtime: Mapped[str] = mapped_column(Word)
+    conditions_key: Mapped[str] = mapped_column(Word)
+    content: Mapped[str] = mapped_column(Text)
+    """``LatencyTable.to_json()``."""
+    is_accepted: Mapped[bool]
+    anchor_us: Mapped[float]
+    source: Mapped[str] = mapped_column(String(200))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.job_id"), index=True)
+    """The profile that made it; none for an import."""
+    created_at: Mapped[datetime]
+
+
+class MeasuredLatencyRow(Base):
+    """The latency of a whole network, as measured by one job."""
+
+    __tablename__ = "measured_latencies"
+    __table_args__ = (Index("ix_measured_latencies_device_space", "device_id", "space"),)
+
+    measured_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id"), index=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"))
+    space: Mapped[str] = mapped_column(String(200))
+    conditions_key: Mapped[str] = mapped_column(Word)
+    snapshot: Mapped[str | None] = mapped_column(Word)
+    """The table whose level ``latency_us`` has."""
+    body: Mapped[dict[str, Any]]
+    """The ``MeasuredLatency``."""
+
+
+class SearchStepRow(Base):
+    """One recorded step of a search."""
+
+    __tablename__ = "search_steps"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    body: Mapped[dict[str, Any]]
+
+
+class SearchArchitectureRow(Base):
+    """A network that a search compared."""
+
+    __tablename__ = "search_architectures"
+    __table_args__ = (UniqueConstraint("job_id", "role", "architecture"),)
+
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id"))
+    role: Mapped[str] = mapped_column(Word)
+    architecture: Mapped[str] = mapped_column(Text)
+    body: Mapped[dict[str, Any]]
+
+
+TABLES = Base.metadata
+"""All of the above: what the migrations must give."""

@@ -1,0 +1,1 @@
+"""Devices: enrolment, and what is known of each."""

@@ -1,0 +1,194 @@
+"""The devices that the server knows: enrolled, found by id or name, seen, changed, removed."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from search_server.auth import Caller, create_token, revoke_device_tokens, spend_token
+from search_server.db.ids import new_id
+from search_server.db.models import DeviceRow, LeaseRow, TokenRow
+from search_server.db.paging import fetch_page
+from search_server.errors import ConflictError, InvalidValueError, NotFoundError
+from search_server.resources import DeviceCreate, DeviceCredential, DeviceResource, DeviceUpdate, Page
+from shared.device import Conditions, Device, Environment
+from shared.wire import from_dict, to_dict
+
+ONLINE_FOR = timedelta(seconds=60)
+"""A device is online for so long after it was last heard of."""
+
+OVERLAP = timedelta(hours=1)
+"""So long an old credential still works after a device has renewed it."""
+
+
+def enrol(session: Session, caller: Caller, create: DeviceCreate, now: datetime) -> DeviceCredential:
+    """Add a device, or renew what is known of the one that asks with its own credential."""
+    if caller.device_id is not None:
+        row = session.get_one(DeviceRow, caller.device_id)
+        row.facts, row.agent_url = to_dict(create.device), create.agent_url
+        statement = update(TokenRow).where(TokenRow.token_id == caller.token_id)
+        session.execute(statement.values(expires_at=now + OVERLAP))
+    else:
+        spend_token(session, caller.token_id, now)
+        row = add_device(session, create.device, now, agent_url=create.agent_url)
+    row.last_seen_at = now
+    return DeviceCredential(row.device_id, create_token(session, "device", now, device_id=row.device_id))
+
+
+def add_device(
+    session: Session,
+    device: Device,
+    now: datetime,
+    agent_url: str | None = None,
+    is_imported: bool = False,
+) -> DeviceRow:
+    """Store a device under its name, or under ``name-2``, ``name-3`` ... if that is taken."""
+    row = DeviceRow(
+        device_id=new_id("device", now),
+        name=_free_name(session, device.name),
+        facts=to_dict(device),
+        agent_url=agent_url,
+        is_imported=is_imported,
+        enrolled_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def find_device(session: Session, id_or_name: str) -> DeviceRow:
+    """Return a device that is not removed.
+
+    Raises:
+        NotFoundError: there is none; the message lists those that exist.
+    """
+    present = select(DeviceRow).where(DeviceRow.removed_at.is_(None))
+    row = session.scalar(present.where(DeviceRow.device_id == id_or_name)) or session.scalar(
+        present.where(DeviceRow.name == id_or_name)
+    )
+    if row is None:
+        names = list(session.scalars(present.with_only_columns(DeviceRow.name).order_by(DeviceRow.name)))
+        known = f"the devices are {', '.join(names)}" if names else "no device has enrolled yet"
+        raise NotFoundError("unknown_device", f"no device {id_or_name!r}; {known}")
+    return row
+
+
+def list_devices(session: Session, cursor: str | None, limit: int, now: datetime) -> Page[DeviceResource]:
+    """Return the devices that are not removed, newest first."""
+    present = select(DeviceRow).where(DeviceRow.removed_at.is_(None))
+    rows, next_cursor = fetch_page(session, present, DeviceRow.device_id, cursor, limit)
+    return Page(tuple(device_resource(session, row, now) for row in rows), next_cursor)
+
+
+def update_device(session: Session, row: DeviceRow, change: DeviceUpdate) -> None:
+    """Change what a person may change.
+
+    Raises:
+        ConflictError: another device has the name.
+    """
+    if change.name is not None and change.name != row.name:
+        if _is_taken(session, change.name):
+            raise ConflictError(
+                "name_taken", f"another device is called {change.name!r}; choose another name"
+            )
+        row.name = change.name
+    if change.agent_url is not None:
+        row.agent_url = change.agent_url or None
+    if change.agent_token is not None:
+        row.agent_token = change.agent_token or None
+    session.flush()
+
+
+def remove_device(session: Session, row: DeviceRow, now: datetime) -> None:
+    """Revoke a device's credentials and take it off the list; its measurements stay."""
+    revoke_device_tokens(session, row.device_id, now)
+    row.removed_at, row.agent_token = now, None
+
+
+def touch(session: Session, device_id: str, environment: Environment | None, now: datetime) -> None:
+    """Note that a device was heard of, and how it is."""
+    values: dict[str, object] = {"last_seen_at": now}
+    if environment is not None:
+        values["environment"] = to_dict(environment)
+    session.execute(update(DeviceRow).where(DeviceRow.device_id == device_id).values(values))
+
+
+def device_facts(row: DeviceRow) -> Device:
+    """Return what a device is."""
+    return from_dict(row.facts, Device)
+
+
+def is_online(row: DeviceRow, now: datetime) -> bool:
+    """Tell whether a device was heard of lately."""
+    return row.last_seen_at is not None and now - row.last_seen_at <= ONLINE_FOR
+
+
+def device_resource(session: Session, row: DeviceRow, now: datetime) -> DeviceResource:
+    """Return a device as routes answer it."""
+    leased = select(LeaseRow.job_id).where(LeaseRow.device_id == row.device_id, LeaseRow.status == "leased")
+    return DeviceResource(
+        device_id=row.device_id,
+        name=row.name,
+        device=device_facts(row),
+        agent_url=row.agent_url,
+        enrolled_at=row.enrolled_at.isoformat(),
+        last_seen_at=row.last_seen_at.isoformat() if row.last_seen_at else None,
+        is_online=is_online(row, now),
+        current_job_id=session.scalar(leased),
+        environment=from_dict(row.environment, Environment) if row.environment else Environment(),
+        is_imported=row.is_imported,
+    )
+
+
+def require_support(row: DeviceRow, conditions: Conditions) -> None:
+    """Refuse conditions under which a device cannot measure.
+
+    Raises:
+        ConflictError: the device has no agent: a table was imported for it.
+        InvalidValueError: it lacks the runtime, its version, the dtype, or cores.
+    """
+    if row.is_imported:
+        raise ConflictError(
+            "device_has_no_agent",
+            f"device {row.name!r} is known from an imported table only: nothing can be measured on it; "
+            "predict and search with its table, or enrol a device of this kind",
+        )
+    device = device_facts(row)
+    runtime = next((known for known in device.runtimes if known.name == conditions.runtime), None)
+    if runtime is None:
+        names = ", ".join(f"{known.name} {known.version}" for known in device.runtimes) or "none"
+        raise InvalidValueError(
+            "unsupported_runtime",
+            f"device {row.name!r} has no runtime {conditions.runtime!r}; it has {names}. Install it there "
+            "and start the agent again, or name one of these",
+        )
+    if conditions.runtime_version not in (None, runtime.version):
+        raise InvalidValueError(
+            "unsupported_runtime",
+            f"device {row.name!r} has {runtime.name} {runtime.version}, not {conditions.runtime_version}",
+        )
+    if conditions.dtype not in runtime.dtypes:
+        raise InvalidValueError(
+            "unsupported_dtype",
+            f"{runtime.name} on device {row.name!r} runs {', '.join(runtime.dtypes)}, "
+            f"not {conditions.dtype}",
+        )
+    if conditions.threads > device.num_cores or any(core >= device.num_cores for core in conditions.cores):
+        raise InvalidValueError(
+            "unsupported_cores",
+            f"device {row.name!r} has {device.num_cores} cores, numbered from 0; asked for "
+            f"{conditions.threads} threads on cores {conditions.cores or 'of its own choice'}",
+        )
+
+
+def _free_name(session: Session, name: str) -> str:
+    candidate, number = name, 1
+    while _is_taken(session, candidate):
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate
+
+
+def _is_taken(session: Session, name: str) -> bool:
+    statement = select(DeviceRow.device_id).where(DeviceRow.name == name, DeviceRow.removed_at.is_(None))
+    return session.scalar(statement) is not None

@@ -1,0 +1,37 @@
+"""What has to happen unasked: leases expire, crashed jobs go on, dead workers are noticed."""
+
+import asyncio
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from search_server.context import Clock
+from search_server.db.session import Database
+from search_server.jobs.queue import requeue_dead
+from search_server.profiling.advance import advance_waiting_jobs
+from search_server.profiling.leases import expire_overdue
+
+INTERVAL_S = 5.0
+
+_log = structlog.get_logger()
+
+
+def keep_house(database: Database, now: Clock) -> None:
+    """Do it once. Any number of processes may do it at the same time."""
+    with database.transaction() as session:
+        num_leases = expire_overdue(session, now())
+        num_searches = requeue_dead(session, now())
+    num_jobs = advance_waiting_jobs(database, now)
+    if num_leases or num_searches or num_jobs:
+        _log.info("house kept", leases=num_leases, searches=num_searches, jobs=num_jobs)
+
+
+async def keep_house_forever(database: Database, now: Clock, interval_s: float = INTERVAL_S) -> None:
+    """Do it again and again; a database that is away for a while is no reason to stop."""
+    while True:
+        try:
+            await run_in_threadpool(keep_house, database, now)
+        except SQLAlchemyError as error:
+            _log.warning("housekeeping failed; trying again", error=str(error))
+        await asyncio.sleep(interval_s)

@@ -1,0 +1,177 @@
+"""Jobs as the server keeps them: created once, found by id, started, failed, finished."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from search_server.auth import Caller
+from search_server.db.ids import new_id
+from search_server.db.models import DeviceRow, JobRow
+from search_server.devices.registry import is_online
+from search_server.errors import ConflictError, NotFoundError, TooManyRequestsError
+from search_server.resources import Job
+from shared.device import Conditions
+from shared.wire import from_dict, to_dict
+
+JobKind = Literal["profile", "measurement", "search"]
+
+ENDED: Sequence[str] = ("done", "failed", "cancelled")
+UNFINISHED: Sequence[str] = ("queued", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Who asks for a job, and how often they may: the part that is alike for all kinds."""
+
+    caller: Caller | None
+    """None: another job of the server."""
+    idempotency_key: str | None = None
+    max_queued_jobs: int = 100
+    parent_job_id: str | None = None
+
+
+def earlier_job(session: Session, submission: Submission, kind: JobKind, request: object) -> JobRow | None:
+    """Return the job that the same Idempotency-Key made before, if any.
+
+    Raises:
+        ConflictError: the key came with another request.
+        TooManyRequestsError: the caller has too many unfinished jobs to make another.
+    """
+    caller = submission.caller
+    if caller is None:
+        return None
+    mine = select(JobRow).where(JobRow.token_id == caller.token_id)
+    if submission.idempotency_key is not None:
+        row = session.scalar(mine.where(JobRow.idempotency_key == submission.idempotency_key))
+        if row is not None and (row.kind != kind or row.request != to_dict(request)):
+            raise ConflictError(
+                "idempotency_key_reused",
+                f"Idempotency-Key {submission.idempotency_key!r} belongs to job {row.job_id}, which asked "
+                "for something else; send a new key with a new request",
+            )
+        if row is not None:
+            return row
+    unfinished = mine.where(JobRow.status.in_(UNFINISHED)).with_only_columns(func.count())
+    if (session.scalar(unfinished) or 0) >= submission.max_queued_jobs:
+        raise TooManyRequestsError(
+            "too_many_jobs",
+            f"this token has {submission.max_queued_jobs} unfinished jobs already; wait for some to end, "
+            "or cancel them",
+        )
+    return None
+
+
+def create_job(
+    session: Session,
+    submission: Submission,
+    kind: JobKind,
+    device: DeviceRow,
+    space: str,
+    conditions: Conditions,
+    request: object,
+    now: datetime,
+) -> JobRow:
+    """Queue a job; ``request`` is the resource that asked for it."""
+    row = JobRow(
+        job_id=new_id("job", now),
+        kind=kind,
+        status="queued",
+        device_id=device.device_id,
+        space=space,
+        conditions=to_dict(conditions),
+        conditions_key=conditions.key,
+        request=to_dict(request),
+        parent_job_id=submission.parent_job_id,
+        token_id=submission.caller.token_id if submission.caller else None,
+        idempotency_key=submission.idempotency_key,
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def find_job(session: Session, job_id: str, kind: JobKind) -> JobRow:
+    """Return a job of this kind.
+
+    Raises:
+        NotFoundError: there is none of this id and kind.
+    """
+    row = session.get(JobRow, job_id)
+    if row is None or row.kind != kind:
+        raise NotFoundError(f"unknown_{kind}", f"no {kind} job {job_id!r}; GET the list of jobs for its id")
+    return row
+
+
+def start_job(session: Session, job_id: str, now: datetime) -> None:
+    """Note that a queued job is at work."""
+    queued = update(JobRow).where(JobRow.job_id == job_id, JobRow.status == "queued")
+    session.execute(queued.values(status="running", started_at=now, message=""))
+
+
+def fail_job(session: Session, job_id: str, message: str, now: datetime) -> None:
+    """End a job without success, unless it has ended; the message says what to do."""
+    _end_job(session, job_id, "failed", {"message": message}, now)
+
+
+def finish_job(session: Session, job_id: str, now: datetime, **values: Any) -> None:
+    """End a job with success, unless it has ended; ``values`` are further columns to set."""
+    _end_job(session, job_id, "done", {"progress": 1.0, **values}, now)
+
+
+def cancel_job(session: Session, job_id: str, now: datetime) -> None:
+    """End a job because somebody asked for that, unless it has ended."""
+    _end_job(session, job_id, "cancelled", {"message": "cancelled"}, now)
+
+
+def job_resource(session: Session, row: JobRow, now: datetime) -> Job:
+    """Return a job as routes answer it; a waiting one says for which device, and when that was seen."""
+    device = session.get_one(DeviceRow, row.device_id)
+    message = row.message
+    if row.status == "queued" and row.kind != "search":
+        message = _waiting_message(device, now)
+    return Job(
+        job_id=row.job_id,
+        kind=next(kind for kind in _KINDS if kind == row.kind),
+        status=next(status for status in _STATUSES if status == row.status),
+        device_id=row.device_id,
+        device_name=device.name,
+        space=row.space,
+        conditions=from_dict(row.conditions, Conditions),
+        created_at=row.created_at.isoformat(),
+        started_at=row.started_at.isoformat() if row.started_at else None,
+        finished_at=row.finished_at.isoformat() if row.finished_at else None,
+        progress=row.progress,
+        message=message,
+        parent_job_id=row.parent_job_id,
+    )
+
+
+_KINDS: tuple[JobKind, ...] = ("profile", "measurement", "search")
+_STATUSES: tuple[Literal["queued", "running", "done", "failed", "cancelled"], ...] = (
+    "queued",
+    "running",
+    "done",
+    "failed",
+    "cancelled",
+)
+
+
+def _end_job(session: Session, job_id: str, status: str, values: dict[str, Any], now: datetime) -> None:
+    unfinished = update(JobRow).where(JobRow.job_id == job_id, JobRow.status.in_(UNFINISHED))
+    session.execute(unfinished.values(status=status, finished_at=now, worker_expires_at=None, **values))
+
+
+def _waiting_message(device: DeviceRow, now: datetime) -> str:
+    if is_online(device, now):
+        return f"waiting for device {device.name}, which is online"
+    if device.last_seen_at is None:
+        return f"waiting for device {device.name}, never seen; start 'profiler-agent run' on it"
+    minutes = round((now - device.last_seen_at).total_seconds() / 60)
+    ago = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    way_out = "if it is off, start 'profiler-agent run' on it"
+    return f"waiting for device {device.name}, last seen {ago} ago; {way_out}"

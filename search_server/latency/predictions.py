@@ -1,0 +1,34 @@
+"""Predict whole networks from a stored table."""
+
+from sqlalchemy.orm import Session
+
+from search_server.devices.registry import find_device
+from search_server.errors import ConflictError, refusing_values
+from search_server.latency.snapshots import require_table
+from search_server.latency.table import MissingLatencyError
+from search_server.resources import Prediction, PredictionCreate
+from shared.architecture import parse_architecture
+from shared.search_space import search_space
+
+
+def predict(session: Session, create: PredictionCreate) -> tuple[Prediction, ...]:
+    """Return one prediction a network, from the named snapshot or the newest accepted one.
+
+    Raises:
+        ConflictError: there is no table, or it lacks cells of a network; the message lists them.
+    """
+    device = find_device(session, create.device)
+    with refusing_values("body.space"):
+        space = search_space(create.space)
+    with refusing_values("body.architectures"):
+        architectures = [parse_architecture(text, space) for text in create.architectures]
+    table = require_table(session, device, space.name, create.conditions, create.snapshot)
+    snapshot = table.snapshot
+    try:
+        predicted = [table.predict(architecture) for architecture in architectures]
+    except MissingLatencyError as error:
+        raise ConflictError("missing_latency", str(error)) from error
+    return tuple(
+        Prediction(str(network), p.latency_us, p.low_us, p.high_us, snapshot, table.is_simulated)
+        for network, p in zip(architectures, predicted, strict=True)
+    )

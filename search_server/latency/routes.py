@@ -1,0 +1,107 @@
+"""Latency tables and predictions over HTTP."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from search_server.auth import UserDep
+from search_server.context import NowDep
+from search_server.db.paging import CursorQuery, LimitQuery
+from search_server.db.session import SessionDep
+from search_server.devices.registry import find_device
+from search_server.errors import ERROR_RESPONSES, refusing_values
+from search_server.latency.diff import diff_tables
+from search_server.latency.formats import to_csv
+from search_server.latency.imports import ImportFormat, import_table
+from search_server.latency.predictions import predict
+from search_server.latency.snapshots import list_tables, load_table, table_resource
+from search_server.resources import Page, Prediction, PredictionCreate, Table, TableDiff, TableSummary
+from shared.search_space import search_space
+
+router = APIRouter(responses=ERROR_RESPONSES)
+
+TableFormat = Literal["json", "csv"]
+
+
+@router.get("/latency-tables", tags=["latency tables"])
+def get_tables(
+    _: UserDep,
+    session: SessionDep,
+    device: Annotated[str | None, Query(description="id or name")] = None,
+    space: str | None = None,
+    runtime: str | None = None,
+    cursor: CursorQuery = None,
+    limit: LimitQuery = 50,
+) -> Page[TableSummary]:
+    """List snapshots, newest first."""
+    device_id = find_device(session, device).device_id if device else None
+    with refusing_values("query.space"):
+        name = search_space(space).name if space else None
+    return list_tables(session, cursor, limit, device_id, name, runtime)
+
+
+async def _raw_body(request: Request) -> bytes:
+    return await request.body()
+
+
+@router.post(
+    "/latency-tables/import",
+    tags=["latency tables"],
+    status_code=201,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
+)
+def post_import(
+    _: UserDep,
+    session: SessionDep,
+    now: NowDep,
+    content: Annotated[bytes, Depends(_raw_body)],
+    device: Annotated[str, Query(description="id or name; a new name adds a device without an agent")],
+    import_format: Annotated[ImportFormat, Query(alias="format")] = "json",
+    space: str | None = None,
+) -> Table:
+    """Store a table that another program wrote; the same content is kept once."""
+    return import_table(session, content, import_format, device, space, now)
+
+
+@router.get(
+    "/latency-tables/{snapshot}",
+    tags=["latency tables"],
+    response_model=Table,
+    responses={200: {"content": {"text/csv": {}}, "description": "the table, or with `format` a file"}},
+)
+def get_table(
+    _: UserDep,
+    snapshot: str,
+    session: SessionDep,
+    table_format: Annotated[
+        TableFormat | None,
+        Query(alias="format", description="`json`: the file that import takes; `csv`: one line a cell"),
+    ] = None,
+    accept: Annotated[str, Header()] = "application/json",
+) -> Table | Response:
+    """Return a snapshot with its cells; as a file with ``format``, as CSV also by ``Accept: text/csv``."""
+    if table_format == "json":
+        return _file(load_table(session, snapshot).to_json(), "application/json", f"{snapshot}.json")
+    table = table_resource(session, snapshot)
+    if table_format == "csv" or accept.split(",")[0].startswith("text/csv"):
+        return _file(to_csv(table), "text/csv; charset=utf-8", f"{snapshot}.csv")
+    return table
+
+
+@router.get("/latency-tables/{snapshot}/diff/{other}", tags=["latency tables"])
+def get_diff(_: UserDep, snapshot: str, other: str, session: SessionDep) -> TableDiff:
+    """Compare two snapshots of one space: ratios and ranks of their cells."""
+    a, b = table_resource(session, snapshot), table_resource(session, other)
+    with refusing_values("path.other"):
+        return diff_tables(a, b)
+
+
+@router.post("/predictions", tags=["predictions"])
+def post_predictions(_: UserDep, create: PredictionCreate, session: SessionDep) -> tuple[Prediction, ...]:
+    """Predict the latency of whole networks from a table; nothing is measured."""
+    return predict(session, create)
+
+
+def _file(text: str, media_type: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return Response(text, media_type=media_type, headers=headers)

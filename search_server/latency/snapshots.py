@@ -1,0 +1,172 @@
+"""Latency tables in the database: appended, found by snapshot, newest accepted first."""
+
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from search_server.db.ids import new_id
+from search_server.db.models import DeviceRow, LatencyTableRow
+from search_server.db.paging import fetch_page
+from search_server.errors import ConflictError, NotFoundError
+from search_server.latency.table import LatencyTable
+from search_server.resources import Page, Table, TableSummary
+from shared.device import Conditions
+
+
+def store_table(session: Session, table: LatencyTable, now: datetime, job_id: str | None = None) -> str:
+    """Keep a table and return its snapshot; the same content is kept once."""
+    snapshot = table.snapshot
+    stored = session.scalar(select(LatencyTableRow).where(LatencyTableRow.snapshot == snapshot))
+    if stored is None:
+        session.add(
+            LatencyTableRow(
+                table_id=new_id("table", now),
+                snapshot=snapshot,
+                device_id=table.device_id,
+                space=table.space,
+                runtime=table.conditions.runtime,
+                conditions_key=table.conditions.key,
+                content=table.to_json(),
+                is_accepted=table.verdict is None or table.verdict.is_accepted,
+                anchor_us=table.anchor_us,
+                source=table.source,
+                job_id=job_id,
+                created_at=now,
+            )
+        )
+        session.flush()
+    return snapshot
+
+
+def load_table(session: Session, snapshot: str) -> LatencyTable:
+    """Return the table of a snapshot.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    return LatencyTable.from_json(_find(session, snapshot).content)
+
+
+def newest_accepted(
+    session: Session, device_id: str, space: str, conditions: Conditions
+) -> LatencyTable | None:
+    """Return the newest table that may be used under these conditions, or None.
+
+    Conditions without a runtime version take a table of any version.
+    """
+    for row in session.scalars(_accepted(device_id, space, conditions).limit(20)):
+        table = LatencyTable.from_json(row.content)
+        if conditions.runtime_version in (None, table.conditions.runtime_version):
+            return table
+    return None
+
+
+def require_table(
+    session: Session, device: DeviceRow, space: str, conditions: Conditions, snapshot: str | None
+) -> LatencyTable:
+    """Return the table of a snapshot, or without one the newest accepted table.
+
+    Raises:
+        NotFoundError: no such snapshot.
+        ConflictError: the snapshot belongs to another device or space, or there is no table yet; the
+            message names the command that measures one.
+    """
+    if snapshot is not None:
+        table = load_table(session, snapshot)
+        if (table.device_id, table.space) != (device.device_id, space):
+            raise ConflictError(
+                "table_mismatch",
+                f"table {snapshot} is of space {table.space} on device {table.device_id}, not of space "
+                f"{space} on device {device.name}",
+            )
+        return table
+    found = newest_accepted(session, device.device_id, space, conditions)
+    if found is None:
+        raise ConflictError("no_table", _no_table_message(session, device, space, conditions))
+    return found
+
+
+def list_tables(
+    session: Session,
+    cursor: str | None,
+    limit: int,
+    device_id: str | None = None,
+    space: str | None = None,
+    runtime: str | None = None,
+) -> Page[TableSummary]:
+    """Return summaries, newest first."""
+    statement = select(LatencyTableRow)
+    if device_id is not None:
+        statement = statement.where(LatencyTableRow.device_id == device_id)
+    if space is not None:
+        statement = statement.where(LatencyTableRow.space == space)
+    if runtime is not None:
+        statement = statement.where(LatencyTableRow.runtime == runtime)
+    rows, next_cursor = fetch_page(session, statement, LatencyTableRow.table_id, cursor, limit)
+    tables = (LatencyTable.from_json(row.content) for row in rows)
+    return Page(tuple(table_summary(session, table) for table in tables), next_cursor)
+
+
+def table_resource(session: Session, snapshot: str) -> Table:
+    """Return a snapshot with its cells."""
+    table = load_table(session, snapshot)
+    return Table(table_summary(session, table), table.cells())
+
+
+def table_summary(session: Session, table: LatencyTable) -> TableSummary:
+    """Return a table without its cells; entries are counted as distinct segments of the space."""
+    device = session.get(DeviceRow, table.device_id)
+    keys = {cell.key: cell.latency_us for cell in table.cells() if cell.status != "identity"}
+    return TableSummary(
+        snapshot=table.snapshot,
+        device_id=table.device_id,
+        device_name=device.name if device else table.device_id,
+        space=table.space,
+        conditions=table.conditions,
+        created_at=table.created_at,
+        anchor_us=table.anchor_us,
+        num_entries=len(keys),
+        num_measured=sum(latency_us is not None for latency_us in keys.values()),
+        verdict=table.verdict,
+        is_simulated=table.is_simulated,
+        source=table.source,
+    )
+
+
+def _find(session: Session, snapshot: str) -> LatencyTableRow:
+    row = session.scalar(select(LatencyTableRow).where(LatencyTableRow.snapshot == snapshot))
+    if row is None:
+        raise NotFoundError(
+            "unknown_table", f"no latency table {snapshot!r}; 'edgenas tables list' lists the snapshots"
+        )
+    return row
+
+
+def _accepted(device_id: str, space: str, conditions: Conditions) -> Select[LatencyTableRow]:
+    return (
+        select(LatencyTableRow)
+        .where(LatencyTableRow.device_id == device_id, LatencyTableRow.space == space)
+        .where(LatencyTableRow.conditions_key == conditions.key, LatencyTableRow.is_accepted)
+        .order_by(LatencyTableRow.table_id.desc())
+    )
+
+
+def _no_table_message(session: Session, device: DeviceRow, space: str, conditions: Conditions) -> str:
+    statement = (
+        select(LatencyTableRow)
+        .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.is_accepted)
+        .order_by(LatencyTableRow.table_id.desc())
+        .limit(5)
+    )
+    others = [
+        f"{row.snapshot} ({row.space}; {LatencyTable.from_json(row.content).conditions})"
+        for row in session.scalars(statement)
+    ]
+    known = f"; it has {', '.join(others)}" if others else ""
+    way_out = f"measure one: edgenas profile -d {device.name} -s {space} --runtime {conditions.runtime}"
+    if conditions.threads > 1:
+        way_out += f" --threads {conditions.threads}"
+    if device.is_imported:
+        way_out = "name one of its snapshots, or the conditions of one"
+    return f"device {device.name} has no accepted table of space {space} for {conditions}{known}; {way_out}"

@@ -1,0 +1,134 @@
+"""What a profile or measurement job does once its leases are done: measure on, or end.
+
+Reading and fitting take time, so they happen outside the transaction that writes the conclusion; that
+one first checks that nothing moved meanwhile. Advancing a job twice, or after a crash, is harmless.
+"""
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, aliased
+
+from search_server.context import Clock
+from search_server.db.models import JobRow, LeaseRow, MeasuredLatencyRow
+from search_server.db.session import Database
+from search_server.jobs.registry import fail_job, finish_job
+from search_server.latency.snapshots import newest_accepted, store_table
+from search_server.latency.table import LatencyTable
+from search_server.profiling.conclude import (
+    Conclusion,
+    Evidence,
+    Failed,
+    Fitted,
+    Measured,
+    MeasureOn,
+    conclude_measurement,
+    conclude_profile,
+    refusal,
+)
+from search_server.profiling.ingest import lease_results
+from search_server.profiling.leases import create_lease, lease_items
+from search_server.profiling.measurements import requested_architectures
+from search_server.profiling.plan import MAX_PROFILE_LEASES, MIN_PROFILE_LEASES, WINDOW_S, policy
+from search_server.resources import MeasurementCreate
+from shared.device import Conditions
+from shared.wire import from_dict, to_dict
+
+
+def advance_job(database: Database, job_id: str, now: Clock) -> None:
+    """Do what comes next for a job whose leases are done; nothing if some are not."""
+    with database.reading() as session:
+        job = session.get(JobRow, job_id)
+        evidence = _gather(session, job) if job is not None else None
+        if job is None or evidence is None:
+            return
+        level = None
+        if job.kind == "measurement":
+            level = newest_accepted(session, job.device_id, job.space, evidence.measured_conditions)
+    if job.kind == "profile":
+        conclusion = conclude_profile(evidence, now())
+    else:
+        architectures = requested_architectures(from_dict(job.request, MeasurementCreate))
+        conclusion = conclude_measurement(
+            evidence, architectures, level.anchor_us if level else None, now()
+        )
+    with database.transaction() as session:
+        locked = session.get(JobRow, job_id, with_for_update=True)
+        if locked is not None and _is_unmoved(session, locked, evidence):
+            _apply(session, locked, evidence, conclusion, level, now)
+
+
+def advance_waiting_jobs(database: Database, now: Clock) -> int:
+    """Advance every job that a crash left with all its leases done; return how many there were."""
+    lease = aliased(LeaseRow)
+    unfinished = exists().where(lease.job_id == JobRow.job_id, lease.status.in_(("pending", "leased")))
+    statement = select(JobRow.job_id).where(
+        JobRow.status == "running", JobRow.kind.in_(("profile", "measurement")), ~unfinished
+    )
+    with database.reading() as session:
+        job_ids = list(session.scalars(statement))
+    for job_id in job_ids:
+        advance_job(database, job_id, now)
+    return len(job_ids)
+
+
+def _gather(session: Session, job: JobRow) -> Evidence | None:
+    if job.status != "running" or job.kind == "search":
+        return None
+    leases = session.scalars(
+        select(LeaseRow)
+        .where(LeaseRow.job_id == job.job_id)
+        .order_by(LeaseRow.finished_at, LeaseRow.lease_id)
+    ).all()
+    if not leases or any(lease.status != "done" for lease in leases):
+        return None
+    return Evidence(
+        space=job.space,
+        device_id=job.device_id,
+        conditions=from_dict(job.conditions, Conditions),
+        items=lease_items(leases[0]),
+        leases=tuple((lease.group_index, tuple(lease_results(session, lease))) for lease in leases),
+    )
+
+
+def _is_unmoved(session: Session, job: JobRow, evidence: Evidence) -> bool:
+    statuses = session.scalars(select(LeaseRow.status).where(LeaseRow.job_id == job.job_id)).all()
+    return job.status == "running" and list(statuses) == ["done"] * len(evidence.leases)
+
+
+def _apply(
+    session: Session,
+    job: JobRow,
+    evidence: Evidence,
+    conclusion: Conclusion,
+    level: LatencyTable | None,
+    now: Clock,
+) -> None:
+    num_leases = len(evidence.leases)
+    match conclusion:
+        case MeasureOn():
+            job.num_windows = max(job.num_windows, num_leases + 1)
+            job.message = (
+                f"measured {num_leases} windows of {WINDOW_S:g} s; a table takes {MIN_PROFILE_LEASES} to "
+                f"{MAX_PROFILE_LEASES}"
+            )
+            create_lease(session, job, evidence.items, policy(num_leases), now())
+        case Fitted(table):
+            job.snapshot = store_table(session, table, now(), job.job_id)
+            if conclusion.is_accepted:
+                finish_job(session, job.job_id, now(), message=f"table {job.snapshot} is accepted")
+            else:
+                fail_job(session, job.job_id, refusal(table, num_leases), now())
+        case Measured(latencies, lacking):
+            for latency in latencies:
+                session.add(
+                    MeasuredLatencyRow(
+                        job_id=job.job_id,
+                        device_id=job.device_id,
+                        space=job.space,
+                        conditions_key=job.conditions_key,
+                        snapshot=level.snapshot if level else None,
+                        body=to_dict(latency),
+                    )
+                )
+            finish_job(session, job.job_id, now(), message=lacking)
+        case Failed(message):
+            fail_job(session, job.job_id, message, now())

@@ -1,0 +1,133 @@
+"""Leases for agents that listen: the server calls them, reads their results and keeps the lease alive.
+
+The same claim, renewal and ingestion as for an agent that dials out.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import structlog
+from sqlalchemy import exists, select
+from starlette.concurrency import run_in_threadpool
+
+from search_server.context import Clock
+from search_server.db.models import DeviceRow, LeaseRow
+from search_server.db.session import Database
+from search_server.devices.registry import touch
+from search_server.errors import ServerError
+from search_server.profiling.advance import advance_job
+from search_server.profiling.agent_address import Network, PinnedTransport, resolve_agent
+from search_server.profiling.artifact_store import artifact_path
+from search_server.profiling.ingest import ingest_result
+from search_server.profiling.leases import HEARTBEAT_S, claim_lease, renew_lease
+from shared.agent_client import AgentClient, AgentError
+from shared.measurement import Lease, Result
+
+PING_EVERY = timedelta(seconds=30)
+"""An agent without work is asked so often whether it is there."""
+
+_log = structlog.get_logger()
+
+MakeTransport = Callable[[], httpx.AsyncBaseTransport]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A device whose agent the server calls."""
+
+    device_id: str
+    name: str
+    url: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Calls agents in the networks that an operator allows."""
+
+    database: Database
+    data_dir: Path
+    networks: Sequence[Network]
+    now: Clock
+    make_transport: MakeTransport | None = None
+    """Stands in for the network, below the address check."""
+
+    async def run_forever(self, interval_s: float = 1.0) -> None:
+        """Look for work and silent agents again and again; one call a device at a time."""
+        calls: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                for target in await run_in_threadpool(self.due_targets):
+                    if target.device_id not in calls or calls[target.device_id].done():
+                        calls[target.device_id] = tasks.create_task(self.call(target))
+                await asyncio.sleep(interval_s)
+
+    def due_targets(self) -> list[Target]:
+        """Return the devices to call: with work waiting, or not heard of for a while."""
+        waiting = exists().where(LeaseRow.device_id == DeviceRow.device_id, LeaseRow.status == "pending")
+        is_silent = DeviceRow.last_seen_at.is_(None) | (DeviceRow.last_seen_at <= self.now() - PING_EVERY)
+        statement = (
+            select(DeviceRow)
+            .where(DeviceRow.agent_url.is_not(None), DeviceRow.agent_token.is_not(None))
+            .where(DeviceRow.removed_at.is_(None), waiting | is_silent)
+        )
+        with self.database.reading() as session:
+            return [
+                Target(row.device_id, row.name, row.agent_url or "", row.agent_token or "")
+                for row in session.scalars(statement)
+            ]
+
+    async def call(self, target: Target) -> None:
+        """Ask one agent whether it is there, and run its next lease on it, if any."""
+        try:
+            address = await resolve_agent(target.url, self.networks)
+            transport = PinnedTransport(address, self.make_transport() if self.make_transport else None)
+            async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
+                await self._serve(AgentClient(target.url, target.token, http), target)
+        except (AgentError, ServerError) as error:
+            # A lease that was handed out meanwhile expires and is handed out again.
+            _log.warning("agent call failed", device=target.name, error=str(error))
+
+    async def _serve(self, agent: AgentClient, target: Target) -> None:
+        await agent.device()
+        lease = await run_in_threadpool(self._claim, target)
+        if lease is None:
+            return
+        _log.info("lease handed out", device=target.name, lease=lease.lease_id)
+        renewal = asyncio.create_task(self._renew(agent, lease))
+        try:
+            for item in lease.items:
+                if item.artifact is not None:
+                    sha256 = item.artifact.sha256
+                    await agent.ensure_artifact(sha256, artifact_path(self.data_dir, sha256))
+            async for result in agent.run(lease):
+                await run_in_threadpool(self._ingest, target, result)
+        finally:
+            renewal.cancel()
+
+    async def _renew(self, agent: AgentClient, lease: Lease) -> None:
+        """Keep a lease alive while the agent works; stop the agent when the lease is gone."""
+        while await run_in_threadpool(self._renew_once, lease):
+            await asyncio.sleep(HEARTBEAT_S)
+        await agent.cancel(lease.lease_id)
+
+    def _claim(self, target: Target) -> Lease | None:
+        with self.database.transaction() as session:
+            touch(session, target.device_id, None, self.now())
+            return claim_lease(session, target.device_id, self.now())
+
+    def _renew_once(self, lease: Lease) -> bool:
+        with self.database.transaction() as session:
+            touch(session, lease.device_id, None, self.now())
+            return renew_lease(session, lease.device_id, lease.lease_id, lease.fence, None, self.now())
+
+    def _ingest(self, target: Target, result: Result) -> None:
+        with self.database.transaction() as session:
+            touch(session, target.device_id, result.environment_after, self.now())
+            _, job_id = ingest_result(session, target.device_id, result, self.now())
+        if job_id is not None:
+            advance_job(self.database, job_id, self.now)

@@ -1,0 +1,118 @@
+"""Measurement jobs: whole networks on a device, against the anchor of their space."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from search_server.db.models import JobRow, MeasuredLatencyRow
+from search_server.db.paging import fetch_page
+from search_server.devices.registry import find_device, require_support
+from search_server.errors import InvalidValueError, refusing_values
+from search_server.jobs.registry import ENDED, Submission, create_job, earlier_job, find_job, job_resource
+from search_server.profiling.leases import create_lease
+from search_server.profiling.plan import MEASUREMENT_LEASES, ItemFactory, measurement_groups, policy
+from search_server.resources import MeasuredLatency, Measurement, MeasurementCreate, Page
+from shared.architecture import Architecture, parse_architecture
+from shared.device import Conditions
+from shared.search_space import search_space
+from shared.wire import from_dict
+
+MAX_NETWORKS = 120
+"""Most networks of one job."""
+
+
+def request_measurement(
+    session: Session,
+    data_dir: Path,
+    device_id: str,
+    space: str,
+    architectures: Sequence[str],
+    conditions: Conditions,
+    parent_job_id: str | None,
+    now: datetime,
+) -> str:
+    """Queue the measuring of whole networks for another job and return the new job's id."""
+    create = MeasurementCreate(device_id, space, tuple(architectures), conditions)
+    submission = Submission(caller=None, parent_job_id=parent_job_id)
+    return submit_measurement(session, data_dir, create, submission, now).job_id
+
+
+def submit_measurement(
+    session: Session, data_dir: Path, create: MeasurementCreate, submission: Submission, now: datetime
+) -> JobRow:
+    """Queue the leases that measure whole networks."""
+    earlier = earlier_job(session, submission, "measurement", create)
+    if earlier is not None:
+        return earlier
+    device = find_device(session, create.device)
+    with refusing_values("body.space"):
+        space = search_space(create.space)
+    if not 1 <= len(create.architectures) <= MAX_NETWORKS:
+        raise InvalidValueError(
+            "invalid_value",
+            f"architectures must be 1 to {MAX_NETWORKS} networks, got {len(create.architectures)}; "
+            "split them over several jobs",
+        )
+    architectures = requested_architectures(create)
+    require_support(device, create.conditions)
+    job = create_job(session, submission, "measurement", device, space.name, create.conditions, create, now)
+    groups = measurement_groups(
+        space, architectures, ItemFactory(session, data_dir, create.conditions, now)
+    )
+    job.num_windows = MEASUREMENT_LEASES * len(groups)
+    for repeat in range(MEASUREMENT_LEASES):
+        for group_index, items in enumerate(groups):
+            create_lease(session, job, items, policy(repeat), now, group_index)
+    return job
+
+
+def requested_architectures(create: MeasurementCreate) -> tuple[Architecture, ...]:
+    """Return the networks of a request, in its order.
+
+    Raises:
+        InvalidValueError: a text names no architecture of the space.
+    """
+    with refusing_values("body.architectures"):
+        space = search_space(create.space)
+        return tuple(parse_architecture(text, space) for text in create.architectures)
+
+
+def measured_latencies(session: Session, job_id: str) -> tuple[MeasuredLatency, ...] | None:
+    """Return what a measurement job found, or None while it goes on; empty if it failed."""
+    job = find_job(session, job_id, "measurement")
+    return _stored(session, job_id) if job.status in ENDED else None
+
+
+def measurement_resource(session: Session, job: JobRow, now: datetime) -> Measurement:
+    """Return a measurement job and its latencies as routes answer them."""
+    return Measurement(job_resource(session, job, now), _stored(session, job.job_id))
+
+
+def list_measurements(
+    session: Session,
+    cursor: str | None,
+    limit: int,
+    device_id: str | None,
+    space: str | None,
+    now: datetime,
+) -> Page[Measurement]:
+    """Return measurement jobs, newest first."""
+    statement = select(JobRow).where(JobRow.kind == "measurement")
+    if device_id is not None:
+        statement = statement.where(JobRow.device_id == device_id)
+    if space is not None:
+        statement = statement.where(JobRow.space == space)
+    rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
+    return Page(tuple(measurement_resource(session, row, now) for row in rows), next_cursor)
+
+
+def _stored(session: Session, job_id: str) -> tuple[MeasuredLatency, ...]:
+    statement = (
+        select(MeasuredLatencyRow.body)
+        .where(MeasuredLatencyRow.job_id == job_id)
+        .order_by(MeasuredLatencyRow.measured_id)
+    )
+    return tuple(from_dict(body, MeasuredLatency) for body in session.scalars(statement))

@@ -1,0 +1,79 @@
+"""What a profile and a measurement ask of a device: items, windows, how many leases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from search_server.profiling.artifact_store import store_artifact
+from search_server.profiling.artifacts import onnx_bytes
+from search_server.profiling.covers import anchor_architecture, cover_architectures
+from shared.architecture import Architecture
+from shared.device import Conditions
+from shared.measurement import LeaseItem, Policy
+from shared.search_space import SearchSpace
+
+WINDOW_S = 5.0
+MIN_PROFILE_LEASES = 4
+"""Per-node minima repeat well once they come from 20 s of measuring."""
+MAX_PROFILE_LEASES = 8
+"""A table that is still not good enough after so many windows is refused."""
+MEASUREMENT_LEASES = 2
+"""Windows for each group of networks."""
+GROUP_SIZE = 12
+"""Most networks in one lease beside the anchor."""
+COVER_SEED = 0
+ANCHOR_ID = "anchor"
+
+MODEL_FILE_RUNTIMES = ("onnxruntime",)
+"""Runtimes that load a model file; the others build the model from the workload itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFactory:
+    """Makes lease items, with their model files where the runtime needs one."""
+
+    session: Session
+    data_dir: Path
+    conditions: Conditions
+    now: datetime
+
+    def item(self, item_id: str, architecture: Architecture, profile_segments: bool = False) -> LeaseItem:
+        """Return an item that measures a network; the id ``anchor`` makes it the anchor."""
+        workload = architecture.workload()
+        artifact = None
+        if self.conditions.runtime in MODEL_FILE_RUNTIMES:
+            content = onnx_bytes(workload, batch=self.conditions.batch)
+            artifact = store_artifact(self.session, self.data_dir, content, "onnx", self.now)
+        is_anchor = item_id == ANCHOR_ID
+        return LeaseItem(item_id, workload, artifact, is_anchor, profile_segments)
+
+
+def profile_items(space: SearchSpace, factory: ItemFactory) -> tuple[LeaseItem, ...]:
+    """Return the anchor and the cover networks ``cover0`` ..., which together fill a table."""
+    covers = cover_architectures(space, COVER_SEED)
+    return (
+        factory.item(ANCHOR_ID, anchor_architecture(space)),
+        *(factory.item(f"cover{i}", cover, profile_segments=True) for i, cover in enumerate(covers)),
+    )
+
+
+def measurement_groups(
+    space: SearchSpace, architectures: Sequence[Architecture], factory: ItemFactory
+) -> list[tuple[LeaseItem, ...]]:
+    """Return the items of each group: the anchor, and up to 12 networks ``net0``, ``net1`` ..."""
+    anchor = factory.item(ANCHOR_ID, anchor_architecture(space))
+    nets = [factory.item(net_id(index), network) for index, network in enumerate(architectures)]
+    return [(anchor, *nets[start : start + GROUP_SIZE]) for start in range(0, len(nets), GROUP_SIZE)]
+
+
+def net_id(index: int) -> str:
+    """Return the item id of the network at this place in a measurement's request."""
+    return f"net{index}"
+
+
+def policy(lease_index: int) -> Policy:
+    """Return how long to measure; each lease of a job draws its own order of rounds."""
+    return Policy(window_s=WINDOW_S, seed=lease_index)

@@ -1,0 +1,119 @@
+"""Profile jobs: asked for, reused where a valid table exists, shown."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from search_server.db.models import DeviceRow, JobRow, LeaseRow
+from search_server.db.paging import fetch_page
+from search_server.devices.registry import device_facts, find_device, require_support
+from search_server.errors import refusing_values
+from search_server.jobs.registry import (
+    UNFINISHED,
+    Submission,
+    create_job,
+    earlier_job,
+    finish_job,
+    job_resource,
+)
+from search_server.latency.snapshots import load_table, newest_accepted
+from search_server.latency.table import LatencyTable
+from search_server.profiling.leases import create_lease
+from search_server.profiling.plan import MIN_PROFILE_LEASES, ItemFactory, policy, profile_items
+from search_server.resources import Page, Profile, ProfileCreate
+from shared.device import Conditions
+from shared.search_space import search_space
+
+
+def request_profile(
+    session: Session, data_dir: Path, create: ProfileCreate, submission: Submission, now: datetime
+) -> JobRow:
+    """Queue what it takes to measure a space's table on a device, or answer with what there is.
+
+    Without ``force`` an accepted table of the device's present runtime version ends the job at once, and
+    an unfinished profile of the same space and conditions is answered instead of a second one.
+    """
+    earlier = earlier_job(session, submission, "profile", create)
+    if earlier is not None:
+        return earlier
+    device = find_device(session, create.device)
+    with refusing_values("body.space"):
+        space = search_space(create.space)
+    require_support(device, create.conditions)
+    if not create.force:
+        running = _unfinished_profile(session, device, space.name, create.conditions)
+        if running is not None:
+            return running
+    job = create_job(session, submission, "profile", device, space.name, create.conditions, create, now)
+    table = None if create.force else _valid_table(session, device, space.name, create.conditions)
+    if table is not None:
+        finish_job(
+            session,
+            job.job_id,
+            now,
+            started_at=now,
+            snapshot=table.snapshot,
+            result={"is_reused": True},
+            message="a valid table exists; measure again with --force",
+        )
+        session.refresh(job)
+        return job
+    job.num_windows = MIN_PROFILE_LEASES
+    factory = ItemFactory(session, data_dir, create.conditions, now)
+    create_lease(session, job, profile_items(space, factory), policy(0), now)
+    return job
+
+
+def profile_resource(session: Session, job: JobRow, now: datetime) -> Profile:
+    """Return a profile job and its table as routes answer them."""
+    table = load_table(session, job.snapshot) if job.snapshot else None
+    return Profile(
+        job=job_resource(session, job, now),
+        num_entries=len(table.entries) if table else 0,
+        device_time_s=_device_time_s(session, job.job_id),
+        snapshot=job.snapshot,
+        verdict=table.verdict if table else None,
+        is_reused=bool(job.result and job.result.get("is_reused")),
+    )
+
+
+def list_profiles(
+    session: Session, cursor: str | None, limit: int, device_id: str | None, now: datetime
+) -> Page[Profile]:
+    """Return profile jobs, newest first."""
+    statement = select(JobRow).where(JobRow.kind == "profile")
+    if device_id is not None:
+        statement = statement.where(JobRow.device_id == device_id)
+    rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
+    return Page(tuple(profile_resource(session, row, now) for row in rows), next_cursor)
+
+
+def _unfinished_profile(
+    session: Session, device: DeviceRow, space: str, conditions: Conditions
+) -> JobRow | None:
+    statement = (
+        select(JobRow)
+        .where(JobRow.kind == "profile", JobRow.status.in_(UNFINISHED), JobRow.space == space)
+        .where(JobRow.device_id == device.device_id, JobRow.conditions_key == conditions.key)
+    )
+    return session.scalar(statement.limit(1))
+
+
+def _valid_table(
+    session: Session, device: DeviceRow, space: str, conditions: Conditions
+) -> LatencyTable | None:
+    """Return the table measured with the runtime version that the device has now, if any."""
+    versions = {known.name: known.version for known in device_facts(device).runtimes}
+    present = replace(conditions, runtime_version=versions.get(conditions.runtime))
+    return newest_accepted(session, device.device_id, space, present)
+
+
+def _device_time_s(session: Session, job_id: str) -> float:
+    statement = select(LeaseRow.leased_at, LeaseRow.finished_at).where(
+        LeaseRow.job_id == job_id, LeaseRow.status == "done"
+    )
+    spans = session.execute(statement).all()
+    return sum((finished - leased).total_seconds() for leased, finished in spans if leased and finished)

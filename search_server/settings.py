@@ -1,0 +1,50 @@
+"""Settings of the server: flags, then ``EDGENAS_*`` variables, then ``edgenas.toml``, then defaults."""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """What an operator can set; read in ``app.py`` and ``__main__`` only."""
+
+    model_config = SettingsConfigDict(env_prefix="EDGENAS_", toml_file="edgenas.toml", extra="ignore")
+
+    data: Path = Path(".edgenas")
+    """Folder for the default database, model files, checkpoints and exports."""
+    database_url: str | None = None
+    """``postgresql://user@host/name`` or ``sqlite:///path``; None: SQLite in the data folder."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    max_request_bytes: int = 32 * 1024 * 1024
+    agent_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks in which the server may call agents, as CIDR; none: agents dial out only."""
+    max_queued_jobs: int = 100
+    """Unfinished jobs that one token may have."""
+
+    @property
+    def url(self) -> str:
+        """The address of the database."""
+        return self.database_url or f"sqlite:///{self.data.absolute() / 'edgenas.db'}"
+
+    @property
+    def uses_default_database(self) -> bool:
+        return self.database_url is None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the strongest first."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
