@@ -28,6 +28,7 @@ err = Console(stderr=True, highlight=False)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 SERVER_PANEL = "Server"
 CONDITIONS_PANEL = "Conditions"

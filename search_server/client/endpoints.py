@@ -30,7 +30,6 @@ from search_server.resources import (
     TableDiff,
     TableSummary,
 )
-from shared.device import Conditions
 
 A = TypeVar("A")
 C = TypeVar("C")
@@ -38,17 +37,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-TableFormat = Literal["json", "csv", "parquet"]
-ImportFormat = Literal[
-    "json", "csv", "parquet", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl", "whole-network"
-]
+TableFormat = Literal["json", "csv"]
+ImportFormat = Literal["json", "hw-nas-bench"]
 SearchFormat = Literal["onnx", "torch", "json"]
-
-_MEDIA_TYPES: dict[TableFormat, str] = {
-    "json": "application/json",
-    "csv": "text/csv",
-    "parquet": "application/vnd.apache.parquet",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +104,16 @@ def start_profile(create: ProfileCreate) -> Request[Profile]:
     return _creating(Profile, "/profiles", create)
 
 
+def profiles(device: str | None = None) -> Request[Page[Profile]]:
+    """Profile jobs, newest first."""
+    return Request(Page[Profile], "GET", "/profiles", _query(device=device))
+
+
+def cancel_profile(job_id: str) -> Request[Profile]:
+    """Stop measuring; what was measured stays."""
+    return Request(Profile, "POST", _path("profiles", job_id, "cancel"))
+
+
 def profile(job_id: str) -> Request[Profile]:
     """A profile job as it stands."""
     return Request(Profile, "GET", _path("profiles", job_id))
@@ -137,9 +138,8 @@ def table(snapshot: str) -> Request[Table]:
 
 
 def export_table(snapshot: str, table_format: TableFormat) -> Request[bytes]:
-    """One snapshot as a file."""
-    headers = {"Accept": _MEDIA_TYPES[table_format]}
-    return Request(bytes, "GET", _path("latency-tables", snapshot), headers=headers)
+    """One snapshot as a file; :func:`import_table` takes the JSON one."""
+    return Request(bytes, "GET", _path("latency-tables", snapshot), {"format": table_format})
 
 
 def table_diff(snapshot_a: str, snapshot_b: str) -> Request[TableDiff]:
@@ -148,10 +148,10 @@ def table_diff(snapshot_a: str, snapshot_b: str) -> Request[TableDiff]:
 
 
 def import_table(
-    content: bytes, table_format: ImportFormat, device: str, space: str, conditions: Conditions
+    content: bytes, table_format: ImportFormat, device: str, space: str | None = None
 ) -> Request[Table]:
-    """Store a table that another program wrote, as a snapshot of a device."""
-    params = _query(format=table_format, device=device, space=space, runtime=conditions.runtime)
+    """Store a table that another program wrote; a new device name adds a device without an agent."""
+    params = _query(format=table_format, device=device, space=space)
     return Request(Table, "POST", "/latency-tables/import", params, content)
 
 
@@ -173,6 +173,11 @@ def measurements(device: str | None = None, space: str | None = None) -> Request
 def measurement(job_id: str) -> Request[Measurement]:
     """A measurement job as it stands."""
     return Request(Measurement, "GET", _path("measurements", job_id))
+
+
+def cancel_measurement(job_id: str) -> Request[Measurement]:
+    """Stop measuring."""
+    return Request(Measurement, "POST", _path("measurements", job_id, "cancel"))
 
 
 def measurement_events(job_id: str) -> EventStream[Measurement]:

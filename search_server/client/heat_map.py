@@ -14,6 +14,10 @@ _COLOURS = ((38, 70, 111), (42, 120, 142), (53, 167, 124), (163, 206, 79), (253,
 """Dark blue is fast, yellow is slow; lightness alone tells the order too."""
 
 
+SOUND_STATUSES = ("ok", "imported", "identity")
+"""A cell of any other status is marked."""
+
+
 def heat_map(cells: Sequence[TableCell]) -> Grid:
     """Return a table of milliseconds; ``?`` marks a missing cell, ``*`` one that was not stable.
 
@@ -57,7 +61,7 @@ def _cell_text(cell: TableCell, low_us: float, high_us: float) -> Text:
         return Text("?", style="bold red")
     if not cell.latency_us:
         return Text("0", style="dim")
-    mark = " " if cell.status == "ok" else "*"
+    mark = " " if cell.status in SOUND_STATUSES else "*"
     red, green, blue = _colour(cell.latency_us, low_us, high_us)
     ink = "black" if 0.3 * red + 0.6 * green + 0.1 * blue > 120 else "white"
     return Text(f" {milliseconds(cell.latency_us)}{mark}", style=f"{ink} on rgb({red},{green},{blue})")

@@ -1,11 +1,12 @@
-"""The progress of a job on stderr: a bar on a terminal, a line a change elsewhere."""
+"""The progress of a job on stderr: a bar on a terminal, a line a change elsewhere; and how it ended."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from search_server.client.commands import err
+from search_server.client.commands import EXIT_INTERRUPTED, err
 from search_server.client.errors import SearchClientError
 from search_server.resources import Job
 
@@ -23,11 +24,7 @@ class JobProgress:
         self._last_message = ""
 
     def update(self, job: Job) -> None:
-        """Show the job as it stands.
-
-        Raises:
-            JobFailedError: it failed or was cancelled.
-        """
+        """Show the job as it stands."""
         message = job.message or job.status
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=job.progress, description=message)
@@ -44,9 +41,19 @@ class JobProgress:
         err.print(line, soft_wrap=True)
 
 
+def require_done(job: Job) -> None:
+    """Return if a job has ended well.
+
+    Raises:
+        JobFailedError: it failed or was cancelled.
+    """
+    if job.status != "done":
+        raise JobFailedError(f"{job.kind} {job.job_id} {job.status}: {job.message or 'no reason given'}")
+
+
 @contextmanager
-def job_progress(job: Job) -> Iterator[JobProgress]:
-    """Show a job while it is followed; leaving with Ctrl-C does not stop the job, and says so."""
+def job_progress(on_interrupt: Callable[[], object], farewell: str) -> Iterator[JobProgress]:
+    """Show a job while it is followed; at Ctrl-C call ``on_interrupt`` and say ``farewell``."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     try:
         if not err.is_terminal:
@@ -55,5 +62,6 @@ def job_progress(job: Job) -> Iterator[JobProgress]:
         with Progress(*columns, console=err, transient=True) as bar:
             yield JobProgress(bar)
     except KeyboardInterrupt:
-        err.print(f"\nstopped watching; {job.kind} {job.job_id} goes on at the server")
-        raise
+        on_interrupt()
+        err.print(farewell, markup=False, soft_wrap=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None

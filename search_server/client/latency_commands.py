@@ -15,7 +15,7 @@ from search_server.client.commands import (
     out,
     print_json,
 )
-from search_server.client.job_progress import job_progress
+from search_server.client.job_progress import JobFailedError, job_progress, require_done
 from search_server.client.search_client import SearchClient
 from search_server.client.show import facts, grid, interval, milliseconds
 from search_server.client.table_view import verdict_text
@@ -61,14 +61,15 @@ def profile(
     Example: edgenas profile -d pixel -s fbnet-96-035 --runtime onnxruntime --threads 1
     """
     started = client.start_profile(ProfileCreate(device, search_space(space).name, conditions, force))
-    last = started
-    with job_progress(started.job) as progress:
-        for last in client.profile_events(started.job.job_id):
+    last, job_id = started, started.job.job_id
+    with job_progress(lambda: client.cancel_profile(job_id), f"cancelled profile {job_id}") as progress:
+        for last in client.profile_events(job_id):
             progress.update(last.job)
     if json:
         print_json(last)
-        return
-    _print_profile(last)
+    elif last.snapshot:
+        _print_profile(last)
+    require_done(last.job)
 
 
 def predict(
@@ -86,17 +87,17 @@ def predict(
 
     Example: edgenas predict -d pixel -s fbnet-224 fbnet-a fbnet-b k3_e6
     """
-    _check_architectures(space, architectures)
+    names = _names_by_blocks(space, architectures)
     predictions = client.predict(
         PredictionCreate(device, search_space(space).name, tuple(architectures), conditions, snapshot)
     )
     if json:
-        print_json([_predicted(*pair) for pair in zip(architectures, predictions, strict=True)])
+        print_json([_predicted(names[one.architecture], one) for one in predictions])
         return
     table = grid("architecture", ">predicted ms", ">90 % interval", "snapshot", "")
-    for name, prediction in zip(architectures, predictions, strict=True):
+    for prediction in predictions:
         table.add_row(
-            name,
+            names[prediction.architecture],
             milliseconds(prediction.latency_us),
             interval(prediction.low_us, prediction.high_us),
             prediction.snapshot,
@@ -117,34 +118,29 @@ def measure(
 
     Example: edgenas measure -d pixel -s fbnet-224 fbnet-a fbnet-b
     """
-    _check_architectures(space, architectures)
+    names = _names_by_blocks(space, architectures)
     started = client.start_measurement(
         MeasurementCreate(device, search_space(space).name, tuple(architectures), conditions)
     )
-    last = started
-    with job_progress(started.job) as progress:
-        for last in client.measurement_events(started.job.job_id):
+    last, job_id = started, started.job.job_id
+    with job_progress(
+        lambda: client.cancel_measurement(job_id), f"cancelled measurement {job_id}"
+    ) as progress:
+        for last in client.measurement_events(job_id):
             progress.update(last.job)
+    measured = [(names[latency.architecture], latency) for latency in last.latencies]
     if json:
-        print_json([_measured(*pair) for pair in zip(architectures, last.latencies, strict=True)])
-        return
-    table = grid("architecture", ">measured ms", ">90 % interval", ">raw ms", ">runs", "")
-    for name, latency in zip(architectures, last.latencies, strict=True):
-        table.add_row(
-            name,
-            milliseconds(latency.latency_us),
-            interval(latency.low_us, latency.high_us),
-            milliseconds(latency.raw_latency_us),
-            str(latency.num_samples),
-            _remark(latency),
-        )
-    out.print(table)
+        print_json([_measured(*pair) for pair in measured])
+    elif measured:
+        _print_measured(measured)
+    require_done(last.job)
+    if len(measured) < len(names):
+        raise JobFailedError(f"some networks have no latency: {last.job.message}")
 
 
-def _check_architectures(space: str, architectures: Sequence[str]) -> None:
-    """Find wrong names before the server is asked."""
-    for text in architectures:
-        parse_architecture(text, search_space(space))
+def _names_by_blocks(space: str, architectures: Sequence[str]) -> dict[str, str]:
+    """Return what the caller called each network; finds wrong names before the server is asked."""
+    return {str(parse_architecture(text, search_space(space))): text for text in architectures}
 
 
 def _print_profile(profile: Profile) -> None:
@@ -164,6 +160,20 @@ def _print_profile(profile: Profile) -> None:
     )
     if profile.snapshot:
         err.print(f"see it with: edgenas tables show {escape(profile.snapshot)}")
+
+
+def _print_measured(measured: Sequence[tuple[str, MeasuredLatency]]) -> None:
+    table = grid("architecture", ">measured ms", ">90 % interval", ">raw ms", ">runs", "")
+    for name, latency in measured:
+        table.add_row(
+            name,
+            milliseconds(latency.latency_us),
+            interval(latency.low_us, latency.high_us),
+            milliseconds(latency.raw_latency_us),
+            str(latency.num_samples),
+            _remark(latency),
+        )
+    out.print(table)
 
 
 def _predicted(name: str, prediction: Prediction) -> dict[str, Any]:

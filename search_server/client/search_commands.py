@@ -14,7 +14,7 @@ from search_server.client.commands import (
     write_file,
 )
 from search_server.client.endpoints import SearchFormat
-from search_server.client.job_progress import job_progress
+from search_server.client.job_progress import job_progress, require_done
 from search_server.client.search_client import SearchClient
 from search_server.client.search_view import print_search, step_line
 from search_server.client.show import grid, milliseconds, share
@@ -118,8 +118,10 @@ def watch(client: SearchClient, search: Search, as_json: bool) -> None:
         JobFailedError: the search failed or was cancelled.
     """
     target_us = search.request.target_ms * 1000 if search.request.target_ms else None
-    with job_progress(search.job) as progress:
-        for event in client.search_events(search.job.job_id):
+    job_id = search.job.job_id
+    farewell = f"stopped watching; search {job_id} goes on, stop it with: edgenas search cancel {job_id}"
+    with job_progress(lambda: None, farewell) as progress:
+        for event in client.search_events(job_id):
             if isinstance(event, SearchStep):
                 progress.note(step_line(event, search.request.epochs, target_us))
             else:
@@ -129,3 +131,4 @@ def watch(client: SearchClient, search: Search, as_json: bool) -> None:
         print_json(search)
     else:
         print_search(search)
+    require_done(search.job)

@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from search_server.client.commands import (
-    DeviceOption,
     JsonOption,
     OutputOption,
-    SpaceOption,
     command,
     err,
     out,
@@ -22,11 +20,14 @@ from search_server.client.heat_map import heat_map, ratio_map
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, facts, grid
 from search_server.client.table_view import diff_facts, summary_facts
-from shared.device import Conditions
 from shared.search_space import search_space
 
 app = typer.Typer(no_args_is_help=True, help="Latency tables: immutable snapshots, named by their hash.")
 
+SpaceFilter = Annotated[
+    str | None,
+    typer.Option("--space", "-s", metavar="SPACE", help="Only this space.", show_default=False),
+]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="Hash of a table.")]
 
 
@@ -36,9 +37,7 @@ def list_tables(
     device: Annotated[
         str | None, typer.Option("--device", "-d", metavar="D", help="Only this device.")
     ] = None,
-    space: Annotated[
-        str | None, typer.Option("--space", "-s", metavar="SPACE", help="Only this space.")
-    ] = None,
+    space: SpaceFilter = None,
     runtime: Annotated[str | None, typer.Option(metavar="R", help="Only this runtime.")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -111,31 +110,33 @@ def export_table(
     table_format: Annotated[TableFormat, typer.Option("--format", help="Format of the file.")] = "csv",
     output: OutputOption = None,
 ) -> None:
-    """Write a table to a file, or to stdout.
+    """Write a table to a file, or to stdout; the JSON file is what import takes.
 
-    Example: edgenas tables export 3f2a9c01d4e5b678 --format parquet -o table.parquet
+    Example: edgenas tables export 3f2a9c01d4e5b678 --format csv -o table.csv
     """
-    if table_format == "parquet" and output is None:
-        raise ValueError("parquet is binary; name a file with -o FILE")
     write_file(client.export_table(snapshot, table_format), output)
 
 
 @command(app, "import")
 def import_table(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File that another program wrote.")],
-    table_format: Annotated[ImportFormat, typer.Option("--format", help="Format of the file.")],
-    device: DeviceOption,
-    space: SpaceOption,
     client: SearchClient,
-    conditions: Conditions,
+    table_format: Annotated[ImportFormat, typer.Option("--format", help="Format of the file.")],
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device", "-d", metavar="D", help="Name or id; a new name adds a device without an agent."
+        ),
+    ],
+    space: SpaceFilter = None,
     json: JsonOption = False,
 ) -> None:
     """Store a table that another program measured, for a device that need not be enrolled.
 
-    Example: edgenas tables import lut.json --format hw-nas-bench -d raspi4 -s fbnet-cifar
+    Example: edgenas tables import lut.json --format hw-nas-bench -d raspi4
     """
-    content = file.read_bytes()
-    table = client.import_table(content, table_format, device, search_space(space).name, conditions)
+    name = search_space(space).name if space else None
+    table = client.import_table(file.read_bytes(), table_format, device, name)
     if json:
         print_json(table)
         return

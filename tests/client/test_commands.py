@@ -1,0 +1,158 @@
+"""``edgenas`` against the real app: what it prints for people and programs, and its exit status."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search_server.client import SearchClient
+from search_server.latency.table import LatencyTable
+from tests.client.conftest import Edgenas
+from tests.client.served import Served, compared, search_steps, table
+from tests.client.tiny_device import tiny_device
+
+ON_SIMULATED = ("--runtime", "simulated")
+
+
+def _bench(served: Served) -> str:
+    """Enrol a device with a table; return the table's snapshot."""
+    return served.store(table(served.enrol().device_id))
+
+
+def test_devices(served: Served, edgenas: Edgenas) -> None:
+    empty = edgenas("devices", "list")
+    assert (empty.exit_code, empty.stdout) == (0, "")
+    assert f"profiler-agent enrol {served.url}" in empty.stderr
+    served.enrol()
+    assert "simulated 1, onnxruntime 1.32.0" in edgenas("devices", "list").stdout
+    assert json.loads(edgenas("devices", "list", "--json").stdout)[0]["name"] == "bench"
+    assert "battery_percent" in edgenas("devices", "show", "bench").stdout
+    assert edgenas("devices", "remove", "bench", input_text="n\n").exit_code == 1
+    assert edgenas("devices", "remove", "bench", "--yes").exit_code == 0
+    assert json.loads(edgenas("devices", "list", "--json").stdout) == []
+
+
+def test_tables(served: Served, edgenas: Edgenas, tmp_path: Path) -> None:
+    snapshot = _bench(served)
+    other = served.store(table(served.enrol("desk").device_id, scale=2.0))
+    listed = edgenas("tables", "list", "-d", "bench", "--json")
+    assert [summary["snapshot"] for summary in json.loads(listed.stdout)] == [snapshot]
+    assert "(simulated)" in edgenas("tables", "list").stdout
+    shown = edgenas("tables", "show", snapshot).stdout
+    assert "accepted; covers scatter 1.1 %" in shown
+    assert "layer13" in shown
+    assert "measured, simulated" in shown
+    assert (
+        json.loads(edgenas("tables", "show", snapshot, "--json").stdout)["summary"]["snapshot"] == snapshot
+    )
+    assert "2.000 (median of the cells)" in edgenas("tables", "diff", snapshot, other).stdout
+    csv = edgenas("tables", "export", snapshot).stdout
+    assert csv.startswith("snapshot,device,space")
+    path = tmp_path / "table.json"
+    assert edgenas("tables", "export", snapshot, "--format", "json", "-o", str(path)).exit_code == 0
+    assert LatencyTable.from_json(path.read_bytes()).snapshot == snapshot
+    imported = edgenas("tables", "import", str(path), "--format", "json", "-d", "shelf", "--json")
+    assert json.loads(imported.stdout)["summary"]["device_name"] == "shelf"
+
+
+def test_predict(served: Served, edgenas: Edgenas) -> None:
+    snapshot = _bench(served)
+    asked = ("predict", "-d", "bench", "-s", "fbnet-tiny", *ON_SIMULATED, "k5_e6", "k3_e1")
+    large, small = json.loads(edgenas(*asked, "--json").stdout)
+    assert large["name"] == "k5_e6"
+    assert small["low_ms"] < small["latency_ms"] < small["high_ms"] < large["latency_ms"]
+    assert (small["snapshot"], small["is_simulated"]) == (snapshot, True)
+    people = edgenas(*asked).stdout
+    assert "predicted ms" in people
+    assert "simulated" in people
+
+
+def test_profile_and_measure_follow_the_device(served: Served, edgenas: Edgenas) -> None:
+    with tiny_device(served.url, served.enrol().token):
+        profiled = edgenas("profile", "-d", "bench", "-s", "fbnet-tiny", *ON_SIMULATED, "--json")
+        assert profiled.exit_code == 0, profiled.stderr
+        answer = json.loads(profiled.stdout)
+        assert answer["verdict"]["is_accepted"]
+        again = edgenas("profile", "-d", "bench", "-s", "fbnet-tiny", *ON_SIMULATED)
+        assert "already there, nothing measured" in again.stdout
+        assert f"edgenas tables show {answer['snapshot']}" in again.stderr
+        asked = ("-d", "bench", "-s", "fbnet-tiny", *ON_SIMULATED, "k3_e6", "k3_e1")
+        measured = json.loads(edgenas("measure", *asked, "--json").stdout)
+        predicted = json.loads(edgenas("predict", *asked, "--json").stdout)
+        people = edgenas("measure", *asked).stdout
+    assert [one["name"] for one in measured] == ["k3_e6", "k3_e1"]
+    for one, other in zip(measured, predicted, strict=True):
+        assert one["latency_ms"] == pytest.approx(other["latency_ms"], rel=0.02)
+    assert "measured ms" in people
+
+
+def test_search_from_submission_to_export(served: Served, edgenas: Edgenas, tmp_path: Path) -> None:
+    _bench(served)
+    job_file = tmp_path / "job.toml"
+    job_file.write_text('device = "bench"\nspace = "fbnet-tiny"\ndata = "digits"\ntarget_ms = 0.55\n')
+    submitted = edgenas("search", "submit", "-f", str(job_file), *ON_SIMULATED, "--seed", "3")
+    job_id = submitted.stdout.strip()
+    assert f"edgenas search watch {job_id}" in submitted.stderr
+    assert edgenas("search", "cancel", job_id).exit_code == 0
+    assert edgenas("search", "watch", job_id).exit_code == 1
+    assert "queued" in edgenas("search", "resume", job_id).stderr
+    served.record(job_id, search_steps())
+    served.finish(job_id, compared())
+    watched = edgenas("search", "watch", job_id)
+    assert watched.exit_code == 0
+    assert "E[LAT] 0.5" in watched.stderr
+    assert "● found" in watched.stdout
+    assert json.loads(edgenas("search", "watch", job_id, "--json").stdout)["request"]["seed"] == 3
+    assert json.loads(edgenas("search", "list", "--json").stdout)[0]["job"]["status"] == "done"
+    assert job_id in edgenas("search", "list").stdout
+    assert "88.1 %" in edgenas("search", "show", job_id).stdout
+    assert json.loads(edgenas("search", "export", job_id).stdout)["result"]["role"] == "found"
+    assert "name a file with -o" in edgenas("search", "export", job_id, "--format", "onnx").stderr
+
+
+def test_data(edgenas: Edgenas) -> None:
+    assert "digits" in edgenas("data", "list").stdout
+    assert json.loads(edgenas("data", "list", "--json").stdout)[0]["is_available"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "hint"),
+    [
+        (("devices", "show", "nobody"), 1, "no device 'nobody'"),
+        (("profile", "-d", "bench", "-s", "nowhere"), 2, "fbnet-tiny"),
+        (("profile", "-d", "bench", "-s", "fbnet-tiny", "--threads", "0"), 2, "threads must lie in"),
+        (("predict", "-d", "bench", "-s", "fbnet-tiny", *ON_SIMULATED, "nope"), 2, "unknown architecture"),
+        (("predict", "-d", "bench", "-s", "fbnet-tiny", "k3_e1"), 1, "profile"),
+        (("search", "submit", "-d", "bench", "-s", "fbnet-tiny", "--data", "nowhere"), 2, "target_ms"),
+        (("search", "show", "nothing"), 1, "no search job"),
+    ],
+)
+def test_errors_are_one_line_with_the_next_step(
+    served: Served, edgenas: Edgenas, arguments: tuple[str, ...], exit_code: int, hint: str
+) -> None:
+    _bench(served)
+    answer = edgenas(*arguments)
+    assert answer.exit_code == exit_code, answer.stderr
+    assert answer.stdout == ""
+    assert answer.stderr.startswith("error: ")
+    assert hint in answer.stderr
+
+
+def test_token_comes_from_a_file_but_never_from_the_command_line(
+    served: Served, edgenas: Edgenas, tmp_path: Path
+) -> None:
+    path = tmp_path / "token"
+    path.write_text(f"{served.token}\n")
+    assert edgenas("devices", "list", "--token-file", str(path)).exit_code == 0
+    assert edgenas("--token-file", str(path), "devices", "list").exit_code == 0
+    assert edgenas("devices", "list", "--token", served.token).exit_code == 2
+    path.write_text("")
+    assert "is empty" in edgenas("devices", "list", "--token-file", str(path)).stderr
+
+
+def test_server_can_be_named_before_or_behind_the_command(served: Served, edgenas: Edgenas) -> None:
+    away = "http://127.0.0.1:9"
+    assert edgenas("--server", away, "devices", "list").exit_code == 1
+    assert edgenas("--server", away, "devices", "list", "--server", served.url).exit_code == 0
+    with SearchClient(f"{served.url}/", served.token) as client:
+        assert list(client.devices()) == []
