@@ -26,8 +26,6 @@ Scope = Literal["enrol", "device", "user", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 SESSION_COOKIE = "edgenas_session"
-"""Holds a browser's token; set by the pages when somebody signs in."""
-SESSION_COOKIE = "edgenas_session"
 """Where the pages keep a user's token; it counts for GET only, so no other site can change anything."""
 
 SECRET_BYTES = 32

@@ -1,0 +1,137 @@
+"""Pages and sign-in.
+
+A page is a shell without data. A browser signs in with a token of scope user, which the server keeps in
+a cookie that no script can read and that only GET requests of this site carry; so pages can read all and
+change nothing. ``/login#token=...`` signs in by itself: what stands behind ``#`` is never sent or logged.
+"""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from search_server.auth import SESSION_COOKIE, authenticate
+from search_server.context import NowDep
+from search_server.db.session import DatabaseDep
+from search_server.errors import ForbiddenError
+from search_server.web.assets import PLOTLY, asset_response, plotly_style_ids
+from shared.blocks import CANDIDATE_NAMES
+
+router = APIRouter(include_in_schema=False)
+
+SESSION_MAX_AGE_S = 30 * 24 * 3600
+
+_CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_templates = Environment(
+    loader=PackageLoader("search_server.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCreate:
+    """A browser signs in."""
+
+    token: str
+
+
+@router.get("/")
+def overview_page() -> HTMLResponse:
+    """Searches, tables and devices at a glance."""
+    return _page("overview")
+
+
+@router.get("/login")
+def login_page() -> HTMLResponse:
+    """Where a token is pasted."""
+    return _page("login")
+
+
+@router.get("/devices")
+def devices_page() -> HTMLResponse:
+    """All devices."""
+    return _page("devices")
+
+
+@router.get("/tables")
+def tables_page() -> HTMLResponse:
+    """All latency tables."""
+    return _page("tables")
+
+
+@router.get("/tables/{snapshot}")
+def table_page(snapshot: str) -> HTMLResponse:
+    """One latency table as a heat map."""
+    return _page("table", subject=snapshot)
+
+
+@router.get("/searches/{job_id}")
+def search_page(job_id: str) -> HTMLResponse:
+    """One search, live."""
+    return _page(
+        "search",
+        subject=job_id,
+        plotly=PLOTLY,
+        plotly_style_ids=plotly_style_ids(),
+        candidates=",".join(CANDIDATE_NAMES),
+    )
+
+
+@router.get("/static/{name}")
+def static_file(name: str, request: Request) -> Response:
+    """A script, a style, a picture."""
+    return asset_response(name, request)
+
+
+@router.post("/session", status_code=204)
+def sign_in(create: SessionCreate, request: Request, database: DatabaseDep, now: NowDep) -> Response:
+    """Keep a token in the browser's cookie."""
+    with database.reading() as session:
+        scope = authenticate(session, create.token.strip(), now).scope
+    if scope not in ("user", "admin"):
+        raise ForbiddenError(
+            "wrong_scope",
+            f"the pages take a token of scope user or admin, got {scope}; "
+            "make one with 'search-server token create --scope user'",
+        )
+    response = Response(status_code=204)
+    response.set_cookie(
+        SESSION_COOKIE,
+        create.token.strip(),
+        max_age=SESSION_MAX_AGE_S,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+@router.delete("/session", status_code=204)
+def sign_out() -> Response:
+    """Forget the browser's token."""
+    response = Response(status_code=204)
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    return response
+
+
+def _page(name: str, subject: str = "", **values: object) -> HTMLResponse:
+    html = _templates.get_template(f"{name}.html").render(page=name, subject=subject, **values)
+    return HTMLResponse(html, headers=_HEADERS)

@@ -1,0 +1,56 @@
+// Elements from plain values; text is always text, never markup.
+
+/** Return an element: `h("p", {class: "hint"}, "text", child)`. Handlers are given as `onclick`. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Return the element with this id. */
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+/** Fill an element that was waiting for data. */
+export function fill(element, ...children) {
+  element.removeAttribute("aria-busy");
+  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+}
+
+/** Return `<dt>`, `<dd>` pairs for a definition list; values may be elements. */
+export function facts(rows) {
+  return rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+}
+
+/** Return a small word with a shape before it, so that colour is not the only cue. */
+export function badge(kind, text) {
+  return h("span", { class: `badge ${kind}` }, text);
+}
+
+/** Return a command line that a press copies. */
+export function commandLine(text) {
+  const button = h("button", { type: "button", class: "quiet copy", onclick: copy }, "Copy");
+  async function copy() {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  }
+  return h("div", { class: "command-line" }, h("pre", { class: "command" }, h("code", {}, text)), button);
+}
+
+/** Return a table of rows; each column is `{title, number}`. */
+export function grid(columns, rows, caption) {
+  const head = columns.map(({ title, number }) =>
+    h("th", { scope: "col", class: number ? "number" : null }, title));
+  const body = rows.map(({ cells, kind }) => h("tr", { class: kind },
+    cells.map((cell, index) => h("td", { class: columns[index].number ? "number" : null }, cell ?? "–"))));
+  return h("table", { class: "grid" },
+    caption ? h("caption", {}, caption) : null,
+    h("thead", {}, h("tr", {}, head)),
+    h("tbody", {}, body));
+}

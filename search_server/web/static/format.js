@@ -1,0 +1,41 @@
+// How values look to people: milliseconds, ages, counts, shares.
+
+/** Microseconds as milliseconds with at least three significant digits. */
+export function milliseconds(us) {
+  if (us === null || us === undefined) return "–";
+  const ms = us / 1000;
+  return ms.toFixed(ms < 10 ? 3 : ms < 100 ? 2 : 1);
+}
+
+/** An ISO 8601 time as `3 min ago`. */
+export function ago(moment) {
+  if (!moment) return "never";
+  const seconds = Math.max(0, (Date.now() - Date.parse(moment)) / 1000);
+  const [size, unit] = seconds < 60 ? [1, "s"] : seconds < 3600 ? [60, "min"]
+    : seconds < 86400 ? [3600, "h"] : [86400, "d"];
+  return `${Math.round(seconds / size)} ${unit} ago`;
+}
+
+/** A count; millions as `3.21 M`. */
+export function count(number) {
+  if (number === null || number === undefined) return "–";
+  return number >= 1e6 ? `${(number / 1e6).toFixed(2)} M` : number.toLocaleString("en");
+}
+
+/** A share 0..1 as a percentage. */
+export function share(value, digits = 1) {
+  return value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
+}
+
+/** Conditions in one line. */
+export function conditions(given) {
+  const version = given.runtime_version ? ` ${given.runtime_version}` : "";
+  const cores = given.cores.length ? `, cores ${given.cores.join(",")}` : "";
+  const threads = `${given.threads} thread${given.threads > 1 ? "s" : ""}`;
+  return `${given.runtime}${version}, ${given.dtype}, batch ${given.batch}, ${threads}${cores}, ${given.thermal}`;
+}
+
+/** Bytes as GiB. */
+export function gibibytes(bytes) {
+  return bytes === null || bytes === undefined ? "unknown" : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}

@@ -1,0 +1,62 @@
+// A map of layers down and candidate blocks across, as a table: readable, reachable by keyboard.
+
+import { h } from "./dom.js";
+
+// From fast (dark blue) to slow (yellow); lightness alone tells the order too.
+const COLOURS = [[38, 70, 111], [42, 120, 142], [53, 167, 124], [163, 206, 79], [253, 216, 53]];
+
+/** Return `[background, ink]` for a place 0..1 on the scale. */
+export function colour(place) {
+  const scaled = Math.min(Math.max(place, 0), 1) * (COLOURS.length - 1);
+  const index = Math.min(Math.floor(scaled), COLOURS.length - 2);
+  const mixed = COLOURS[index].map((from, channel) =>
+    Math.round(from + (COLOURS[index + 1][channel] - from) * (scaled - index)));
+  const [red, green, blue] = mixed;
+  const ink = 0.3 * red + 0.59 * green + 0.11 * blue > 125 ? "#10151c" : "#ffffff";
+  return [`rgb(${mixed.join(" ")})`, ink];
+}
+
+/** Return the place of a value between two bounds on a logarithmic scale, 0..1. */
+export function logPlace(value, low, high) {
+  return high > low ? Math.log(value / low) / Math.log(high / low) : 0.5;
+}
+
+/**
+ * Return the table. `rows` is `[{name, cells}]`; a cell is
+ * `{text, place, kind, label, chosen, onpress, onpoint}`, where `place` is null for no colour.
+ */
+export function heatMap(columns, rows, caption) {
+  const head = h("tr", {}, h("td", {}), columns.map((name) => h("th", { scope: "col" }, name)));
+  const body = rows.map(({ name, cells }) =>
+    h("tr", {}, h("th", { scope: "row" }, name), cells.map((cell) => heatCell(cell))));
+  return h("table", { class: "heat-map" }, h("caption", { class: "visually-hidden" }, caption),
+    h("thead", {}, head), h("tbody", {}, body));
+}
+
+function heatCell(cell) {
+  if (!cell) return h("td", { class: "empty" });
+  const inside = cell.onpress
+    ? h("button", {
+      type: "button", "aria-pressed": String(Boolean(cell.chosen)), "aria-label": cell.label,
+      onclick: cell.onpress, onfocus: cell.onpoint, onmouseenter: cell.onpoint,
+    }, cell.text)
+    : h("span", { title: cell.label }, cell.text);
+  const element = h("td", { class: cell.kind ?? null }, inside);
+  if (cell.place !== null) {
+    const [background, ink] = colour(cell.place);
+    inside.style.setProperty("--cell", background);
+    inside.style.setProperty("--cell-ink", ink);
+  }
+  return element;
+}
+
+/** Return a bar that explains the colours. */
+export function legend(low, high, notes = []) {
+  const steps = Array.from({ length: 24 }, (_, index) => {
+    const step = h("i", {});
+    step.style.setProperty("background", colour(index / 23)[0]);
+    return step;
+  });
+  return [low, h("span", { class: "scale", "aria-hidden": "true" }, steps), high,
+    ...notes.map(([kind, text]) => h("span", { class: "note" }, h("span", { class: `swatch ${kind}` }), text))];
+}

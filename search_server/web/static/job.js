@@ -1,0 +1,24 @@
+// The state of a job: a word with a shape, and a bar.
+
+import { badge, h } from "./dom.js";
+
+const KINDS = { queued: "off", running: "busy", done: "good", failed: "bad", cancelled: "off" };
+
+/** Return whether a job will not change any more. */
+export function hasEnded(job) {
+  return ["done", "failed", "cancelled"].includes(job.status);
+}
+
+/** Return the status as a badge. */
+export function statusBadge(job) {
+  return badge(KINDS[job.status], job.status);
+}
+
+/** Return a bar with the share done and what happens now. */
+export function progressBar(job, stage = "") {
+  const percent = Math.round(100 * job.progress);
+  const now = hasEnded(job) ? "" : stage || job.message;
+  return h("div", { class: "progress" },
+    h("progress", { max: 1, value: job.progress, "aria-label": `${percent} % done` }),
+    h("span", {}, `${percent} %`, now ? h("small", {}, ` ${now}`) : null));
+}

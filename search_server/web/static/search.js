@@ -1,0 +1,122 @@
+// One search, live: curves, theta, stage, and what was found against the baselines.
+
+import { attempt, get, list, run } from "./api.js";
+import { drawCurves } from "./charts.js";
+import { badge, byId, commandLine, facts, fill, grid, h } from "./dom.js";
+import { ago, conditions, count, milliseconds, share } from "./format.js";
+import { heatMap } from "./heat_map.js";
+import { hasEnded, progressBar, statusBadge } from "./job.js";
+
+const jobId = document.body.dataset.subject;
+const candidates = byId("theta").dataset.candidates.split(",");
+const steps = new Map();
+let search = null;
+let followsNewest = true;
+
+const COLUMNS = [
+  { title: "Network" }, { title: "Predicted, ms", number: true }, { title: "Measured, ms", number: true },
+  { title: "Error", number: true }, { title: "Validation", number: true }, { title: "Test", number: true },
+  { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
+];
+
+function showSearch() {
+  const { job, request, stage, result } = search;
+  fill(byId("marks"), statusBadge(job));
+  fill(byId("progress"), progressBar(job, stage),
+    job.message ? h("p", { class: job.status === "failed" ? "failure" : "hint" }, job.message) : null,
+    result ? commandLine(`edgenas search export ${job.job_id} --format onnx -o network.onnx`) : null,
+    job.status === "failed" || job.status === "cancelled" ? commandLine(`edgenas search resume ${job.job_id}`) : null);
+  fill(byId("facts"), facts([
+    ["Device", job.device_name],
+    ["Conditions", conditions(job.conditions)],
+    ["Space", job.space],
+    ["Data", request.data],
+    ["Target", request.target_ms === null ? "none" : `${request.target_ms} ms`],
+    ["Loss", request.loss],
+    ["Paths a step", request.paths],
+    ["Epochs", `${request.epochs}, the first ${request.warmup_epochs} train weights only`],
+    ["Seed", String(request.seed)],
+    ["Latency table", search.snapshot
+      ? h("a", { href: `/tables/${search.snapshot}` }, h("code", {}, search.snapshot)) : "not chosen yet"],
+    ["Created", ago(job.created_at)],
+  ]));
+  showComparison();
+}
+
+function showComparison() {
+  byId("results").hidden = search.architectures.length === 0;
+  const targetUs = search.request.target_ms === null ? Infinity : 1000 * search.request.target_ms;
+  const rows = search.architectures.map((network) => {
+    const isFound = network.role === "found";
+    const measured = network.measured_us;
+    const isOver = isFound && (measured ?? network.predicted_us) > targetUs;
+    return { kind: isFound ? "found" : null, cells: [
+      h("span", {}, network.role, isOver ? badge("bad", "over target") : null),
+      milliseconds(network.predicted_us), milliseconds(measured),
+      measured === null ? null : share(network.predicted_us / measured - 1),
+      share(network.validation_accuracy), share(network.test_accuracy),
+      count(network.macs), count(network.params),
+      h("details", {}, h("summary", {}, "show"), h("code", {}, network.architecture.replaceAll(",", ", "))),
+    ] };
+  });
+  fill(byId("comparison"), grid(COLUMNS, rows, search.request.target_ms === null ? null
+    : `Target ${search.request.target_ms} ms. Predicted: from the latency table. Measured: on the device, at the table's level.`));
+}
+
+function showSteps() {
+  const all = [...steps.values()].sort((a, b) => a.step - b.step);
+  if (!all.length || !window.Plotly) return;
+  const x = all.map((step) => step.epoch + 1);
+  const curve = (name, read, second = false) => ({ name, x, y: all.map(read), second });
+  drawCurves(byId("latency-chart"), [curve("E[LAT]", (step) => step.expected_latency_us / 1000)],
+    { target: search.request.target_ms, targetName: `target ${search.request.target_ms} ms` });
+  drawCurves(byId("loss-chart"), [curve("weights", (step) => step.weight_loss), curve("θ", (step) => step.theta_loss)]);
+  drawCurves(byId("accuracy-chart"),
+    [curve("accuracy", (step) => step.accuracy), curve("entropy, nats", (step) => step.entropy, true)], { second: true });
+  const slider = byId("epoch");
+  slider.max = all.length - 1;
+  if (followsNewest) slider.value = slider.max;
+  showTheta(all[Number(slider.value)]);
+}
+
+function showTheta(step) {
+  byId("epoch-name").textContent = `${step.epoch + 1} (${step.phase})`;
+  const rows = step.theta.map((row, layer) => ({
+    name: `layer${String(layer + 1).padStart(2, "0")}`,
+    cells: row.map((value, index) => ({
+      text: value.toFixed(2), place: value,
+      kind: value === Math.max(...row) ? "leading" : "",
+      label: `${candidates[index]}: ${share(value)}`,
+    })),
+  }));
+  fill(byId("theta"), heatMap(candidates, rows, "Probability of each candidate block in each layer"));
+}
+
+function listen() {
+  const source = new EventSource(`/api/v1/searches/${encodeURIComponent(jobId)}/events`);
+  source.addEventListener("step", ({ data }) => {
+    const step = JSON.parse(data);
+    steps.set(step.step, step);
+    showSteps();
+  });
+  source.addEventListener("search", ({ data }) => {
+    search = JSON.parse(data);
+    showSearch();
+    if (hasEnded(search.job)) source.close();
+  });
+}
+
+byId("epoch").addEventListener("input", (event) => {
+  followsNewest = event.target.value === event.target.max;
+  showSteps();
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showSteps);
+
+await run(async () => {
+  const path = `/searches/${encodeURIComponent(jobId)}`;
+  search = await get(path);
+  showSearch();
+  for (const step of await list(`${path}/steps`, 10_000)) steps.set(step.step, step);
+  showSteps();
+  if (!hasEnded(search.job)) await attempt(async () => listen());
+});

@@ -1,0 +1,120 @@
+// One latency table: heat map, what speaks for it, and the predicted latency of a network of one's choice.
+
+import { get, run } from "./api.js";
+import { byId, commandLine, facts, fill, h } from "./dom.js";
+import { ago, conditions, milliseconds, share } from "./format.js";
+import { heatMap, legend, logPlace } from "./heat_map.js";
+import { originBadge, verdictBadge } from "./tables.js";
+
+const snapshot = document.body.dataset.subject;
+const chosen = new Map();
+const SOUND_STATUSES = ["ok", "imported"];
+
+function cellLabel(cell) {
+  const where = cell.block ? `${cell.layer}, ${cell.block}` : cell.layer;
+  if (cell.latency_us === null) return `${where}: not measured`;
+  if (cell.status === "identity") return `${where}: identity, costs nothing`;
+  const state = SOUND_STATUSES.includes(cell.status) ? "" : `, ${cell.status}`;
+  const samples = cell.num_samples ? ` from ${cell.num_samples} samples` : "";
+  const error = !cell.sigma_us ? "" : ` ± ${milliseconds(cell.sigma_us)}`;
+  return `${where}: ${milliseconds(cell.latency_us)}${error} ms${samples}${state}`;
+}
+
+function cellView(cell, low, high, redraw) {
+  if (!cell) return null;
+  const kind = cell.latency_us === null ? "missing" : cell.latency_us === 0 ? "identity"
+    : SOUND_STATUSES.includes(cell.status) ? "" : "unstable";
+  return {
+    text: cell.latency_us === null ? "?" : cell.latency_us === 0 ? "0" : milliseconds(cell.latency_us),
+    place: cell.latency_us ? logPlace(cell.latency_us, low, high) : null,
+    kind,
+    label: cellLabel(cell),
+    chosen: chosen.get(cell.layer) === cell,
+    onpoint: () => { byId("cell").textContent = cellLabel(cell); },
+    onpress: cell.block && cell.latency_us !== null
+      ? () => { chosen.set(cell.layer, cell); redraw(`${cell.layer}/${cell.block}`); } : undefined,
+  };
+}
+
+function showMap(table) {
+  const blocks = [...new Set(table.cells.map((cell) => cell.block).filter(Boolean))];
+  const layers = [...new Set(table.cells.filter((cell) => cell.block).map((cell) => cell.layer))];
+  const at = new Map(table.cells.map((cell) => [`${cell.layer}/${cell.block}`, cell]));
+  const values = table.cells.map((cell) => cell.latency_us).filter(Boolean);
+  const low = Math.min(...values), high = Math.max(...values);
+  const redraw = (focus) => {
+    const rows = layers.map((layer) => ({
+      name: layer, cells: blocks.map((block) => cellView(at.get(`${layer}/${block}`), low, high, redraw)),
+    }));
+    fill(byId("map"), heatMap(blocks, rows, "Latency of each candidate block in each layer, milliseconds"));
+    if (focus) {
+      const [layer, block] = focus.split("/");
+      byId("map").querySelector(`tbody tr:nth-child(${layers.indexOf(layer) + 1}) td:nth-of-type(${blocks.indexOf(block) + 1}) button`)?.focus();
+    }
+    showChoice(table, layers);
+  };
+  fill(byId("legend"), legend(`${milliseconds(low)} ms`, `${milliseconds(high)} ms`,
+    [["missing", "not measured"], ["unstable", "not stable"]]));
+  redraw();
+}
+
+function showChoice(table, layers) {
+  const fixed = table.cells.filter((cell) => !cell.block);
+  const cells = [...fixed, ...layers.map((layer) => chosen.get(layer))];
+  if (cells.some((cell) => !cell || cell.latency_us === null)) {
+    fill(byId("choice"), h("p", { class: "hint" }, "Cells are missing; profile the space again."));
+    return;
+  }
+  const total = cells.reduce((sum, cell) => sum + cell.latency_us, 0);
+  const blocks = layers.map((layer) => chosen.get(layer).block).join(",");
+  const [fastest, slowest] = [Math.min, Math.max].map((pick) => layers.reduce((sum, layer) => {
+    const row = table.cells.filter((cell) => cell.layer === layer && cell.latency_us !== null);
+    return sum + pick(...row.map((cell) => cell.latency_us));
+  }, fixed.reduce((sum, cell) => sum + cell.latency_us, 0)));
+  fill(byId("choice"),
+    h("p", { class: "figure" }, milliseconds(total), h("small", {}, " ms predicted")),
+    h("p", { class: "hint" }, `The space reaches from ${milliseconds(fastest)} to ${milliseconds(slowest)} ms; ` +
+      `stem and head take ${fixed.map((cell) => milliseconds(cell.latency_us)).join(" and ")} ms.`),
+    commandLine(`edgenas measure -d ${table.summary.device_name} -s ${table.summary.space} ${blocks}`));
+}
+
+function showVerdict(verdict) {
+  if (!verdict) {
+    fill(byId("verdict"), h("p", {}, "No verdict: this table was imported, nothing is known of how it was measured."));
+    return;
+  }
+  fill(byId("verdict"), h("dl", {}, facts([
+    ["Measured / predicted, scatter over cover networks", share(verdict.cover_scatter, 2)],
+    ["Odd and even rounds differ by", `${share(verdict.repeat_median, 2)} (median), ${share(verdict.repeat_p95, 2)} (p95)`],
+    ["Noise ceiling of this device", share(verdict.noise_ceiling, 2)],
+    ["Anchor, median / minimum", verdict.anchor_spread.toFixed(3)],
+  ])), verdict.reasons.length ? h("ul", { class: "reasons" }, verdict.reasons.map((reason) => h("li", {}, reason))) : null);
+}
+
+function showSummary({ summary }) {
+  fill(byId("marks"), verdictBadge(summary.verdict), " ", originBadge(summary));
+  fill(byId("facts"), facts([
+    ["Device", summary.device_name],
+    ["Space", summary.space],
+    ["Conditions", conditions(summary.conditions)],
+    ["Anchor network", `${milliseconds(summary.anchor_us)} ms`],
+    ["Coverage", `${summary.num_measured} of ${summary.num_entries} entries`],
+    ["Created", `${summary.created_at.slice(0, 19).replace("T", " ")} UTC, ${ago(summary.created_at)}`],
+    ["Snapshot", h("code", {}, summary.snapshot)],
+  ]));
+}
+
+await run(async () => {
+  const table = await get(`/latency-tables/${encodeURIComponent(snapshot)}`);
+  for (const cell of table.cells) {
+    const best = chosen.get(cell.layer);
+    if (cell.block && cell.latency_us !== null && (!best || cell.latency_us < best.latency_us)) chosen.set(cell.layer, cell);
+  }
+  showSummary(table);
+  showVerdict(table.summary.verdict);
+  showMap(table);
+  for (const link of byId("exports").querySelectorAll("a")) {
+    link.href = `/api/v1/latency-tables/${encodeURIComponent(snapshot)}?format=${link.dataset.format}`;
+  }
+  byId("exports").hidden = false;
+});

@@ -1,0 +1,144 @@
+"""The pages in a real browser: sign-in, every page with data in it, a search that moves while watched."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from search_server.latency.table import TableEntry
+from search_server.resources import SearchCreate
+from tests.client.served import CONDITIONS, Served, compared, search_steps, serve, table
+
+CHROMIUM = os.environ.get("EDGENAS_CHROMIUM") or shutil.which("chromium")
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium: install the package chromium, or set EDGENAS_CHROMIUM"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serve(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    """A signed-in page; whatever the browser complains of fails the test."""
+    complaints: list[str] = []
+    context = browser.new_context(base_url=served.url)
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"/login#token={served.token}")
+    page.wait_for_url(f"{served.url}/")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def _submit(served: Served) -> str:
+    device_id = served.enrol().device_id
+    served.store(table(device_id))
+    with served.client() as client:
+        request = SearchCreate("bench", "fbnet-tiny", "digits", 0.55, conditions=CONDITIONS)
+        return client.start_search(request).job.job_id
+
+
+def test_an_empty_server_says_what_to_do_first(page: Page, served: Served) -> None:
+    expect(page.get_by_role("heading", name="Three steps to a first network")).to_be_visible()
+    page.get_by_role("link", name="Devices", exact=True).click()
+    expect(page.get_by_text(f"profiler-agent enrol {served.url}")).to_be_visible()
+    page.get_by_role("link", name="Latency tables").click()
+    expect(page.get_by_text("edgenas profile -d DEVICE")).to_be_visible()
+
+
+def test_devices_show_what_they_are(page: Page, served: Served) -> None:
+    served.enrol()
+    page.goto("/devices")
+    card = page.get_by_role("article", name="bench")
+    expect(card).to_contain_text("online")
+    expect(card).to_contain_text("onnxruntime 1.32.0")
+    expect(card).to_contain_text("2.85 GHz")
+    expect(card).to_contain_text("battery_percent")
+
+
+def test_a_table_is_a_map_that_predicts_a_choice(page: Page, served: Served) -> None:
+    whole = table(served.enrol().device_id)
+    missing, unstable, *_ = whole.entries
+    entries = {**whole.entries, unstable: TableEntry(0.2, 0.01, 3, "unstable")}
+    del entries[missing]
+    snapshot = served.store(replace(whole, entries=entries))
+    page.goto("/tables")
+    page.get_by_role("link", name=snapshot).click()
+    expect(page.get_by_text("simulated").first).to_be_visible()
+    rows = page.locator(".heat-map tbody tr")
+    expect(rows).to_have_count(13)
+    expect(page.locator("td.missing")).to_have_text(["?"])
+    expect(page.locator("td.unstable")).to_have_count(1)
+    choice = page.locator("#choice .figure")
+    before = float(choice.inner_text().split()[0])
+    cell = rows.nth(5).get_by_role("button").nth(7)
+    cell.focus()
+    expect(page.locator("#cell")).to_contain_text("layer06, k5_e6")
+    page.keyboard.press("Enter")
+    expect(rows.nth(5).get_by_role("button").nth(7)).to_have_attribute("aria-pressed", "true")
+    expect(rows.nth(5).get_by_role("button").nth(7)).to_be_focused()
+    assert float(choice.inner_text().split()[0]) > before
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert download.value.path().read_text().startswith("snapshot,device")
+
+
+def test_a_search_moves_while_it_is_watched(page: Page, served: Served) -> None:
+    job_id = _submit(served)
+    steps = search_steps()
+    served.record(job_id, steps[:6])
+    page.goto("/")
+    page.get_by_role("link", name=job_id).click()
+    expect(page.locator("#epoch-name")).to_have_text("6 (search)")
+    expect(page.locator("#latency-chart .scatterlayer path.js-line")).to_be_visible()
+    expect(page.get_by_text("target 0.55 ms", exact=True)).to_be_visible()
+    served.record(job_id, steps)
+    expect(page.locator("#epoch-name")).to_have_text("20 (search)")
+    expect(page.locator("#progress")).to_contain_text("search the supernet")
+    served.finish(job_id, compared())
+    expect(page.locator("#marks")).to_have_text("done")
+    found = page.locator("#comparison tr.found")
+    expect(found).to_contain_text("0.548")
+    expect(found).to_contain_text("88.1 %")
+    page.locator("#epoch").fill("0")
+    expect(page.locator("#epoch-name")).to_have_text("1 (warmup)")
+
+
+def test_without_a_session_there_is_only_the_sign_in(browser: Browser, served: Served) -> None:
+    context = browser.new_context(base_url=served.url)
+    page = context.new_page()
+    page.goto("/devices")
+    page.wait_for_url("**/login?next=%2Fdevices")
+    page.get_by_label("Token of scope user").fill("edg_user_0_wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("the token is not known")
+    page.get_by_label("Token of scope user").fill(served.token)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/devices")
+    assert page.evaluate("document.cookie") == ""
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/login")
+    context.close()

@@ -1,0 +1,79 @@
+"""Pages without a browser: what a session may do, and what a page may load."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from search_server.auth import Scope
+from search_server.web.assets import PLOTLY
+from tests.client.served import Served, serve
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture
+def http(served: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served.url) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/devices", "/tables", "/tables/abc", "/searches/abc"])
+def test_pages_load_nothing_from_elsewhere_and_run_no_inline_code(http: httpx.Client, path: str) -> None:
+    page = http.get(path)
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "://" not in page.text
+    assert "<style" not in page.text
+    assert "<script>" not in page.text
+
+
+def test_what_stands_in_the_address_is_text(http: httpx.Client) -> None:
+    assert "<script>alert" not in http.get("/tables/%22%3E%3Cscript%3Ealert(1)").text
+
+
+def test_a_session_reads_but_does_not_write(served: Served, http: httpx.Client) -> None:
+    assert http.get("/api/v1/devices").status_code == 401
+    signed_in = http.post("/session", json={"token": served.token})
+    assert signed_in.status_code == 204
+    cookie = signed_in.headers["Set-Cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert http.get("/api/v1/devices").status_code == 200
+    assert http.delete("/api/v1/devices/any").status_code == 401
+    http.delete("/session")
+    assert http.get("/api/v1/devices").status_code == 401
+
+
+@pytest.mark.parametrize(("scope", "status"), [("enrol", 403), ("user", 204), ("admin", 204)])
+def test_only_people_sign_in(served: Served, http: httpx.Client, scope: Scope, status: int) -> None:
+    token = served.new_token(scope)
+    assert http.post("/session", json={"token": token}).status_code == status
+
+
+def test_plotly_comes_compressed_and_is_kept_for_ever(http: httpx.Client) -> None:
+    file = http.get(f"/static/{PLOTLY}")
+    assert file.headers["Content-Encoding"] == "gzip"
+    assert "immutable" in file.headers["Cache-Control"]
+    assert int(file.headers["Content-Length"]) < 2_000_000
+    assert http.get(f"/static/{PLOTLY}", headers={"Accept-Encoding": "identity"}).content == file.content
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2Froutes.py", "%2e%2e"])
+def test_only_own_files_are_served(http: httpx.Client, name: str) -> None:
+    assert http.get(f"/static/{name}").status_code == 404
+
+
+def test_every_file_that_a_page_names_exists(http: httpx.Client) -> None:
+    folder = Path(__file__).parents[2] / "search_server" / "web" / "static"
+    for script in folder.glob("*.js"):
+        for line in script.read_text().splitlines():
+            if line.startswith("import ") or line.startswith("} from"):
+                name = line.rpartition('"./')[2].rstrip('";')
+                assert http.get(f"/static/{name}").status_code == 200, f"{script.name} imports {name}"
