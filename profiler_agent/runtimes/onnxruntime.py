@@ -5,6 +5,7 @@ their own, so that the profiler's cost never touches a whole-network time.
 """
 
 import json
+import math
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ class OnnxRuntimeModel:
     def __init__(self, item: LeaseItem, conditions: Conditions, path: Path) -> None:
         shape = (conditions.batch, *item.workload.input_shape)
         self._images = np.random.default_rng(0).random(shape, dtype=np.float32)
-        self._logits = np.zeros((conditions.batch, *item.workload.output_shape[:1]), np.float32)
+        self._logits = np.zeros((conditions.batch, math.prod(item.workload.output_shape)), np.float32)
         self._session = _session(path, conditions.threads, profile_prefix=None)
         self._binding = self._bind(self._session)
         self._profile_folder: tempfile.TemporaryDirectory[str] | None = None

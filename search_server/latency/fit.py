@@ -30,6 +30,9 @@ MAX_REPEAT_MEDIAN = 0.02
 MAX_REPEAT_P95 = 0.06
 MAX_ANCHOR_SPREAD = 1.35
 
+MIN_JUDGED_UNITS = 0.01
+"""Entries below this share of the anchor do not count for the repeatability of a table."""
+
 Array = NDArray[np.float64]
 _NodeTimes = dict[tuple[str, str, str], list[Array]]
 """(cover, segment, node) -> samples, one array a lease, microseconds."""
@@ -109,7 +112,7 @@ def fit_table(
     cost_us = min(_PROFILER_COST_US, key=lambda c: _scale_and_scatter(covers, nodes, c, measured_units)[1])
     scale, scatter = _scale_and_scatter(covers, nodes, cost_us, measured_units)
     entries_us, counts = _entries(covers, nodes, cost_us)
-    differences = _odd_even_differences(covers, nodes, cost_us)
+    differences = _odd_even_differences(covers, nodes, cost_us, min_us=MIN_JUDGED_UNITS / scale)
     sigma = float(np.sqrt(np.mean(np.square(differences)))) / 2
     anchor_us = np.concatenate([r.runs.wall_us for r in usable if r.item_id == anchor_id])
     verdict = _verdict(scatter, differences, _noise_ceiling(usable, covers, anchor_id), anchor_us)
@@ -202,8 +205,13 @@ def _scale_and_scatter(
     return float(np.median(ratios)), float(np.std(np.log(ratios), ddof=1))
 
 
-def _odd_even_differences(covers: Mapping[str, Workload], nodes: _NodeTimes, cost_us: float) -> Array:
-    """Return per entry the relative difference between two halves: of leases, or of one's samples."""
+def _odd_even_differences(
+    covers: Mapping[str, Workload], nodes: _NodeTimes, cost_us: float, min_us: float
+) -> Array:
+    """Return per entry the relative difference between two halves: of leases, or of one's samples.
+
+    Entries below ``min_us`` are left out: no network's latency depends on them.
+    """
     halves = []
     for parity in (0, 1):
         half: _NodeTimes = {
@@ -212,9 +220,9 @@ def _odd_even_differences(covers: Mapping[str, Workload], nodes: _NodeTimes, cos
         }
         halves.append(_entries(covers, half, cost_us)[0])
     odd, even = (np.array([half[key] for key in halves[0]]) for half in halves)
-    odd, even = odd / odd.sum(), even / even.sum()
-    is_positive = odd + even > 0
-    differences: Array = (2 * (odd - even) / np.where(is_positive, odd + even, 1.0))[is_positive]
+    is_judged = (odd + even) / 2 >= min_us
+    odd, even = odd[is_judged] / odd.sum(), even[is_judged] / even.sum()
+    differences: Array = 2 * (odd - even) / (odd + even)
     return differences
 
 

@@ -1,0 +1,51 @@
+# make demo: the whole loop on this machine.   make test: everything to pass the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test serve bench check lock clean
+
+help:
+	@echo "make demo    server, local agent, latency table, search, verification on this machine"
+	@echo "make test    all tests"
+	@echo "make check   format, lint, types, tests"
+	@echo "make serve   the server alone, on http://127.0.0.1:8000, with the demo's data"
+	@echo "make bench   the benchmarks behind the README's figures (an hour; a quiet machine)"
+	@echo "make lock    resolve constraints.txt anew"
+
+demo: $(INSTALLED)
+	@$(BIN)/python -m scripts.demo
+
+test: $(INSTALLED)
+	@$(BIN)/pytest -m "not device"
+
+serve: $(INSTALLED)
+	@$(BIN)/search-server serve --data .demo
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.latency_accuracy
+	@$(BIN)/python -m benchmarks.profile_time
+	@$(BIN)/python -m benchmarks.search_step
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "edgenas needs Python 3.11 or newer, this is " + sys.version)'
+	@echo "Installing into $(VENV) (about two minutes the first time) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[agent,onnxruntime,server,search,dev]'
+	@touch $@
+
+# torch is pinned by hand: a resolver would choose a build with CUDA and its gigabytes.
+lock: $(INSTALLED)
+	$(BIN)/python -m scripts.lock
+
+clean:
+	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,84 @@
+"""How long a full latency table takes on the device, how well it repeats, and what op-by-op timing takes.
+
+Two tables of one space are measured by the agent, each lease in a process of its own, preparation and
+warm-up included; the figure is the relative difference per entry between the two tables. Op-by-op timing
+gets the same blocks one by one, in processes of its own, for as long as it needs for the same median
+repeatability; the ratio of the two times is ``op_by_op_ratio`` (a lower bound if it never gets there).
+"""
+
+import argparse
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.latency_accuracy import isolated_blocks
+from benchmarks.local_table import measure_table
+from benchmarks.machine import print_figures
+from benchmarks.plain_timing import time_in_new_process
+from search_server.latency.table import LatencyTable
+from search_server.profiling.artifacts import onnx_bytes
+from shared.device import Conditions
+from shared.search_space import SearchSpace, search_space
+
+LONGEST_OP_BY_OP_S = 160.0
+
+
+def main() -> None:
+    """Measure two tables and op-by-op timing; print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--space", default="fbnet-224")
+    parser.add_argument("--json", action="store_true", help="print the last line only")
+    arguments = parser.parse_args()
+    space = search_space(arguments.space)
+    tables, seconds = zip(*(measure_table(space, Conditions(), seed) for seed in (1, 2)), strict=True)
+    differences = repeatability(*(units(table) for table in tables))
+    device_s = float(np.mean(seconds))
+    median, p95 = float(np.median(differences)), float(np.quantile(differences, 0.95))
+    op_by_op_s, op_by_op_median = op_by_op(space, median)
+    if not arguments.json:
+        print(f"space {space.name}: {len(differences)} entries in {device_s:.1f} s of device time")
+        print(f"two tables differ per entry by {median:.2%} (median), {p95:.2%} (19 of 20)")
+        print(f"op by op: {op_by_op_median:.2%} (median) after {op_by_op_s:.0f} s")
+    print_figures(
+        {
+            "benchmark": "profile_time",
+            "space": space.name,
+            "num_entries": len(differences),
+            "device_s": device_s,
+            "repeat_median": median,
+            "repeat_p95": p95,
+            "op_by_op_ratio": op_by_op_s / device_s,
+            "op_by_op_s": op_by_op_s,
+            "op_by_op_repeat_median": op_by_op_median,
+            "are_accepted": [table.verdict is not None and table.verdict.is_accepted for table in tables],
+        }
+    )
+
+
+def units(table: LatencyTable) -> NDArray[np.float64]:
+    """Return the entries in units of the anchor, in the order of their keys."""
+    return np.array([table.entries[key].latency_units for key in sorted(table.entries)])
+
+
+def repeatability(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the relative difference per entry of two tables that are scaled to the same sum."""
+    first, second = first / first.sum(), second / second.sum()
+    differences: NDArray[np.float64] = 2 * np.abs(first - second) / (first + second)
+    return differences
+
+
+def op_by_op(space: SearchSpace, wanted_median: float) -> tuple[float, float]:
+    """Time blocks one by one, longer and longer, until two processes agree as well as two tables."""
+    models = [(onnx_bytes(block), block.input_shape) for block in isolated_blocks(space).values()]
+    seconds = 10.0
+    while True:
+        runs = [time_in_new_process(models, seconds, is_warm=True, seed=seed) for seed in (1, 2)]
+        levels = [np.median(run[:, :, 1], axis=0) for run in runs]
+        median = float(np.median(repeatability(*levels)))
+        if median <= wanted_median or seconds >= LONGEST_OP_BY_OP_S:
+            return seconds, median
+        seconds *= 2
+
+
+if __name__ == "__main__":
+    main()

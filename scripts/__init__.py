@@ -1,0 +1,1 @@
+"""Commands for people who work on edgenas: the demo and the lock."""

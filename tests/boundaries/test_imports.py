@@ -1,0 +1,63 @@
+"""What may import what, and what must run on a phone without compiled packages."""
+
+import subprocess
+import sys
+
+import pytest
+from importlinter.cli import lint_imports
+
+BLOCKER = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ImportError(f"{{name}} must not be imported here")
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+COMPILED = {"torch", "sqlalchemy", "fastapi", "pydantic", "numpy", "onnx", "onnxruntime", "sklearn", "PIL"}
+
+MODULES_OF_A_PHONE = [
+    "shared.operators, shared.workload, shared.blocks, shared.search_space, shared.architecture",
+    "shared.device, shared.measurement, shared.wire, shared.agent_client, shared.server_client",
+    "profiler_agent.__main__, profiler_agent.app, profiler_agent.core, profiler_agent.dial_out",
+    "profiler_agent.harness, profiler_agent.measuring_process, profiler_agent.runtimes",
+]
+
+
+def run_without(blocked: set[str], statement: str) -> "subprocess.CompletedProcess[str]":
+    script = BLOCKER.format(blocked=blocked) + statement
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("modules", MODULES_OF_A_PHONE)
+def test_the_phone_needs_no_compiled_package(modules: str) -> None:
+    done = run_without(COMPILED, f"import {modules}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_client_needs_no_server_package() -> None:
+    done = run_without(COMPILED, "import search_server.client, search_server.client.cli")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_search_needs_no_server_package() -> None:
+    statement = "import search_server.nas.search, search_server.nas.train, search_server.nas.data"
+    done = run_without({"sqlalchemy", "fastapi", "pydantic", "onnx", "onnxruntime"}, statement)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_server_needs_no_torch() -> None:
+    done = run_without({"torch", "sklearn"}, "import search_server.app, search_server.__main__")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_blocker_blocks() -> None:
+    done = run_without({"torch"}, "import torch")
+    assert "torch must not be imported here" in done.stderr
+
+
+def test_the_import_contracts_hold() -> None:
+    assert lint_imports(no_cache=True) == 0
