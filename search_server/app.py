@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from search_server import health
 from search_server.context import Clock, Context, utc_now
@@ -40,15 +40,27 @@ def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) ->
         now: the clock.
         poll_s: how often waiting routes look for what another process wrote.
     """
-    database = Database(settings.url)
-    bell = LeaseBell()
-    bell.attach(database)
     app = FastAPI(
         title="edgenas",
         summary="On-device latency profiling and hardware-aware architecture search",
         version="1",
         lifespan=_lifespan,
     )
+    equip_app(app, settings, now, poll_s)
+    app.add_middleware(RequestLimit, max_bytes=settings.max_request_bytes)
+    install_error_handler(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/api/v1")
+    app.include_router(health.router, include_in_schema=False)
+    app.include_router(web_routes.router)
+    return app
+
+
+def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> None:
+    """Give an app what its routes work with: database, data folder, clock, limits."""
+    database = Database(settings.url)
+    bell = LeaseBell()
+    bell.attach(database)
     app.state.database = database
     app.state.context = Context(
         data_dir=settings.data,
@@ -58,15 +70,6 @@ def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) ->
         poll_s=poll_s,
         max_queued_jobs=settings.max_queued_jobs,
     )
-    app.add_middleware(RequestLimit, max_bytes=settings.max_request_bytes)
-    install_error_handler(app)
-    api = APIRouter(prefix="/api/v1")
-    for router in ROUTERS:
-        api.include_router(router)
-    app.include_router(api)
-    app.include_router(health.router, include_in_schema=False)
-    app.include_router(web_routes.router)
-    return app
 
 
 @asynccontextmanager

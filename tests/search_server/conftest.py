@@ -7,9 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import create_engine, text
 
-from search_server.app import create_app
+from search_server.app import create_app, equip_app
 from search_server.auth import Scope, create_token
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
@@ -17,6 +18,8 @@ from search_server.settings import Settings
 from tests.search_server.api import Api
 from tests.search_server.postgres import start_postgres
 from tests.search_server.synthetic import SyntheticDevice
+
+MAX_REQUEST_BYTES = 4_000_000
 
 
 class Clock:
@@ -66,9 +69,18 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[str]:
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Both databases; a module whose subject does not touch SQL overrides this with one."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(
+    request: pytest.FixtureRequest, database_kind: str, tmp_path: Path, sqlite_template: Path
+) -> Iterator[str]:
     """A database of its own for each test."""
-    if request.param == "sqlite":
+    if database_kind == "sqlite":
         path = tmp_path / "edgenas.db"
         shutil.copy(sqlite_template, path)
         yield f"sqlite:///{path}"
@@ -88,20 +100,29 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def shared_app(sqlite_template: Path) -> FastAPI:
+    """The app with its routes, which take longer to build than a test to run."""
+    url = f"sqlite:///{sqlite_template}"
+    return create_app(Settings(database_url=url, max_request_bytes=MAX_REQUEST_BYTES))
+
+
 @pytest.fixture
-async def api(database_url: str, database: Database, tmp_path: Path, clock: Clock) -> AsyncIterator[Api]:
-    """An app on the database, and how to talk to it."""
-    settings = Settings(data=tmp_path / "data", database_url=database_url, max_request_bytes=4_000_000)
-    app = create_app(settings, now=clock, poll_s=0.01)
+async def api(
+    shared_app: FastAPI, database_url: str, database: Database, tmp_path: Path, clock: Clock
+) -> AsyncIterator[Api]:
+    """The app on the test's own database, and how to talk to it."""
+    settings = Settings(data=tmp_path / "data", database_url=database_url, max_queued_jobs=14)
+    equip_app(shared_app, settings, clock, poll_s=0.01)
 
     def make_token(scope: Scope, ttl: timedelta | None) -> str:
         with database.transaction() as session:
             return create_token(session, scope, clock(), ttl)
 
-    transport = httpx.ASGITransport(app)
+    transport = httpx.ASGITransport(shared_app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1") as http:
-        yield Api(app, http, make_token)
-    app.state.database.close()
+        yield Api(shared_app, http, make_token)
+    shared_app.state.database.close()
 
 
 @pytest.fixture

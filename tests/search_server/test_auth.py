@@ -1,0 +1,165 @@
+"""Who may do what; every route asks for a token."""
+
+from datetime import timedelta
+
+import pytest
+from fastapi.routing import APIRoute
+
+from search_server.app import ROUTERS
+from search_server.auth import SESSION_COOKIE, authenticate, create_token, revoke_token
+from search_server.db.models import TokenRow
+from search_server.db.session import Database
+from search_server.errors import UnauthenticatedError
+from tests.search_server.api import Api
+from tests.search_server.conftest import Clock
+from tests.search_server.synthetic import SyntheticDevice
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def database_kind() -> str:
+    return "sqlite"
+
+
+OPEN_ROUTES = {"/api/v1/healthz", "/api/v1/readyz"}
+
+EXPECTED_ROUTES = {
+    "POST /devices",
+    "GET /devices",
+    "GET /devices/{device}",
+    "PATCH /devices/{device}",
+    "DELETE /devices/{device}",
+    "POST /agent/lease",
+    "POST /agent/leases/{lease_id}/results",
+    "POST /agent/heartbeat",
+    "GET /artifacts/{sha256}",
+    "POST /profiles",
+    "GET /profiles/{job_id}",
+    "GET /profiles/{job_id}/events",
+    "GET /latency-tables",
+    "GET /latency-tables/{snapshot}",
+    "POST /latency-tables/import",
+    "GET /latency-tables/{snapshot}/diff/{other}",
+    "POST /predictions",
+    "POST /measurements",
+    "GET /measurements",
+    "GET /measurements/{job_id}",
+    "POST /searches",
+    "GET /searches",
+    "GET /searches/{job_id}",
+    "GET /searches/{job_id}/events",
+    "GET /searches/{job_id}/steps",
+    "GET /searches/{job_id}/architectures",
+    "GET /searches/{job_id}/export",
+    "POST /searches/{job_id}/cancel",
+    "POST /searches/{job_id}/resume",
+    "GET /data",
+    "GET /healthz",
+    "GET /readyz",
+    "GET /metrics",
+}
+
+
+def operations(api: Api) -> list[tuple[str, str]]:
+    paths = api.app.openapi()["paths"]
+    return [(method.upper(), path) for path, methods in paths.items() for method in methods]
+
+
+async def test_promised_routes_are_documented(api: Api) -> None:
+    documented = {f"{method} {path.removeprefix('/api/v1')}" for method, path in operations(api)}
+    assert documented >= EXPECTED_ROUTES
+
+
+async def test_every_route_has_a_summary_and_an_error_model(api: Api) -> None:
+    for path, methods in api.app.openapi()["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"], (method, path)
+            assert "4XX" in operation["responses"], (method, path)
+
+
+async def test_every_route_demands_a_token(api: Api) -> None:
+    for method, path in operations(api):
+        if path in OPEN_ROUTES:
+            continue
+        response = await api.http.request(method, f"http://test{path}", json={})
+        assert response.status_code == 401, (method, path, response.text)
+        assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "path"),
+    [
+        ("enrol", "GET", "/devices"),
+        ("enrol", "POST", "/agent/heartbeat"),
+        ("user", "POST", "/agent/lease"),
+        ("admin", "POST", "/agent/lease"),
+    ],
+)
+async def test_wrong_scope_is_forbidden(api: Api, scope: str, method: str, path: str) -> None:
+    token = api.make_token(scope, None)  # type: ignore[arg-type]  # pytest passes plain text
+    error = await api.refused(method, path, {}, token=token)
+    assert (error.status, error.type) == (403, "wrong_scope")
+
+
+async def test_device_reads_no_lists(api: Api, device: SyntheticDevice) -> None:
+    assert (await api.refused("GET", "/devices", token=device.token)).status == 403
+    assert (await api.refused("POST", "/profiles", {}, token=device.token)).status == 403
+
+
+async def test_admin_may_do_what_users_may(api: Api) -> None:
+    await api.get("/devices", token=api.make_token("admin", None))
+
+
+async def test_cookie_reads_but_changes_nothing(api: Api) -> None:
+    cookie = {"Cookie": f"{SESSION_COOKIE}={api.user}"}
+    assert (await api.http.get("/devices", headers=cookie)).status_code == 200
+    assert (await api.http.post("/predictions", headers=cookie, json={})).status_code == 401
+
+
+def test_secret_is_stored_as_a_hash_and_compared_whole(database: Database, clock: Clock) -> None:
+    with database.transaction() as session:
+        text = create_token(session, "user", clock())
+    with database.reading() as session:
+        row = authenticate(session, text, clock())
+        secret = text.split("_", 3)[3]
+        assert secret not in str(row.__dict__)
+        assert len(secret) >= 43  # 32 bytes in base 64
+        for wrong in (
+            text[:-1],
+            text + "x",
+            text.replace("_user_", "_admin_"),
+            "edg_user",
+            "",
+            "edg_user__x",
+        ):
+            with pytest.raises(UnauthenticatedError):
+                authenticate(session, wrong, clock())
+
+
+def test_revoked_and_expired_tokens_are_refused(database: Database, clock: Clock) -> None:
+    with database.transaction() as session:
+        revoked = create_token(session, "user", clock())
+        expired = create_token(session, "user", clock(), timedelta(minutes=5))
+        revoke_token(session, revoked.split("_")[2], clock())
+    clock.pass_s(300)
+    with database.reading() as session:
+        with pytest.raises(UnauthenticatedError, match="revoked"):
+            authenticate(session, revoked, clock())
+        with pytest.raises(UnauthenticatedError, match="expired"):
+            authenticate(session, expired, clock())
+
+
+async def test_last_use_is_noted(api: Api, database: Database, clock: Clock) -> None:
+    await api.get("/devices")
+    with database.reading() as session:
+        row = session.get_one(TokenRow, api.user.split("_")[2])
+        assert row.last_used_at is not None
+        assert abs((clock.time - row.last_used_at).total_seconds()) < 1
+
+
+async def test_app_has_only_documented_api_routes(api: Api) -> None:
+    documented = {path.removeprefix("/api/v1") for _, path in operations(api)}
+    assert {
+        route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
+    } == documented

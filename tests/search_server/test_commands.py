@@ -1,0 +1,74 @@
+"""The command ``search-server`` as a user types it."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import structlog
+
+from search_server.__main__ import main
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a command left."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    """Run the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_here(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["search-server", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), printed.out, printed.err)
+
+    yield run_here
+    structlog.reset_defaults()  # the command logs to the stderr of this test
+
+
+def test_token_life(run: Run, tmp_path: Path) -> None:
+    created = run("token", "create", "--scope", "user")
+    text = created.stdout.strip()
+    assert text.startswith("edg_user_")
+    assert (tmp_path / ".edgenas" / "edgenas.db").exists()
+    token_id = text.split("_")[2]
+    assert run("token", "revoke", token_id).status == 0
+    (row,) = json.loads(run("token", "list", "--json").stdout)
+    assert (row["token_id"], row["scope"]) == (token_id, "user")
+    assert row["revoked_at"]
+    assert text.split("_", 3)[3] not in json.dumps(row)
+
+
+def test_mistakes_say_what_is_right(run: Run) -> None:
+    wrong_scope = run("token", "create", "--scope", "device")
+    assert (wrong_scope.status, "user, enrol or admin" in wrong_scope.stderr) == (2, True)
+    unknown = run("token", "revoke", "0000")
+    assert (unknown.status, unknown.stderr.startswith("error: no token '0000'")) == (1, True)
+
+
+def test_foreign_database_is_migrated_only_when_asked(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/other.db"
+    monkeypatch.setenv("EDGENAS_DATABASE_URL", url)
+    refused = run("token", "list")
+    assert refused.status == 1
+    assert "search-server migrate" in refused.stderr
+    assert run("migrate").status == 0
+    assert run("token", "list").status == 0

@@ -1,0 +1,104 @@
+"""Enrolment, names, renewal, removal."""
+
+from datetime import timedelta
+
+import pytest
+
+from search_server.db.session import Database
+from search_server.profiling.measurements import request_measurement
+from search_server.resources import DeviceUpdate, MeasurementCreate
+from shared.device import DeviceCreate, Environment
+from shared.measurement import Heartbeat
+from tests.search_server.api import Api
+from tests.search_server.conftest import Clock
+from tests.search_server.synthetic import SIMULATED, SyntheticDevice, device_facts
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_names_are_made_unique(api: Api) -> None:
+    for _ in range(3):
+        await SyntheticDevice.enrol(api, "raspi")
+    items = (await api.get("/devices"))["items"]
+    assert [item["name"] for item in items] == ["raspi-3", "raspi-2", "raspi"]
+
+
+async def test_enrolment_token_works_once(api: Api) -> None:
+    token = api.make_token("enrol", None)
+    await api.post("/devices", DeviceCreate(device_facts("a")), token=token)
+    error = await api.refused("POST", "/devices", DeviceCreate(device_facts("b")), token=token)
+    assert (error.status, error.type) == (401, "unauthenticated")
+    assert "works once" in error.detail
+
+
+async def test_enrolment_token_expires(api: Api, clock: Clock) -> None:
+    token = api.make_token("enrol", timedelta(hours=1))
+    clock.pass_s(3600)
+    error = await api.refused("POST", "/devices", DeviceCreate(device_facts("a")), token=token)
+    assert "expired" in error.detail
+
+
+async def test_device_renews_its_credential(api: Api, device: SyntheticDevice, clock: Clock) -> None:
+    renewed = await api.post("/devices", DeviceCreate(device_facts("raspi")), token=device.token)
+    assert renewed["device_id"] == device.device_id
+    assert len((await api.get("/devices"))["items"]) == 1
+    await api.post("/agent/heartbeat", Heartbeat(), token=device.token)
+    clock.pass_s(3601)
+    await api.refused("POST", "/agent/heartbeat", Heartbeat(), token=device.token)
+    await api.post("/agent/heartbeat", Heartbeat(), token=renewed["token"])
+
+
+async def test_heartbeat_tells_how_the_device_is(api: Api, device: SyntheticDevice, clock: Clock) -> None:
+    beat = Heartbeat(environment=Environment(temperature_c=48.5))
+    reply = await api.post("/agent/heartbeat", beat, token=device.token)
+    assert reply["cancel"] is False
+    shown = await api.get("/devices/raspi")
+    assert (shown["is_online"], shown["environment"]["temperature_c"]) == (True, 48.5)
+    assert "agent_token" not in shown
+    clock.pass_s(61)
+    assert (await api.get(f"/devices/{device.device_id}"))["is_online"] is False
+
+
+@pytest.mark.usefixtures("device")
+async def test_rename_to_a_taken_name_is_refused(api: Api) -> None:
+    await SyntheticDevice.enrol(api, "other")
+    error = await api.refused("PATCH", "/devices/other", DeviceUpdate(name="raspi"))
+    assert (error.status, error.type) == (409, "name_taken")
+    renamed = await api.send(
+        "PATCH", "/devices/other", DeviceUpdate(name="pixel", agent_url="http://10.0.0.2")
+    )
+    assert renamed.json()["name"] == "pixel"
+    assert renamed.json()["agent_url"] == "http://10.0.0.2"
+
+
+async def test_removed_device_is_gone_at_once(api: Api, device: SyntheticDevice) -> None:
+    job = await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED))
+    assert (await api.send("DELETE", "/devices/raspi")).status_code == 204
+    assert (await api.refused("POST", "/agent/heartbeat", Heartbeat(), token=device.token)).status == 401
+    error = await api.refused("GET", "/devices/raspi")
+    assert (error.status, error.type) == (404, "unknown_device")
+    cancelled = await api.get(f"/measurements/{job['job']['job_id']}")
+    assert cancelled["job"]["status"] == "cancelled"
+    again = await SyntheticDevice.enrol(api, "raspi")
+    assert (await api.get("/devices/raspi"))["device_id"] == again.device_id
+
+
+@pytest.mark.usefixtures("device")
+async def test_waiting_job_says_when_its_device_was_seen(api: Api, clock: Clock) -> None:
+    job = await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED))
+    clock.pass_s(180)
+    shown = await api.get(f"/measurements/{job['job']['job_id']}")
+    assert shown["job"]["status"] == "queued"
+    assert shown["job"]["message"].startswith("waiting for device raspi, last seen 3 min ago")
+
+
+async def test_pipeline_can_ask_for_measurements(
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock
+) -> None:
+    data_dir = api.app.state.context.data_dir
+    with database.transaction() as session:
+        job_id = request_measurement(
+            session, data_dir, device.device_id, "fbnet-tiny", ("skip",), SIMULATED, None, clock()
+        )
+    assert await device.work() == 2
+    assert len((await api.get(f"/measurements/{job_id}"))["latencies"]) == 1

@@ -1,0 +1,167 @@
+"""The server calls agents that listen, and only where it is allowed to."""
+
+import socket
+from collections.abc import AsyncIterator
+from ipaddress import ip_address, ip_network
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from search_server.db.session import Database
+from search_server.profiling.agent_address import PinnedTransport, require_allowed, resolve_agent
+from search_server.profiling.dispatch import Dispatcher
+from search_server.resources import DeviceUpdate, MeasurementCreate
+from shared.agent_client import AgentClient, AgentError
+from shared.measurement import Lease
+from shared.wire import from_json, to_dict, to_json
+from tests.search_server.api import Api
+from tests.search_server.conftest import Clock
+from tests.search_server.synthetic import device_facts, lease_results
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def database_kind() -> str:
+    return "sqlite"
+
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+
+def tiny_agent() -> FastAPI:
+    """The smallest agent: keeps files, answers leases with the synthetic device's results."""
+    agent = FastAPI()
+    agent.state.files = {}
+    agent.state.hosts = []
+
+    @agent.get("/v1/device")
+    def device(request: Request) -> object:
+        agent.state.hosts.append((request.headers["host"], request.headers["authorization"]))
+        return to_dict(device_facts("raspi"))
+
+    @agent.head("/v1/artifacts/{sha256}")
+    def head(sha256: str) -> Response:
+        return Response(status_code=200 if sha256 in agent.state.files else 404)
+
+    @agent.put("/v1/artifacts/{sha256}", status_code=204)
+    async def put(sha256: str, request: Request) -> None:
+        agent.state.files[sha256] = await request.body()
+
+    @agent.post("/v1/leases")
+    async def run(request: Request) -> StreamingResponse:
+        lease = from_json(await request.body(), Lease)
+
+        async def lines() -> AsyncIterator[str]:
+            for result in lease_results(lease):
+                yield to_json(result) + "\n"
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    return agent
+
+
+@pytest.mark.usefixtures("device")
+async def test_listening_agent_is_called(api: Api, database: Database, clock: Clock) -> None:
+    agent = tiny_agent()
+    change = DeviceUpdate(agent_url="http://localhost:8765", agent_token="t" * 32)
+    await api.send("PATCH", "/devices/raspi", change)
+    dispatcher = Dispatcher(
+        database, api.app.state.context.data_dir, LOOPBACK, clock, lambda: httpx.ASGITransport(agent)
+    )
+    job = await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("k3_e1",)))
+    for _ in range(2):
+        (target,) = dispatcher.due_targets()
+        await dispatcher.call(target)
+    assert dispatcher.due_targets() == []
+    done = await api.get(f"/measurements/{job['job']['job_id']}")
+    assert done["job"]["status"] == "done"
+    assert len(agent.state.files) == 2
+    assert set(agent.state.hosts) == {("localhost:8765", "Bearer " + "t" * 32)}
+    clock.pass_s(31)
+    assert [target.name for target in dispatcher.due_targets()] == ["raspi"]
+
+
+@pytest.mark.usefixtures("device")
+async def test_agent_outside_the_networks_is_never_called(
+    api: Api, database: Database, clock: Clock
+) -> None:
+    agent = tiny_agent()
+    change = DeviceUpdate(agent_url="http://127.0.0.1:8765", agent_token="t" * 32)
+    await api.send("PATCH", "/devices/raspi", change)
+    dispatcher = Dispatcher(
+        database, api.app.state.context.data_dir, (), clock, lambda: httpx.ASGITransport(agent)
+    )
+    await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("k3_e1",)))
+    (target,) = dispatcher.due_targets()
+    await dispatcher.call(target)
+    assert agent.state.hosts == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "169.254.1.1",
+        "fe80::1",
+        "::ffff:169.254.169.254",
+        "0.0.0.0",
+        "224.0.0.1",
+        "fd00:ec2::254",
+    ],
+)
+async def test_some_addresses_are_never_allowed(address: str) -> None:
+    everything = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+    with pytest.raises(AgentError, match="never called"):
+        require_allowed(ip_address(address), everything)
+
+
+async def test_address_must_lie_in_an_allowed_network() -> None:
+    require_allowed(ip_address("10.1.2.3"), (ip_network("10.0.0.0/8"),))
+    require_allowed(ip_address("::ffff:10.1.2.3"), (ip_network("10.0.0.0/8"),))
+    with pytest.raises(AgentError, match="EDGENAS_AGENT_NETWORKS"):
+        require_allowed(ip_address("192.168.1.2"), (ip_network("10.0.0.0/8"),))
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://127.0.0.1", "http://", "http://user:pw@127.0.0.1"]
+)
+async def test_only_plain_http_urls(url: str) -> None:
+    with pytest.raises(AgentError, match="must be http"):
+        await resolve_agent(url, LOOPBACK)
+
+
+async def test_redirect_leads_nowhere() -> None:
+    agent = FastAPI()
+
+    @agent.get("/v1/device")
+    def device() -> RedirectResponse:
+        return RedirectResponse("http://169.254.169.254/")
+
+    transport = PinnedTransport(ip_address("127.0.0.1"), httpx.ASGITransport(agent))
+    async with httpx.AsyncClient(transport=transport) as http:
+        with pytest.raises(AgentError, match="refused \\(307\\)"):
+            await AgentClient("http://agent", "t", http).device()
+
+
+async def test_long_answer_is_cut_off() -> None:
+    agent = FastAPI()
+
+    @agent.get("/v1/device")
+    def device() -> Response:
+        return Response(b"x" * 2_000_000)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(agent)) as http:
+        with pytest.raises(AgentError, match="more than"):
+            await AgentClient("http://agent", "t", http).device()
+
+
+async def test_nobody_there() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        async with httpx.AsyncClient() as http:
+            with pytest.raises(AgentError, match="cannot be reached"):
+                await AgentClient(url, "t", http).device()

@@ -1,0 +1,140 @@
+"""One error body for everything, with the next step in it."""
+
+import httpx
+import pytest
+
+from search_server.resources import MeasurementCreate, PredictionCreate, ProfileCreate
+from shared.device import Conditions
+from tests.search_server.api import Api
+from tests.search_server.conftest import MAX_REQUEST_BYTES
+from tests.search_server.synthetic import SIMULATED, SyntheticDevice
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def database_kind() -> str:
+    return "sqlite"
+
+
+async def test_unknown_route(api: Api) -> None:
+    error = await api.refused("GET", "/devises")
+    assert (error.status, error.type) == (404, "unknown_route")
+    assert "/docs" in error.detail
+
+
+async def test_wrong_method(api: Api) -> None:
+    assert (await api.refused("PUT", "/devices")).type == "method_not_allowed"
+
+
+async def test_invalid_body_names_the_fields(api: Api) -> None:
+    error = await api.refused("POST", "/profiles", {"space": 3, "conditions": {"threads": 0}})
+    assert (error.status, error.type) == (422, "invalid_request")
+    faults = {fault.path: fault.message for fault in error.errors}
+    assert set(faults) == {"body.device", "body.space", "body.conditions"}
+    assert faults["body.conditions"] == "threads must lie in 1..256, got 0"
+
+
+@pytest.mark.usefixtures("device")
+async def test_unknown_space_lists_the_spaces(api: Api) -> None:
+    error = await api.refused("POST", "/profiles", ProfileCreate("raspi", "resnet"))
+    assert (error.status, error.type, error.errors[0].path) == (422, "invalid_value", "body.space")
+    assert "fbnet-tiny" in error.detail
+
+
+@pytest.mark.usefixtures("device")
+async def test_unknown_device_lists_the_devices(api: Api) -> None:
+    error = await api.refused("POST", "/profiles", ProfileCreate("rasppi", "fbnet-tiny"))
+    assert (error.status, error.type) == (404, "unknown_device")
+    assert error.detail == "no device 'rasppi'; the devices are raspi"
+
+
+@pytest.mark.usefixtures("device")
+async def test_unknown_block_lists_the_blocks(api: Api) -> None:
+    create = PredictionCreate("raspi", "fbnet-tiny", ("k9_e1",), SIMULATED)
+    assert "k5_e6" in (await api.refused("POST", "/predictions", create)).detail
+
+
+@pytest.mark.parametrize(
+    ("conditions", "word"),
+    [
+        (Conditions(runtime="ncnn"), "unsupported_runtime"),
+        (Conditions(runtime_version="0.9"), "unsupported_runtime"),
+        (Conditions(dtype="int8"), "unsupported_dtype"),
+        (Conditions(threads=5), "unsupported_cores"),
+        (Conditions(cores=(4,)), "unsupported_cores"),
+    ],
+)
+@pytest.mark.usefixtures("device")
+async def test_device_that_cannot_is_refused_at_submit(api: Api, conditions: Conditions, word: str) -> None:
+    for path, create in (
+        ("/profiles", ProfileCreate("raspi", "fbnet-tiny", conditions)),
+        ("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("skip",), conditions)),
+    ):
+        error = await api.refused("POST", path, create)
+        assert (error.status, error.type) == (422, word)
+
+
+@pytest.mark.parametrize("path", ["profiles", "measurements", "searches"])
+async def test_unknown_jobs(api: Api, path: str) -> None:
+    assert (await api.refused("GET", f"/{path}/job_0")).status == 404
+    assert (await api.refused("GET", f"/{path}/job_0/events")).status == 404
+
+
+async def test_too_large_body(api: Api) -> None:
+    error = await api.refused(
+        "POST", "/latency-tables/import?device=x", content=b"x" * (MAX_REQUEST_BYTES + 1)
+    )
+    assert (error.status, error.type) == (413, "too_large")
+
+    async def stream() -> object:
+        for _ in range(5):
+            yield b"x" * 1_000_000
+
+    error = await api.refused("POST", "/latency-tables/import?device=x", content=stream())
+    assert error.status == 413
+
+
+@pytest.mark.usefixtures("device")
+async def test_idempotency_key(api: Api) -> None:
+    headers = {"Idempotency-Key": "abc"}
+    create = MeasurementCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED)
+    first = await api.post("/measurements", create, headers=headers)
+    again = await api.post("/measurements", create, headers=headers)
+    assert again["job"]["job_id"] == first["job"]["job_id"]
+    other = MeasurementCreate("raspi", "fbnet-tiny", ("k3_e1",), SIMULATED)
+    error = await api.refused("POST", "/measurements", other, headers=headers)
+    assert (error.status, error.type) == (409, "idempotency_key_reused")
+    without_key = await api.post("/measurements", create)
+    assert without_key["job"]["job_id"] != first["job"]["job_id"]
+
+
+@pytest.mark.usefixtures("device")
+async def test_queue_of_a_token_is_bounded(api: Api) -> None:
+    create = MeasurementCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED)
+    for _ in range(api.app.state.context.max_queued_jobs):
+        await api.post("/measurements", create)
+    assert (await api.refused("POST", "/measurements", create)).status == 429
+
+
+async def test_lists_are_paged(api: Api) -> None:
+    for number in range(5):
+        await SyntheticDevice.enrol(api, f"device{number}")
+    names: list[str] = []
+    cursor = ""
+    while True:
+        page = await api.get(f"/devices?limit=2{cursor}")
+        assert len(page["items"]) <= 2
+        names += [item["name"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert names == [f"device{number}" for number in reversed(range(5))]
+
+
+@pytest.mark.usefixtures("device")
+async def test_health_needs_no_token_and_metrics_do(api: Api) -> None:
+    for path in ("/healthz", "/readyz", "http://test/healthz"):
+        assert (await api.http.get(path)).json() == {"status": "ok"}
+    assert "edgenas_devices 1.0" in (await api.send("GET", "/metrics")).text
+    assert isinstance(await api.http.get("http://test/docs"), httpx.Response)

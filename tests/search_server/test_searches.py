@@ -1,0 +1,299 @@
+"""Searches: checked when submitted, queued, recorded, streamed, cancelled, resumed."""
+
+import asyncio
+import json
+import sys
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from search_server.db.models import JobRow
+from search_server.db.session import Database
+from search_server.housekeeping import keep_house
+from search_server.jobs.queue import MAX_ATTEMPTS, WORKER_LEASE, claim_search, renew_search
+from search_server.jobs.recording import finish_search, record_architecture, record_step, set_progress
+from search_server.jobs.searches import export_path
+from search_server.jobs.worker import Worker
+from search_server.profiling.measurements import request_measurement
+from search_server.resources import FoundArchitecture, SearchCreate, SearchStep
+from tests.search_server.api import Api
+from tests.search_server.conftest import Clock
+from tests.search_server.synthetic import SIMULATED, SyntheticDevice
+from tests.search_server.tables import REFUSED, known_table, store_known_table
+
+pytestmark = pytest.mark.anyio
+
+FOUND = FoundArchitecture("found", "skip,skip", 10, 20, predicted_us=900.0, measured_us=910.0)
+
+
+def step(number: int) -> SearchStep:
+    return SearchStep(number, number, "search", 1.0, 0.5, 0.4, 900.0, 2.0, 5.0, 100.0, ((0.5, 0.5),))
+
+
+def target_ms(device: SyntheticDevice) -> float:
+    fastest_us, slowest_us = known_table(device.device_id).latency_range_us()
+    return (fastest_us + slowest_us) / 2000
+
+
+@pytest.fixture
+def snapshot(device: SyntheticDevice, database: Database, clock: Clock) -> str:
+    with database.transaction() as session:
+        return store_known_table(session, device.device_id, clock())
+
+
+@pytest.fixture
+async def job_id(api: Api, device: SyntheticDevice, snapshot: str) -> str:
+    """A queued search."""
+    create = SearchCreate("raspi", "fbnet-tiny", "digits", target_ms(device), snapshot=snapshot)
+    word: str = (await api.post("/searches", create))["job"]["job_id"]
+    return word
+
+
+def claim(database: Database, clock: Clock, worker_id: str = "w1") -> str | None:
+    with database.transaction() as session:
+        return claim_search(session, worker_id, clock())
+
+
+async def status(api: Api, job_id: str) -> str:
+    word: str = (await api.get(f"/searches/{job_id}"))["job"]["status"]
+    return word
+
+
+async def test_search_quotes_its_table(api: Api, job_id: str, snapshot: str) -> None:
+    search = await api.get(f"/searches/{job_id}")
+    assert (search["snapshot"], search["job"]["status"]) == (snapshot, "queued")
+    assert search["request"]["data"] == "digits"
+    assert [item["job"]["job_id"] for item in (await api.get("/searches"))["items"]] == [job_id]
+
+
+@pytest.mark.usefixtures("device")
+async def test_search_without_a_table_names_the_command(api: Api) -> None:
+    create = SearchCreate("raspi", "fbnet-tiny", "digits", 1.0)
+    error = await api.refused("POST", "/searches", create)
+    assert (error.status, error.type) == (409, "no_table")
+    assert "edgenas profile -d raspi -s fbnet-tiny" in error.detail
+
+
+async def test_refused_table_is_not_searched_with(
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock
+) -> None:
+    with database.transaction() as session:
+        refused = store_known_table(session, device.device_id, clock(), verdict=REFUSED)
+    create = SearchCreate("raspi", "fbnet-tiny", "digits", 1.0)
+    assert (await api.refused("POST", "/searches", create)).type == "no_table"
+    named = replace(create, snapshot=refused)
+    assert (await api.refused("POST", "/searches", named)).type == "table_refused"
+
+
+@pytest.mark.parametrize(("share", "side"), [(0.5, "below the fastest"), (1.5, "above the slowest")])
+@pytest.mark.usefixtures("snapshot")
+async def test_unreachable_target_gives_the_range(
+    api: Api, device: SyntheticDevice, share: float, side: str
+) -> None:
+    fastest_us, slowest_us = known_table(device.device_id).latency_range_us()
+    target = share * (fastest_us if share < 1 else slowest_us) / 1000
+    create = SearchCreate("raspi", "fbnet-tiny", "digits", target)
+    error = await api.refused("POST", "/searches", create)
+    assert (error.status, error.type) == (422, "unreachable_target")
+    assert side in error.detail
+    assert f"{fastest_us / 1000:.4g} to {slowest_us / 1000:.4g} ms" in error.detail
+
+
+@pytest.mark.usefixtures("snapshot")
+async def test_data_is_checked(api: Api, device: SyntheticDevice, tmp_path: Path) -> None:
+    async def detail(data: str) -> str:
+        create = SearchCreate("raspi", "fbnet-tiny", data, target_ms(device))
+        return (await api.refused("POST", "/searches", create)).detail
+
+    assert "digits" in await detail("digts")
+    assert "0 sub-folders" in await detail(str(tmp_path / "x")) or "no data" in await detail(
+        str(tmp_path / "x")
+    )
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+    assert "without images: cat, dog" in await detail(str(tmp_path / "pets"))
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name / "1.JPG").touch()
+    create = SearchCreate("raspi", "fbnet-tiny", str(tmp_path / "pets"), target_ms(device))
+    await api.post("/searches", create)
+    assert [data["name"] for data in await api.get("/data")] == ["digits"]
+
+
+async def test_two_workers_never_share_a_search(job_id: str, database: Database, clock: Clock) -> None:
+    assert claim(database, clock, "w1") == job_id
+    assert claim(database, clock, "w2") is None
+
+
+async def test_search_of_a_dead_worker_is_resumed_and_given_up_at_last(
+    api: Api, job_id: str, database: Database, clock: Clock
+) -> None:
+    for attempt in range(MAX_ATTEMPTS):
+        assert claim(database, clock, f"w{attempt}") == job_id
+        clock.pass_s(WORKER_LEASE.total_seconds() + 1)
+        keep_house(database, clock)
+        with database.transaction() as session:
+            assert not renew_search(session, job_id, f"w{attempt}", clock())
+    failed = await api.get(f"/searches/{job_id}")
+    assert failed["job"]["status"] == "failed"
+    assert f"edgenas search resume {job_id}" in failed["job"]["message"]
+    await api.post(f"/searches/{job_id}/resume")
+    assert claim(database, clock) == job_id
+
+
+async def test_steps_are_paged_in_order(api: Api, job_id: str, database: Database) -> None:
+    with database.transaction() as session:
+        for number in (3, 1, 2, 2):
+            record_step(session, job_id, step(number))
+    first = await api.get(f"/searches/{job_id}/steps?limit=2")
+    assert [item["step"] for item in first["items"]] == [1, 2]
+    rest = await api.get(f"/searches/{job_id}/steps?limit=2&cursor={first['next_cursor']}")
+    assert ([item["step"] for item in rest["items"]], rest["next_cursor"]) == ([3], None)
+
+
+async def test_finished_search_shows_and_exports_what_it_found(
+    api: Api, job_id: str, database: Database, clock: Clock
+) -> None:
+    assert (await api.refused("GET", f"/searches/{job_id}/export")).type == "nothing_to_export"
+    claim(database, clock)
+    with database.transaction() as session:
+        record_architecture(session, job_id, replace(FOUND, measured_us=None))
+        record_architecture(session, job_id, FOUND)
+        set_progress(session, job_id, 0.5, "training", stage="train")
+    running = await api.get(f"/searches/{job_id}")
+    assert (running["stage"], running["job"]["progress"]) == ("train", 0.5)
+    with database.transaction() as session:
+        finish_search(session, job_id, FOUND, clock())
+    path = export_path(api.app.state.context.data_dir, job_id, "onnx")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"onnx")
+    done = await api.get(f"/searches/{job_id}")
+    assert done["result"] == done["architectures"][0]
+    assert len(await api.get(f"/searches/{job_id}/architectures")) == 1
+    assert (await api.send("GET", f"/searches/{job_id}/export?format=onnx")).content == b"onnx"
+    assert (await api.get(f"/searches/{job_id}/export?format=json"))["result"]["measured_us"] == 910.0
+    assert (await api.refused("POST", f"/searches/{job_id}/resume")).type == "not_resumable"
+
+
+async def test_cancelling_a_search_cancels_its_measurements(
+    api: Api, device: SyntheticDevice, job_id: str, database: Database, clock: Clock
+) -> None:
+    claim(database, clock)
+    data_dir = api.app.state.context.data_dir
+    with database.transaction() as session:
+        child = request_measurement(
+            session, data_dir, device.device_id, "fbnet-tiny", ("skip",), SIMULATED, job_id, clock()
+        )
+    assert (await api.post(f"/searches/{job_id}/cancel"))["job"]["status"] == "cancelled"
+    assert (await api.get(f"/measurements/{child}"))["job"]["status"] == "cancelled"
+    assert await device.lease() is None
+    with database.transaction() as session:
+        assert not renew_search(session, job_id, "w1", clock())
+        finish_search(session, job_id, FOUND, clock())  # too late: it changes nothing
+    assert await status(api, job_id) == "cancelled"
+
+
+def events(text: str) -> list[tuple[str, dict[str, object], str]]:
+    """Parse a stream: (event, data, id)."""
+    parsed = []
+    for block in text.strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
+        if fields:
+            parsed.append((fields["event"], json.loads(fields["data"]), fields["id"]))
+    return parsed
+
+
+async def test_events_follow_a_search_to_its_end(
+    api: Api, job_id: str, database: Database, clock: Clock
+) -> None:
+    stream = asyncio.create_task(api.send("GET", f"/searches/{job_id}/events", timeout=30))
+
+    def live() -> None:
+        claim(database, clock)
+        for number in (1, 2, 3):
+            with database.transaction() as session:
+                record_step(session, job_id, step(number))
+        with database.transaction() as session:
+            record_architecture(session, job_id, FOUND)
+            finish_search(session, job_id, FOUND, clock())
+
+    await asyncio.to_thread(live)
+    seen = events((await stream).text)
+    assert [data["step"] for name, data, _ in seen if name == "step"] == [1, 2, 3]
+    assert [name for name, _, _ in seen][-2:] == ["architecture", "search"]
+    last = seen[-1]
+    assert last[1]["job"]["status"] == "done"  # type: ignore[index]  # plain JSON
+    assert last[2] == "3"
+    headers = {"Last-Event-ID": "2"}
+    resumed = events((await api.send("GET", f"/searches/{job_id}/events", headers=headers)).text)
+    assert [data["step"] for name, data, _ in resumed if name == "step"] == [3]
+
+
+async def test_events_of_a_profile(api: Api, device: SyntheticDevice) -> None:
+    body = {"device": "raspi", "space": "fbnet-tiny", "conditions": {"runtime": "simulated"}}
+    job_id = (await api.post("/profiles", body))["job"]["job_id"]
+    stream = asyncio.create_task(api.send("GET", f"/profiles/{job_id}/events", timeout=30))
+    await device.work()
+    seen = events((await stream).text)
+    assert {name for name, _, _ in seen} == {"job"}
+    assert seen[-1][1]["job"]["status"] == "done"  # type: ignore[index]  # plain JSON
+    assert seen[-1][1]["snapshot"]
+
+
+def worker(database: Database, clock: Clock, script: str) -> Worker:
+    """A worker whose search is a script; ``sys.argv[1]`` is the job."""
+    return Worker(database, "w1", clock, {}, command=(sys.executable, "-c", script), poll_s=0.02)
+
+
+async def test_worker_retries_a_process_that_dies(
+    api: Api, job_id: str, database: Database, clock: Clock
+) -> None:
+    failing = worker(database, clock, "raise SystemExit(9)")
+    for _ in range(MAX_ATTEMPTS):
+        assert await asyncio.to_thread(failing.work_once)
+    assert not await asyncio.to_thread(failing.work_once)
+    failed = await api.get(f"/searches/{job_id}")
+    assert failed["job"]["status"] == "failed"
+    assert "code 9" in failed["job"]["message"]
+
+
+WAIT_FOR_SIGTERM = "import signal, sys; print(sys.argv[1], flush=True); signal.pause()"
+
+
+async def until_running(api: Api, job_id: str) -> None:
+    while await status(api, job_id) != "running":
+        await asyncio.sleep(0)
+
+
+async def test_cancel_ends_the_process(api: Api, job_id: str, database: Database, clock: Clock) -> None:
+    work = asyncio.create_task(asyncio.to_thread(worker(database, clock, WAIT_FOR_SIGTERM).work_once))
+    await until_running(api, job_id)
+    await api.post(f"/searches/{job_id}/cancel")
+    assert await work
+    assert await status(api, job_id) == "cancelled"
+
+
+async def test_stopped_worker_gives_its_search_back(
+    api: Api, job_id: str, database: Database, clock: Clock
+) -> None:
+    stopping = worker(database, clock, WAIT_FOR_SIGTERM)
+    thread = threading.Thread(target=stopping.run)
+    thread.start()
+    await until_running(api, job_id)
+    stopping.stop.set()
+    await asyncio.to_thread(thread.join)
+    assert await status(api, job_id) == "queued"
+    with database.reading() as session:
+        assert session.get_one(JobRow, job_id).attempt == 0
+
+
+async def test_worker_keeps_its_search(job_id: str, database: Database, clock: Clock) -> None:
+    assert claim(database, clock) == job_id
+    for _ in range(3):
+        clock.time += WORKER_LEASE - timedelta(seconds=1)
+        with database.transaction() as session:
+            assert renew_search(session, job_id, "w1", clock())
+        keep_house(database, clock)
+    assert claim(database, clock, "w2") is None
