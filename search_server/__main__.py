@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 import uvicorn
 
@@ -42,6 +43,8 @@ DataOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
+_log = structlog.get_logger()
+
 _DURATION_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -57,6 +60,7 @@ def serve(
     """
     settings = _settings(data, host=host, port=port)
     _open_database(settings).close()
+    _log.info("serving", url=f"http://{settings.host}:{settings.port}", docs="/docs")
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -1,9 +1,9 @@
 """The FastAPI app: settings in, routes out. It never imports torch."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
 from fastapi import FastAPI
 
 from search_server import health
@@ -76,12 +76,9 @@ def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> No
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     context: Context = app.state.context
-    async with asyncio.TaskGroup() as tasks:
-        background = [
-            tasks.create_task(watch_pending_leases(database, context.bell, context.poll_s)),
-            tasks.create_task(keep_house_forever(database, context.now)),
-        ]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch_pending_leases, database, context.bell, context.poll_s)
+        tasks.start_soon(keep_house_forever, database, context.now)
         yield
-        for task in background:
-            task.cancel()
+        tasks.cancel_scope.cancel()
     database.close()

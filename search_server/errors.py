@@ -23,6 +23,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 from shared.wire import ErrorBody, FieldError, to_dict
@@ -121,7 +122,7 @@ def refusing_values(path: str) -> Iterator[None]:
 
 def install_error_handler(app: FastAPI) -> None:
     """Answer every error of the app with an :class:`ErrorBody`."""
-    for kind in (ServerError, RequestValidationError, HTTPException, Exception):
+    for kind in (ServerError, RequestValidationError, HTTPException, DBAPIError, Exception):
         app.add_exception_handler(kind, _answer_error)
 
 
@@ -145,6 +146,13 @@ async def _answer_error(request: Request, error: Exception) -> JSONResponse:
         case HTTPException(status_code=405):
             detail = f"{request.url.path} does not take {request.method}; the routes are listed at /docs"
             body = _body("method_not_allowed", 405, detail)
+        case IntegrityError():
+            detail = "another request changed the same thing at the same moment; send this one again"
+            body = _body("conflict", ConflictError.status, detail)
+        case OperationalError():
+            _log.warning("database failed", path=request.url.path, error=str(error.orig))
+            detail = "the database is busy or does not answer; send the request again in a moment"
+            body = _body("no_database", UnavailableError.status, detail)
         case HTTPException():
             body = _body("http_error", error.status_code, str(error.detail))
         case _:

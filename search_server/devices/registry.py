@@ -108,7 +108,7 @@ def remove_device(session: Session, row: DeviceRow, now: datetime) -> None:
 def touch(session: Session, device_id: str, environment: Environment | None, now: datetime) -> None:
     """Note that a device was heard of, and how it is."""
     values: dict[str, object] = {"last_seen_at": now}
-    if environment is not None:
+    if environment is not None and environment != Environment():
         values["environment"] = to_dict(environment)
     session.execute(update(DeviceRow).where(DeviceRow.device_id == device_id).values(values))
 

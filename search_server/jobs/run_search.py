@@ -27,8 +27,8 @@ def main(job_id: str) -> int:
     database = Database(settings.url)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    pipeline = importlib.import_module("search_server.jobs.pipeline")
     try:
+        pipeline = importlib.import_module("search_server.jobs.pipeline")
         pipeline.run_search_job(job_id, database.transaction, settings.data, stop.is_set)
     except (ServerError, ValueError) as error:
         _log.warning("search failed", job=job_id, error=str(error))

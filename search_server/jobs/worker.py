@@ -15,12 +15,13 @@ import structlog
 
 from search_server.context import Clock
 from search_server.db.session import Database
-from search_server.housekeeping import keep_house
 from search_server.jobs.queue import claim_search, release_search, renew_search, retry_if_running
 
 SEARCH_COMMAND = (sys.executable, "-m", "search_server.jobs.run_search")
-GRACE_S = 30.0
-"""A search that is told to stop has so long to reach its next step before it is killed."""
+GRACE_S = 8.0
+"""A search that is told to stop has so long to reach its next step before it is killed.
+
+Shorter than what container engines and service managers grant the worker itself."""
 
 _log = structlog.get_logger()
 
@@ -43,7 +44,6 @@ class Worker:
     def run(self) -> None:
         """Work until stopped."""
         while not self.stop.is_set():
-            keep_house(self.database, self.now)
             if not self.work_once():
                 self.stop.wait(self.poll_s)
 
@@ -72,7 +72,6 @@ class Worker:
                     with self.database.transaction() as session:
                         release_search(session, job_id, self.worker_id)
                     return
-                keep_house(self.database, self.now)
                 with self.database.transaction() as session:
                     is_kept = renew_search(session, job_id, self.worker_id, self.now())
                 if not is_kept:

@@ -11,7 +11,7 @@ from search_server.context import Clock
 from search_server.db.models import JobRow, LeaseRow, MeasuredLatencyRow
 from search_server.db.session import Database
 from search_server.jobs.registry import fail_job, finish_job
-from search_server.latency.snapshots import newest_accepted, store_table
+from search_server.latency.snapshots import load_table, newest_accepted, store_table
 from search_server.latency.table import LatencyTable
 from search_server.profiling.conclude import (
     Conclusion,
@@ -42,7 +42,7 @@ def advance_job(database: Database, job_id: str, now: Clock) -> None:
             return
         level = None
         if job.kind == "measurement":
-            level = newest_accepted(session, job.device_id, job.space, evidence.measured_conditions)
+            level = _level_table(session, job, evidence)
     if job.kind == "profile":
         conclusion = conclude_profile(evidence, now())
     else:
@@ -87,6 +87,14 @@ def _gather(session: Session, job: JobRow) -> Evidence | None:
         items=lease_items(leases[0]),
         leases=tuple((lease.group_index, tuple(lease_results(session, lease))) for lease in leases),
     )
+
+
+def _level_table(session: Session, job: JobRow, evidence: Evidence) -> LatencyTable | None:
+    """Return the table whose level measured networks take: of the search that asked, or the newest."""
+    parent = session.get(JobRow, job.parent_job_id) if job.parent_job_id else None
+    if parent is not None and parent.snapshot is not None:
+        return load_table(session, parent.snapshot)
+    return newest_accepted(session, job.device_id, job.space, evidence.measured_conditions)
 
 
 def _is_unmoved(session: Session, job: JobRow, evidence: Evidence) -> bool:

@@ -12,7 +12,12 @@ from search_server.auth import CallingDeviceDep, ReaderDep
 from search_server.context import ContextDep, NowDep
 from search_server.db.session import Database, DatabaseDep, SessionDep
 from search_server.devices.registry import touch
-from search_server.errors import ERROR_RESPONSES, InvalidValueError, UpgradeRequiredError
+from search_server.errors import (
+    ERROR_RESPONSES,
+    InvalidValueError,
+    TooManyRequestsError,
+    UpgradeRequiredError,
+)
 from search_server.profiling.advance import advance_job
 from search_server.profiling.artifact_store import find_artifact
 from search_server.profiling.ingest import ingest_result
@@ -29,6 +34,8 @@ from shared.measurement import (
 )
 
 MAX_WAIT_S = 50.0
+MAX_POLLS = 4
+"""Polls of one device that may wait at the same time."""
 
 router = APIRouter(tags=["agent"], responses=ERROR_RESPONSES)
 
@@ -44,6 +51,10 @@ async def fetch_lease(
 ) -> Lease | Response:
     """Hand out work for the calling device, waiting for some if there is none; 204 when none came."""
     _check_protocol(request)
+    if context.bell.num_listeners(device_id) >= MAX_POLLS:
+        raise TooManyRequestsError(
+            "too_many_polls", f"{MAX_POLLS} polls of this device wait already; is its agent running twice?"
+        )
     until_s = time.monotonic() + wait
     with context.bell.listen(device_id) as listener:
         # An agent that hung up must not be handed a lease that nobody will work on.

@@ -51,6 +51,11 @@ class LeaseBell:
                 if not self._listeners[device_id]:
                     del self._listeners[device_id]
 
+    def num_listeners(self, device_id: str) -> int:
+        """Return how many polls wait for leases of this device."""
+        with self._lock:
+            return len(self._listeners.get(device_id, ()))
+
     def waiting_devices(self) -> tuple[str, ...]:
         """Return the devices whose agents wait."""
         with self._lock:

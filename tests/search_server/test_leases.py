@@ -5,12 +5,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import anyio
 import pytest
 from sqlalchemy import func, select
 
 from search_server.db.models import ResultRow
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house
+from search_server.profiling.agent_routes import MAX_POLLS
 from search_server.profiling.bell import watch_pending_leases
 from search_server.profiling.ingest import ingest_result
 from search_server.profiling.leases import LEASE_TTL_S, MAX_HAND_OUTS, claim_lease
@@ -201,10 +203,6 @@ async def test_long_poll_hears_of_a_lease_of_another_process(
     api: Api, device: SyntheticDevice, database: Database, clock: Clock
 ) -> None:
     context = api.app.state.context
-    watch = asyncio.create_task(watch_pending_leases(api.app.state.database, context.bell, 0.01))
-    poll = asyncio.create_task(device.lease(wait_s=30))
-    while not context.bell.waiting_devices():
-        await asyncio.sleep(0)
 
     def write() -> None:
         with database.transaction() as session:  # not the app's sessions: its bell does not ring
@@ -219,10 +217,14 @@ async def test_long_poll_hears_of_a_lease_of_another_process(
                 clock(),
             )
 
-    await asyncio.to_thread(write)
-    assert await poll is not None
-    watch.cancel()
-    await asyncio.wait([watch])
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch_pending_leases, api.app.state.database, context.bell, 0.01)
+        poll = asyncio.create_task(device.lease(wait_s=30))
+        while not context.bell.waiting_devices():
+            await asyncio.sleep(0)
+        await asyncio.to_thread(write)
+        assert await poll is not None
+        tasks.cancel_scope.cancel()
 
 
 async def test_crash_between_result_and_conclusion_is_made_good(
@@ -236,3 +238,12 @@ async def test_crash_between_result_and_conclusion_is_made_good(
     assert await status(api, job_id) == "running"
     keep_house(database, clock)
     assert await status(api, job_id) == "done"
+
+
+async def test_agent_that_runs_many_times_is_noticed(api: Api, device: SyntheticDevice) -> None:
+    polls = [asyncio.create_task(device.lease(wait_s=1)) for _ in range(MAX_POLLS)]
+    while api.app.state.context.bell.num_listeners(device.device_id) < MAX_POLLS:
+        await asyncio.sleep(0)
+    error = await api.refused("POST", "/agent/lease?wait=1", LeaseRequest(), token=device.token)
+    assert (error.status, error.type) == (429, "too_many_polls")
+    assert await asyncio.gather(*polls) == [None] * MAX_POLLS

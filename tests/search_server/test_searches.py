@@ -19,9 +19,12 @@ from search_server.jobs.searches import export_path
 from search_server.jobs.worker import Worker
 from search_server.profiling.measurements import request_measurement
 from search_server.resources import FoundArchitecture, SearchCreate, SearchStep
+from shared.architecture import uniform_architecture
+from shared.device import Conditions
+from shared.search_space import search_space
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
-from tests.search_server.synthetic import SIMULATED, SyntheticDevice
+from tests.search_server.synthetic import SIMULATED, SyntheticDevice, network_latency_us
 from tests.search_server.tables import REFUSED, known_table, store_known_table
 
 pytestmark = pytest.mark.anyio
@@ -166,14 +169,16 @@ async def test_finished_search_shows_and_exports_what_it_found(
     assert (running["stage"], running["job"]["progress"]) == ("train", 0.5)
     with database.transaction() as session:
         finish_search(session, job_id, FOUND, clock())
-    path = export_path(api.app.state.context.data_dir, job_id, "onnx")
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"onnx")
+    for file_format in ("onnx", "torch", "json"):
+        path = export_path(api.app.state.context.data_dir, job_id, file_format)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file_format)
     done = await api.get(f"/searches/{job_id}")
     assert done["result"] == done["architectures"][0]
     assert len(await api.get(f"/searches/{job_id}/architectures")) == 1
-    assert (await api.send("GET", f"/searches/{job_id}/export?format=onnx")).content == b"onnx"
-    assert (await api.get(f"/searches/{job_id}/export?format=json"))["result"]["measured_us"] == 910.0
+    for file_format in ("onnx", "torch", "json"):
+        exported = await api.send("GET", f"/searches/{job_id}/export?format={file_format}")
+        assert exported.text == file_format
     assert (await api.refused("POST", f"/searches/{job_id}/resume")).type == "not_resumable"
 
 
@@ -297,3 +302,24 @@ async def test_worker_keeps_its_search(job_id: str, database: Database, clock: C
             assert renew_search(session, job_id, "w1", clock())
         keep_house(database, clock)
     assert claim(database, clock, "w2") is None
+
+
+async def test_measurements_of_a_search_take_the_level_of_its_table(
+    api: Api, device: SyntheticDevice, job_id: str, snapshot: str, database: Database, clock: Clock
+) -> None:
+    with database.transaction() as session:  # a newer table must not change the level
+        assert store_known_table(session, device.device_id, clock(), slowdown=3.0) != snapshot
+        child = request_measurement(
+            session,
+            api.app.state.context.data_dir,
+            device.device_id,
+            "fbnet-tiny",
+            ("k3_e6",),
+            Conditions(),
+            job_id,
+            clock(),
+        )
+    await device.work(slowdown=1.7)
+    (latency,) = (await api.get(f"/measurements/{child}"))["latencies"]
+    truth_us = network_latency_us(uniform_architecture(search_space("fbnet-tiny"), "k3_e6").workload())
+    assert latency["latency_us"] == pytest.approx(truth_us, rel=1e-6)

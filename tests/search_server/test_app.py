@@ -1,0 +1,29 @@
+"""The app as uvicorn runs it: background tasks start and end with it."""
+
+from pathlib import Path
+
+import pytest
+
+from search_server.app import create_app
+from search_server.context import utc_now
+from search_server.db.session import Database
+from search_server.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_lifespan_starts_and_ends(database: Database, database_url: str, tmp_path: Path) -> None:
+    app = create_app(Settings(data=tmp_path, database_url=database_url), utc_now, poll_s=0.01)
+    async with app.router.lifespan_context(app):
+        with database.reading():
+            pass
+
+
+async def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "edgenas.toml").write_text('port = 9000\nagent_networks = ["10.0.0.0/8"]\n')
+    monkeypatch.setenv("EDGENAS_PORT", "9001")
+    settings = Settings(host="0.0.0.0")
+    assert (settings.host, settings.port) == ("0.0.0.0", 9001)
+    assert [str(network) for network in settings.agent_networks] == ["10.0.0.0/8"]
+    assert settings.url == f"sqlite:///{tmp_path}/.edgenas/edgenas.db"
