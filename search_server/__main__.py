@@ -11,13 +11,14 @@ import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import structlog
 import typer
 import uvicorn
 
-from search_server.app import create_app
+from search_server.app import create_app, end_waiting
 from search_server.auth import SCOPES, Scope, create_token, list_tokens, revoke_token
 from search_server.context import utc_now
 from search_server.db.migrate import is_at_head, migrate_to_head
@@ -45,6 +46,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 _log = structlog.get_logger()
 
+
+class _Server(uvicorn.Server):
+    """Tells those who wait that the server stops; uvicorn itself would wait for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        end_waiting(self.config.app)  # type: ignore[arg-type]  # it is the app that serve() gave
+        super().handle_exit(sig, frame)
+
+
 _DURATION_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -61,7 +72,7 @@ def serve(
     settings = _settings(data, host=host, port=port)
     _open_database(settings).close()
     _log.info("serving", url=f"http://{settings.host}:{settings.port}", docs="/docs")
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
@@ -69,6 +80,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+    _Server(config).run()
 
 
 @app.command()

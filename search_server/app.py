@@ -72,6 +72,13 @@ def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> No
     )
 
 
+def end_waiting(app: FastAPI) -> None:
+    """Let all long polls and event streams end, so that the server can stop without cutting them off."""
+    context: Context = app.state.context
+    context.stopping.set()
+    context.bell.ring_all()
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database

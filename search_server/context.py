@@ -1,7 +1,8 @@
 """What the app gives its routes beside a session: the clock, the data folder, limits, the bell."""
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,8 @@ class Context:
     poll_s: float = 1.0
     """How often waiting routes look into the database for what another process wrote."""
     max_queued_jobs: int = 100
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the server shuts down: long polls and event streams end, and their callers come again."""
 
 
 def _request_context(request: Request) -> Context:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from search_server.auth import UserDep
-from search_server.context import Clock
+from search_server.context import Context
 from search_server.db.models import JobRow
 from search_server.db.session import Database, DatabaseDep
 from search_server.jobs.registry import ENDED, JobKind, find_job
@@ -54,30 +54,26 @@ class _Stream:
 _Look = Callable[[Session, JobRow, _Stream, datetime], Iterator[ServerSentEvent]]
 
 
-def profile_events(
-    database: Database, job_id: str, now: Clock, poll_s: float
-) -> AsyncIterator[ServerSentEvent]:
+def profile_events(database: Database, job_id: str, context: Context) -> AsyncIterator[ServerSentEvent]:
     """Yield ``job`` with the profile whenever it changes."""
 
     def look(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
         return stream.changed("job", "job", profile_resource(session, job, at))
 
-    return _watch(database, job_id, "profile", look, now, poll_s, last_step=0)
+    return _watch(database, job_id, "profile", look, context, last_step=0)
 
 
-def measurement_events(
-    database: Database, job_id: str, now: Clock, poll_s: float
-) -> AsyncIterator[ServerSentEvent]:
+def measurement_events(database: Database, job_id: str, context: Context) -> AsyncIterator[ServerSentEvent]:
     """Yield ``job`` with the measurement whenever it changes."""
 
     def look(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
         return stream.changed("job", "job", measurement_resource(session, job, at))
 
-    return _watch(database, job_id, "measurement", look, now, poll_s, last_step=0)
+    return _watch(database, job_id, "measurement", look, context, last_step=0)
 
 
 def search_events(
-    database: Database, job_id: str, now: Clock, poll_s: float, last_step: int
+    database: Database, job_id: str, context: Context, last_step: int
 ) -> AsyncIterator[ServerSentEvent]:
     """Yield each recorded ``step``, each ``architecture`` and the ``search`` whenever it changes."""
 
@@ -90,7 +86,7 @@ def search_events(
             yield from stream.changed("architecture", f"{found.role} {found.architecture}", found)
         yield from stream.changed("search", "search", search)
 
-    return _watch(database, job_id, "search", look, now, poll_s, last_step)
+    return _watch(database, job_id, "search", look, context, last_step)
 
 
 async def _watch(
@@ -98,8 +94,7 @@ async def _watch(
     job_id: str,
     kind: JobKind,
     look: _Look,
-    now: Clock,
-    poll_s: float,
+    context: Context,
     last_step: int,
 ) -> AsyncIterator[ServerSentEvent]:
     stream = _Stream(last_step)
@@ -107,12 +102,12 @@ async def _watch(
     def look_once() -> tuple[list[ServerSentEvent], bool]:
         with database.reading() as session:
             job = find_job(session, job_id, kind)
-            return list(look(session, job, stream, now())), job.status in ENDED
+            return list(look(session, job, stream, context.now())), job.status in ENDED
 
     while True:
         events, has_ended = await run_in_threadpool(look_once)
         for event in events:
             yield event
-        if has_ended:
+        if has_ended or context.stopping.is_set():
             return
-        await anyio.sleep(poll_s)
+        await anyio.sleep(context.poll_s)

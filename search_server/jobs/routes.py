@@ -85,7 +85,7 @@ async def stream_search(
 
     The id of an event is the number of the last step sent; ``Last-Event-ID`` goes on behind it.
     """
-    async for event in search_events(database, job_id, context.now, context.poll_s, last_event_id):
+    async for event in search_events(database, job_id, context, last_event_id):
         yield event
 
 

@@ -115,7 +115,7 @@ def _apply(
         case MeasureOn():
             job.num_windows = max(job.num_windows, num_leases + 1)
             job.message = (
-                f"measured {num_leases} windows of {WINDOW_S:g} s; a table takes {MIN_PROFILE_LEASES} to "
+                f"windows of {WINDOW_S:g} s measured: {num_leases}; a table takes {MIN_PROFILE_LEASES} to "
                 f"{MAX_PROFILE_LEASES}"
             )
             create_lease(session, job, evidence.items, policy(num_leases), now())

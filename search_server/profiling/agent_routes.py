@@ -58,7 +58,7 @@ async def fetch_lease(
     until_s = time.monotonic() + wait
     with context.bell.listen(device_id) as listener:
         # An agent that hung up must not be handed a lease that nobody will work on.
-        while not await http_request.is_disconnected():
+        while not context.stopping.is_set() and not await http_request.is_disconnected():
             lease = await run_in_threadpool(_claim, database, device_id, request, context.now())
             remaining_s = until_s - time.monotonic()
             if lease is not None:

@@ -37,6 +37,11 @@ class LeaseBell:
             for listener in self._listeners.get(device_id, ()):
                 listener.wake()
 
+    def ring_all(self) -> None:
+        """Wake all who wait."""
+        for device_id in self.waiting_devices():
+            self.ring(device_id)
+
     @contextmanager
     def listen(self, device_id: str) -> Iterator["Listener"]:
         """Hear each ring from now on; ask for the lease after this began, so that none is missed."""

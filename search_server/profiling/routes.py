@@ -66,7 +66,7 @@ async def stream_profile(
     job_id: Annotated[str, Depends(JobToWatch("profile"))], database: DatabaseDep, context: ContextDep
 ) -> AsyncIterator[ServerSentEvent]:
     """Send the profile as event ``job`` whenever it changes, until it has ended."""
-    async for event in profile_events(database, job_id, context.now, context.poll_s):
+    async for event in profile_events(database, job_id, context):
         yield event
 
 
@@ -121,7 +121,7 @@ async def stream_measurement(
     job_id: Annotated[str, Depends(JobToWatch("measurement"))], database: DatabaseDep, context: ContextDep
 ) -> AsyncIterator[ServerSentEvent]:
     """Send the measurement as event ``job`` whenever it changes, until it has ended."""
-    async for event in measurement_events(database, job_id, context.now, context.poll_s):
+    async for event in measurement_events(database, job_id, context):
         yield event
 
 
