@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -26,6 +26,7 @@ from search_server.jobs.searches import (
     submit_search,
 )
 from search_server.resources import DataSet, FoundArchitecture, Page, Search, SearchCreate, SearchStep
+from shared.wire import to_json
 
 router = APIRouter(tags=["searches"], responses=ERROR_RESPONSES)
 
@@ -95,10 +96,15 @@ def export_search(
     job_id: str,
     session: SessionDep,
     context: ContextDep,
+    now: NowDep,
     export_format: Annotated[ExportFormat, Query(alias="format")] = "onnx",
-) -> FileResponse:
-    """Return the found network: trained, as ONNX or torch weights, or what is known of it as JSON."""
+) -> Response:
+    """Return the found network: trained, as ONNX or torch weights, or the search itself as JSON."""
     job = find_job(session, job_id, "search")
+    if export_format == "json":
+        headers = {"Content-Disposition": f'attachment; filename="{job_id}.json"'}
+        text = to_json(search_resource(session, job, now))
+        return Response(text, media_type="application/json", headers=headers)
     path = export_path(context.data_dir, job_id, export_format)
     if not path.exists():
         raise ConflictError(

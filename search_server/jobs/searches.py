@@ -112,8 +112,8 @@ def list_steps(session: Session, job_id: str, cursor: str | None, limit: int) ->
 
 
 def export_path(data_dir: Path, job_id: str, file_format: str) -> Path:
-    """Return where a search leaves the found network: ``network.onnx``, ``.pt`` or ``.json``."""
-    suffix = {"onnx": "onnx", "torch": "pt", "json": "json"}[file_format]
+    """Return where a search leaves the found network: ``network.onnx`` or ``network.pt``."""
+    suffix = {"onnx": "onnx", "torch": "pt"}[file_format]
     return data_dir / "searches" / job_id / f"network.{suffix}"
 
 

@@ -169,16 +169,17 @@ async def test_finished_search_shows_and_exports_what_it_found(
     assert (running["stage"], running["job"]["progress"]) == ("train", 0.5)
     with database.transaction() as session:
         finish_search(session, job_id, FOUND, clock())
-    for file_format in ("onnx", "torch", "json"):
+    for file_format in ("onnx", "torch"):
         path = export_path(api.app.state.context.data_dir, job_id, file_format)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file_format)
     done = await api.get(f"/searches/{job_id}")
     assert done["result"] == done["architectures"][0]
     assert len(await api.get(f"/searches/{job_id}/architectures")) == 1
-    for file_format in ("onnx", "torch", "json"):
+    for file_format in ("onnx", "torch"):
         exported = await api.send("GET", f"/searches/{job_id}/export?format={file_format}")
         assert exported.text == file_format
+    assert (await api.get(f"/searches/{job_id}/export?format=json"))["result"]["measured_us"] == 910.0
     assert (await api.refused("POST", f"/searches/{job_id}/resume")).type == "not_resumable"
 
 
