@@ -14,6 +14,9 @@ _COLOURS = ((38, 70, 111), (42, 120, 142), (53, 167, 124), (163, 206, 79), (253,
 """Dark blue is fast, yellow is slow; lightness alone tells the order too."""
 
 
+_INK_TURNS_AT = 0.179
+"""Relative luminance at which black and white text have equal contrast (WCAG)."""
+
 SOUND_STATUSES = ("ok", "imported", "identity")
 """A cell of any other status is marked."""
 
@@ -63,7 +66,8 @@ def _cell_text(cell: TableCell, low_us: float, high_us: float) -> Text:
         return Text("0", style="dim")
     mark = " " if cell.status in SOUND_STATUSES else "*"
     red, green, blue = _colour(cell.latency_us, low_us, high_us)
-    ink = "black" if 0.3 * red + 0.6 * green + 0.1 * blue > 120 else "white"
+    luminance = 0.2126 * (red / 255) ** 2.2 + 0.7152 * (green / 255) ** 2.2 + 0.0722 * (blue / 255) ** 2.2
+    ink = "black" if luminance > _INK_TURNS_AT else "white"
     return Text(f" {milliseconds(cell.latency_us)}{mark}", style=f"{ink} on rgb({red},{green},{blue})")
 
 

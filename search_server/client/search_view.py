@@ -1,10 +1,10 @@
 """A search in words: what was asked, its epochs, what it found against the baselines."""
 
-from rich.text import Text
+from rich.table import Table as Grid
 
 from search_server.client.commands import out
 from search_server.client.show import count, facts, grid, milliseconds, share
-from search_server.resources import FoundArchitecture, Search, SearchStep
+from search_server.resources import Search, SearchStep
 
 
 def step_line(step: SearchStep, num_epochs: int, target_us: float | None) -> str:
@@ -22,7 +22,8 @@ def print_search(search: Search) -> None:
     """Print a search on stdout."""
     job, request = search.job, search.request
     target = "none" if request.target_ms is None else f"{request.target_ms:g} ms"
-    status = f"{job.status}, {100 * job.progress:.0f} %{f', {search.stage}' if search.stage else ''}"
+    stage = f", {search.stage}" if search.stage and job.status == "running" else ""
+    status = f"{job.status}, {100 * job.progress:.0f} %{stage}"
     out.print(
         facts(
             {
@@ -38,10 +39,10 @@ def print_search(search: Search) -> None:
         )
     )
     if search.architectures:
-        out.print(_comparison(search.architectures, request.target_ms))
+        out.print(_comparison(search))
 
 
-def _comparison(architectures: tuple[FoundArchitecture, ...], target_ms: float | None) -> object:
+def _comparison(search: Search) -> Grid:
     table = grid(
         "network",
         ">MACs",
@@ -52,21 +53,24 @@ def _comparison(architectures: tuple[FoundArchitecture, ...], target_ms: float |
         ">test",
         title="Compared",
     )
-    for network in architectures:
-        is_found = network.role == "found"
+    target_ms, result = search.request.target_ms, search.result
+    for network in search.architectures:
+        is_result = (
+            result is not None and network.role == "found" and network.architecture == result.architecture
+        )
         latency_us = network.measured_us or network.predicted_us
-        too_slow = is_found and target_ms is not None and latency_us > target_ms * 1000
+        too_slow = network.role == "found" and target_ms is not None and latency_us > target_ms * 1000
         table.add_row(
-            Text("● found" if is_found else f"  {network.role}"),
+            "● found" if is_result else f"  {'sampled' if network.role == 'found' else network.role}",
             count(network.macs),
             count(network.params),
             milliseconds(network.predicted_us),
             milliseconds(network.measured_us) + (" !" if too_slow else ""),
             share(network.validation_accuracy),
             share(network.test_accuracy),
-            style="bold" if is_found else "",
+            style="bold" if is_result else "",
         )
     if target_ms is not None:
-        table.caption = f"target {target_ms:g} ms; ! is above it"
+        table.caption = f"target {target_ms:g} ms; ! is above it; sampled: drawn from theta, not chosen"
         table.caption_justify = "left"
     return table

@@ -1,6 +1,7 @@
 """How values look to people: milliseconds, ages, counts, tables."""
 
 from datetime import datetime
+from typing import Literal
 
 from rich import box
 from rich.table import Table as Grid
@@ -12,6 +13,10 @@ _AGE_STEPS = (
     (86_400.0, 3600.0, "h"),
     (float("inf"), 86_400.0, "d"),
 )
+
+
+_WHOLE_COLUMNS = ("id", "snapshot", "name")
+"""What is copied from a table is never broken into lines."""
 
 
 def milliseconds(latency_us: float | None) -> str:
@@ -52,8 +57,9 @@ def grid(*columns: str, title: str | None = None) -> Grid:
     """Return an empty table; a column whose name begins with ``>`` is aligned to the right."""
     table = Grid(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for column in columns:
-        right = column.startswith(">")
-        table.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        name = column.lstrip(">")
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in _WHOLE_COLUMNS)
     return table
 
 

@@ -26,7 +26,7 @@ def verdict_text(verdict: Verdict | None) -> Text:
 
 def summary_facts(summary: TableSummary) -> dict[str, str | Text]:
     """Return what a table is, for :func:`search_server.client.show.facts`."""
-    origin = f"{summary.source}{', simulated' if summary.is_simulated else ''}"
+    origin = "simulated" if summary.is_simulated and summary.source == "measured" else summary.source
     return {
         "snapshot": summary.snapshot,
         "device": f"{summary.device_name} ({summary.device_id})",

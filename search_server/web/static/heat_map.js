@@ -11,8 +11,9 @@ export function colour(place) {
   const index = Math.min(Math.floor(scaled), COLOURS.length - 2);
   const mixed = COLOURS[index].map((from, channel) =>
     Math.round(from + (COLOURS[index + 1][channel] - from) * (scaled - index)));
-  const [red, green, blue] = mixed;
-  const ink = 0.3 * red + 0.59 * green + 0.11 * blue > 125 ? "#10151c" : "#ffffff";
+  const [red, green, blue] = mixed.map((channel) => (channel / 255) ** 2.2);
+  // Black or white, whichever has the higher contrast by WCAG.
+  const ink = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
   return [`rgb(${mixed.join(" ")})`, ink];
 }
 

@@ -48,10 +48,12 @@ function showComparison() {
   const targetUs = search.request.target_ms === null ? Infinity : 1000 * search.request.target_ms;
   const rows = search.architectures.map((network) => {
     const isFound = network.role === "found";
+    const isResult = isFound && network.architecture === search.result?.architecture;
+    const name = isFound && !isResult ? "sampled" : network.role;
     const measured = network.measured_us;
     const isOver = isFound && (measured ?? network.predicted_us) > targetUs;
-    return { kind: isFound ? "found" : null, cells: [
-      h("span", {}, network.role, isOver ? badge("bad", "over target") : null),
+    return { kind: isResult ? "found" : null, cells: [
+      h("span", {}, name, isOver ? badge("bad", "over target") : null),
       milliseconds(network.predicted_us), milliseconds(measured),
       measured === null ? null : share(network.predicted_us / measured - 1),
       share(network.validation_accuracy), share(network.test_accuracy),
@@ -60,7 +62,7 @@ function showComparison() {
     ] };
   });
   fill(byId("comparison"), grid(COLUMNS, rows, search.request.target_ms === null ? null
-    : `Target ${search.request.target_ms} ms. Predicted: from the latency table. Measured: on the device, at the table's level.`));
+    : `Target ${search.request.target_ms} ms. Predicted: from the latency table. Measured: on the device, at the table's level. Sampled: drawn from θ, not chosen.`));
 }
 
 function showSteps() {

@@ -40,7 +40,7 @@ function showMap(table) {
   const blocks = [...new Set(table.cells.map((cell) => cell.block).filter(Boolean))];
   const layers = [...new Set(table.cells.filter((cell) => cell.block).map((cell) => cell.layer))];
   const at = new Map(table.cells.map((cell) => [`${cell.layer}/${cell.block}`, cell]));
-  const values = table.cells.map((cell) => cell.latency_us).filter(Boolean);
+  const values = table.cells.map((cell) => cell.block && cell.latency_us).filter(Boolean);
   const low = Math.min(...values), high = Math.max(...values);
   const redraw = (focus) => {
     const rows = layers.map((layer) => ({
@@ -75,7 +75,7 @@ function showChoice(table, layers) {
     h("p", { class: "figure" }, milliseconds(total), h("small", {}, " ms predicted")),
     h("p", { class: "hint" }, `The space reaches from ${milliseconds(fastest)} to ${milliseconds(slowest)} ms; ` +
       `stem and head take ${fixed.map((cell) => milliseconds(cell.latency_us)).join(" and ")} ms.`),
-    commandLine(`edgenas measure -d ${table.summary.device_name} -s ${table.summary.space} ${blocks}`));
+    commandLine(`edgenas ${table.summary.source === "measured" ? "measure" : "predict"} -d ${table.summary.device_name} -s ${table.summary.space} ${blocks}`));
 }
 
 function showVerdict(verdict) {
