@@ -101,6 +101,9 @@ def test_a_table_is_a_map_that_predicts_a_choice(page: Page, served: Served) -> 
     expect(rows.nth(5).get_by_role("button").nth(7)).to_have_attribute("aria-pressed", "true")
     expect(rows.nth(5).get_by_role("button").nth(7)).to_be_focused()
     assert float(choice.inner_text().split()[0]) > before
+    expect(page.locator("#choice code")).to_contain_text(
+        "edgenas measure -d bench -s fbnet-tiny --runtime simulated"
+    )
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     assert download.value.path().read_text().startswith("snapshot,device")

@@ -35,6 +35,16 @@ export function conditions(given) {
   return `${given.runtime}${version}, ${given.dtype}, batch ${given.batch}, ${threads}${cores}, ${given.thermal}`;
 }
 
+/** The options of `edgenas` that ask for these conditions; those at their defaults are left out. */
+export function conditionOptions({ runtime, threads, dtype, batch, cores, thermal }) {
+  const options = [
+    runtime !== "onnxruntime" && `--runtime ${runtime}`, threads !== 1 && `--threads ${threads}`,
+    dtype !== "fp32" && `--dtype ${dtype}`, batch !== 1 && `--batch ${batch}`,
+    cores.length > 0 && `--cores ${cores.join(",")}`, thermal !== "cold" && `--thermal ${thermal}`,
+  ];
+  return options.filter(Boolean).map((option) => ` ${option}`).join("");
+}
+
 /** Bytes as GiB. */
 export function gibibytes(bytes) {
   return bytes === null || bytes === undefined ? "unknown" : `${(bytes / 2 ** 30).toFixed(1)} GiB`;

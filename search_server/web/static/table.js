@@ -2,7 +2,7 @@
 
 import { get, run } from "./api.js";
 import { byId, commandLine, facts, fill, h } from "./dom.js";
-import { ago, conditions, milliseconds, share } from "./format.js";
+import { ago, conditionOptions, conditions, milliseconds, share } from "./format.js";
 import { heatMap, legend, logPlace } from "./heat_map.js";
 import { originBadge, verdictBadge } from "./tables.js";
 
@@ -75,7 +75,12 @@ function showChoice(table, layers) {
     h("p", { class: "figure" }, milliseconds(total), h("small", {}, " ms predicted")),
     h("p", { class: "hint" }, `The space reaches from ${milliseconds(fastest)} to ${milliseconds(slowest)} ms; ` +
       `stem and head take ${fixed.map((cell) => milliseconds(cell.latency_us)).join(" and ")} ms.`),
-    commandLine(`edgenas ${table.summary.source === "measured" ? "measure" : "predict"} -d ${table.summary.device_name} -s ${table.summary.space} ${blocks}`));
+    commandLine(command(table.summary, blocks)));
+}
+
+function command({ source, device_name: device, space, conditions: given }, blocks) {
+  const verb = source === "measured" ? "measure" : "predict";
+  return `edgenas ${verb} -d ${device} -s ${space}${conditionOptions(given)} ${blocks}`;
 }
 
 function showVerdict(verdict) {
