@@ -81,6 +81,7 @@ def measure(
         report_progress: called with the share of the window that is over, 0..1, after each round.
     """
     started_at = datetime.now(UTC).isoformat()
+    start_s = time.perf_counter()
     before = read_environment()
     recorders: dict[str, _Recorder] = {}
     for item in lease.items:
@@ -115,6 +116,7 @@ def measure(
             environment_before=before,
             environment_after=after,
             started_at=started_at,
+            device_s=time.perf_counter() - start_s,
             is_simulated=runtime.name == "simulated",
         )
 

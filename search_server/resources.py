@@ -16,6 +16,7 @@ T = TypeVar("T")
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 LossName = Literal["fbnet", "budget"]
 PathsName = Literal["soft", "one", "two"]
+Role = Literal["found", "uniform", "random"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +327,7 @@ class SearchStep:
 class FoundArchitecture:
     """A network that a search compared: found, or a baseline trained and measured alike."""
 
-    role: Literal["found", "uniform", "random"]
+    role: Role
     architecture: str
     macs: int
     params: int

@@ -146,6 +146,8 @@ class Result:
     agent_version: str = ""
     started_at: str = ""
     """UTC, ISO 8601."""
+    device_s: float = 0.0
+    """Time that the whole lease took on the device so far, loading and warm-up included."""
     is_simulated: bool = False
 
 

@@ -145,6 +145,8 @@ class LeaseRow(Base):
     ttl_s: Mapped[float]
     expires_at: Mapped[datetime | None]
     progress: Mapped[float] = mapped_column(default=0.0)
+    device_s: Mapped[float] = mapped_column(default=0.0)
+    """Time that the lease took on the device, as told by the agent."""
     items: Mapped[list[Any]] = mapped_column(JSON)
     policy: Mapped[dict[str, Any]]
     conditions: Mapped[dict[str, Any]]

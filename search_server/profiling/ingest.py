@@ -48,6 +48,7 @@ def ingest_result(
         )
     )
     session.flush()
+    lease.device_s = max(lease.device_s, result.device_s)
     is_complete = len(_stored_ids(session, lease)) == len(lease.items)
     if is_complete:
         lease.status, lease.progress, lease.finished_at, lease.expires_at = "done", 1.0, now, None

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, JobRow, LeaseRow
@@ -112,8 +112,7 @@ def _valid_table(
 
 
 def _device_time_s(session: Session, job_id: str) -> float:
-    statement = select(LeaseRow.leased_at, LeaseRow.finished_at).where(
+    statement = select(func.sum(LeaseRow.device_s)).where(
         LeaseRow.job_id == job_id, LeaseRow.status == "done"
     )
-    spans = session.execute(statement).all()
-    return sum((finished - leased).total_seconds() for leased, finished in spans if leased and finished)
+    return session.scalar(statement) or 0.0

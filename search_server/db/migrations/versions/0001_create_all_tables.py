@@ -132,6 +132,7 @@ def upgrade() -> None:
         sa.Column("ttl_s", sa.Double(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("progress", sa.Double(), nullable=False),
+        sa.Column("device_s", sa.Double(), nullable=False),
         sa.Column("items", sa.JSON(), nullable=False),
         sa.Column("policy", sa.JSON(), nullable=False),
         sa.Column("conditions", sa.JSON(), nullable=False),

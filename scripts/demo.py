@@ -1,0 +1,302 @@
+"""``make demo``: the whole loop on this machine, with real processes, a real device, real images.
+
+Starts a server (SQLite), a search worker and an agent; measures the latency table of ``fbnet-tiny``; runs a
+search on scikit-learn's digits for a network as fast as the uniform ``k3_e3`` one; measures what it found;
+prints what happened. Everything is kept in ``.demo``: a second run reuses what is valid, an interrupted one
+goes on.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from typer import Exit
+
+from search_server.client import SearchClient
+from search_server.client.commands import EXIT_INTERRUPTED
+from search_server.client.errors import SearchClientError
+from search_server.client.job_progress import JobFailedError, job_progress
+from search_server.client.search_view import step_line
+from search_server.client.show import count, facts, grid, milliseconds, share
+from search_server.client.table_view import verdict_text
+from search_server.resources import Profile, ProfileCreate, Search, SearchCreate, SearchStep, TableSummary
+
+DATA = Path(os.environ.get("EDGENAS_DEMO_DATA", ".demo"))
+SPACE = "fbnet-tiny"
+BIN = Path(sys.executable).parent
+UNFINISHED = ("queued", "running")
+STARTUP_S = 60.0
+STOP_S = 10.0
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class DemoError(RuntimeError):
+    """The demo cannot go on; the message says what to do."""
+
+
+def main() -> None:
+    """Run the demo and leave with status 0, or 1 and a reason."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    DATA.mkdir(parents=True, exist_ok=True)
+    started_s = time.monotonic()
+    try:
+        with local_services() as (client, page_url):
+            err.print(f"page: {page_url}", soft_wrap=True)
+            device = wait_for_device(client)
+            profile = measure_table(client, device)
+            search = find_network(client, device, profile)
+            table = client.table(search.snapshot or "").summary
+            print_outcome(profile, table, search, time.monotonic() - started_s)
+            job_page = page_url.replace("/login#", f"/login?next=/searches/{search.job.job_id}#")
+            if sys.stdout.isatty() and not os.environ.get("CI"):
+                out.print(f"page: {job_page}   (Ctrl-C stops it)", soft_wrap=True)
+                with suppress(KeyboardInterrupt):
+                    signal.pause()
+            else:
+                out.print(f"page: {job_page}   (start it again with: make serve)", soft_wrap=True)
+    except (DemoError, SearchClientError) as error:
+        err.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        err.print(f"logs: {DATA}/*.log", soft_wrap=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, Exit):
+        err.print("stopped; nothing runs any more, and 'make demo' goes on from here")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+@contextmanager
+def local_services() -> Iterator[tuple[SearchClient, str]]:
+    """Start server, worker and agent; stop them at the end, whatever happens.
+
+    Yields:
+        A client with a user token, and the address of the page.
+    """
+    port = free_port()
+    server_url = f"http://127.0.0.1:{port}"
+    run_to_end("search-server", "migrate", "--data", str(DATA))
+    token = user_token()
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        serve = ("search-server", "serve", "--port", str(port), "--data", str(DATA))
+        processes.append(start(*serve, log="server"))
+        wait_until_ready(server_url, processes[0])
+        enrol(server_url)
+        processes.append(start("search-server", "worker", "--data", str(DATA), log="worker"))
+        agent = ("profiler-agent", "run", "--server", server_url, "--data", str(DATA / "agent"))
+        processes.append(start(*agent, log="agent"))
+        with SearchClient(server_url, token) as client:
+            yield client, f"{server_url}/login#token={token}"
+    finally:
+        stop(processes)
+
+
+def wait_for_device(client: SearchClient) -> str:
+    """Return the name of this machine's device once its agent has reached the server."""
+    end_s = time.monotonic() + STARTUP_S
+    while time.monotonic() < end_s:
+        for device in client.devices():
+            if device.is_online:
+                return device.name
+        time.sleep(0.2)
+    raise DemoError(f"the agent did not reach the server within {STARTUP_S:.0f} s; see {DATA}/agent.log")
+
+
+def measure_table(client: SearchClient, device: str) -> Profile:
+    """Return the profile whose table is accepted; a refused one is measured once more."""
+    for is_last in (False, True):
+        job_id = unfinished_profile(client, device) or start_profile(client, device, is_last)
+        try:
+            with job_progress(lambda: None, "") as progress:
+                for event in client.profile_events(job_id):
+                    progress.update(event.job)
+            return client.profile(job_id)
+        except JobFailedError as error:
+            if is_last:
+                raise DemoError(f"{error}; close what else runs on this machine, then again") from error
+            err.print(f"{error}; measuring again", soft_wrap=True, markup=False)
+    raise AssertionError("the second attempt returns or raises")
+
+
+def unfinished_profile(client: SearchClient, device: str) -> str | None:
+    """Return the profile that an interrupted run has left."""
+    profiles = (profile.job for profile in client.profiles(device))
+    return next((j.job_id for j in profiles if j.space == SPACE and j.status in UNFINISHED), None)
+
+
+def start_profile(client: SearchClient, device: str, force: bool) -> str:
+    """Ask for a table; a valid one is reused unless forced."""
+    return client.start_profile(ProfileCreate(device, SPACE, force=force)).job.job_id
+
+
+def find_network(client: SearchClient, device: str, profile: Profile) -> Search:
+    """Return a finished search at the latency of the uniform ``k3_e3`` network; reuse or resume one."""
+    table = client.table(profile.snapshot or "").summary
+    create = SearchCreate(
+        device,
+        SPACE,
+        data="digits",
+        target_ms=round(table.anchor_us / 1000, 4),
+        epochs=14,
+        train_epochs=8,
+        snapshot=table.snapshot,
+    )
+    earlier = next((s for s in client.searches() if s.request == create), None)
+    if earlier is not None and earlier.job.status in ("failed", "cancelled"):
+        earlier = client.resume_search(earlier.job.job_id)
+    search = earlier or client.start_search(create)
+    with job_progress(lambda: None, "") as progress:
+        for event in client.search_events(search.job.job_id):
+            if isinstance(event, SearchStep):
+                progress.note(step_line(event, create.epochs, table.anchor_us))
+            else:
+                progress.update(event.job)
+    return client.search(search.job.job_id)
+
+
+def print_outcome(profile: Profile, table: TableSummary, search: Search, wall_s: float) -> None:
+    """Print table, search, found network and baselines, each value with what it is."""
+    steps, result, verdict = search.request.epochs, search.result, table.verdict
+    if result is None or result.measured_us is None or verdict is None:
+        raise DemoError(f"search {search.job.job_id} ended without a measured network")
+    target_us = (search.request.target_ms or 0.0) * 1000
+    out.print(
+        facts(
+            {
+                "device": f"{table.device_name}, {table.conditions}",
+                "space": table.space,
+                "table": f"{table.snapshot}, {table.num_measured} of {table.num_entries} entries, "
+                + ("reused" if profile.is_reused else f"{profile.device_time_s:.0f} s of device time"),
+                "verdict": verdict_text(verdict),
+                "noise ceiling": f"{verdict.noise_ceiling:.1%}",
+                "search": f"{steps} epochs on {search.request.data}, found {result.architecture}",
+                "target": f"{milliseconds(target_us)} ms",
+                "predicted": f"{milliseconds(result.predicted_us)} ms",
+                "measured": f"{milliseconds(result.measured_us)} ms, "
+                f"{result.measured_us / result.predicted_us - 1:+.1%} of predicted, "
+                f"{result.measured_us / target_us - 1:+.1%} of target",
+                "time": f"{wall_s:.0f} s",
+            }
+        )
+    )
+    out.print(comparison(search))
+
+
+def comparison(search: Search) -> Table:
+    """Return the found network and its baselines, measured and trained alike."""
+    rows = grid("network", ">MACs", ">predicted ms", ">measured ms", ">difference", ">test accuracy")
+    for network in search.architectures:
+        if network.test_accuracy is None or network.measured_us is None:
+            continue  # drawn from theta and measured, but not among the finalists that were trained
+        is_found = network == search.result
+        rows.add_row(
+            "found" if is_found else "runner-up" if network.role == "found" else network.role,
+            count(network.macs),
+            milliseconds(network.predicted_us),
+            milliseconds(network.measured_us),
+            f"{network.measured_us / network.predicted_us - 1:+.1%}",
+            share(network.test_accuracy),
+            style="bold" if is_found else "",
+        )
+    return rows
+
+
+def free_port() -> int:
+    """Return 8000, or a free port if that one is taken."""
+    for port in (8000, 0):
+        with suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return int(listener.getsockname()[1])
+    raise DemoError("no free port on 127.0.0.1")
+
+
+def user_token() -> str:
+    """Return the token that the demo keeps in its data folder, made at the first run."""
+    path = DATA / "user-token"
+    if not path.exists():
+        token = create_token("user")
+        path.touch(mode=0o600)
+        path.write_text(token)
+    return path.read_text()
+
+
+def create_token(scope: str) -> str:
+    """Return a new token of the demo's own server."""
+    return run_to_end("search-server", "token", "create", "--scope", scope, "--data", str(DATA)).strip()
+
+
+def enrol(server_url: str) -> None:
+    """Enrol this machine once; later runs, on whatever port, use the same credential."""
+    credential = DATA / "agent" / "credential.json"
+    if credential.exists():
+        known = json.loads(credential.read_text())
+        credential.write_text(json.dumps({**known, "server": server_url}))
+        return
+    environment = {"EDGENAS_ENROLMENT_TOKEN": create_token("enrol")}
+    run_to_end("profiler-agent", "enrol", server_url, "--data", str(DATA / "agent"), **environment)
+
+
+def wait_until_ready(server_url: str, server: subprocess.Popen[bytes]) -> None:
+    """Return once the server answers."""
+    end_s = time.monotonic() + STARTUP_S
+    while time.monotonic() < end_s:
+        with suppress(httpx.TransportError):
+            if httpx.get(f"{server_url}/readyz").status_code == httpx.codes.OK:
+                return
+        if server.poll() is not None:
+            raise DemoError(f"the server stopped at once; see {DATA}/server.log")
+        time.sleep(0.1)
+    raise DemoError(f"the server did not answer within {STARTUP_S:.0f} s; see {DATA}/server.log")
+
+
+def run_to_end(*command: str, **environment: str) -> str:
+    """Run one of our commands and return its standard output."""
+    done = subprocess.run(
+        [str(BIN / command[0]), *command[1:]],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DemoError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def start(*command: str, log: str) -> subprocess.Popen[bytes]:
+    """Start one of our commands in a session of its own: Ctrl-C reaches this process only."""
+    with (DATA / f"{log}.log").open("ab") as file:
+        return subprocess.Popen(
+            [str(BIN / command[0]), *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+
+
+def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End the processes, the youngest first, with all that they started."""
+    for process in reversed(processes):
+        process.terminate()
+    end_s = time.monotonic() + STOP_S
+    for process in reversed(processes):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, end_s - time.monotonic()))
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Differentiable architecture search: torch, numpy and shared only; yields facts, never logs them."""

@@ -1,0 +1,157 @@
+"""Batches of augmented images in an order that depends on seed and epoch alone.
+
+An epoch's order and augmentation come from a generator seeded by (seed, epoch), so the state to resume
+from is one number, and loading with worker processes gives the same batches as loading without.
+
+Shape letters: N batch, C channels, H height, W width.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from search_server.nas.images import ImageFiles, ImageSource
+
+Batch = tuple[Tensor, Tensor]
+"""float32 images ``(N, 3, H, W)`` and int64 labels ``(N,)``."""
+
+_MEAN = 0.45
+_STD = 0.25
+"""One mean and deviation for all data sets: near those of ImageNet; batch norms do the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Random shift with zero padding, and random mirroring."""
+
+    shift: float = 0.125
+    """Largest shift as a share of the image's side."""
+    mirror: bool = False
+
+    def __call__(self, images_NCHW: Tensor, generator: torch.Generator) -> Tensor:
+        """Return uint8 images of the same shape, each with its own draw."""
+        num, _, height, width = images_NCHW.shape
+        pad = round(self.shift * height)
+        if pad:
+            padded = F.pad(images_NCHW, (pad, pad, pad, pad))
+            top_N = torch.randint(2 * pad + 1, (num, 1), generator=generator)
+            left_N = torch.randint(2 * pad + 1, (num, 1), generator=generator)
+            rows_NH = top_N + torch.arange(height)
+            columns_NW = left_N + torch.arange(width)
+            index_N = torch.arange(num)[:, None, None]
+            padded_NHWC = padded.permute(0, 2, 3, 1)
+            images_NHWC = padded_NHWC[index_N, rows_NH[:, :, None], columns_NW[:, None, :]]
+            images_NCHW = images_NHWC.permute(0, 3, 1, 2)
+        if self.mirror:
+            is_mirrored_N = torch.rand(num, generator=generator) < 0.5
+            images_NCHW = torch.where(is_mirrored_N[:, None, None, None], images_NCHW.flip(3), images_NCHW)
+        return images_NCHW
+
+
+class Batches:
+    """An iterable over batches; each ``iter()`` begins the next epoch."""
+
+    def __init__(
+        self,
+        source: ImageSource,
+        batch_size: int,
+        seed: int,
+        *,
+        augmentation: Augmentation | None = None,
+        shuffles: bool = True,
+        num_workers: int = 0,
+    ) -> None:
+        """Prepare epochs over a source.
+
+        Args:
+            source: the images.
+            batch_size: images per batch; a smaller last batch is left out where order is random.
+            seed: of order and augmentation.
+            augmentation: None for images as they are.
+            shuffles: random order, a new one each epoch.
+            num_workers: processes that decode files; of use for ``ImageFiles`` only.
+
+        Raises:
+            ValueError: the source is empty.
+        """
+        if not len(source.labels_N):
+            raise ValueError("there are no images to make batches of")
+        self.source = source
+        self.batch_size = min(batch_size, len(source.labels_N))
+        self.seed = seed
+        self.augmentation = augmentation
+        self.shuffles = shuffles
+        self.num_workers = num_workers if isinstance(source, ImageFiles) else 0
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        num_images = len(self.source.labels_N)
+        return num_images // self.batch_size if self.shuffles else -(-num_images // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        self.epoch += 1
+        num_images = len(self.source.labels_N)
+        order = (
+            torch.randperm(num_images, generator=generator) if self.shuffles else torch.arange(num_images)
+        )
+        chunks = [chunk.tolist() for chunk in torch.split(order, self.batch_size)][: len(self)]
+        for images_NCHW, labels_N in self._load(chunks):
+            if self.augmentation is not None:
+                images_NCHW = self.augmentation(images_NCHW, generator)
+            yield normalise(images_NCHW), labels_N
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the epochs begun so far."""
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on as if ``state['epoch']`` epochs had been begun."""
+        self.epoch = state["epoch"]
+
+    def _load(self, chunks: list[list[int]]) -> Iterator[Batch]:
+        loader = _ChunkLoader(self.source, chunks)
+        if self.num_workers:
+            return iter(
+                cast(
+                    "DataLoader[Batch]",
+                    DataLoader(loader, batch_size=None, num_workers=self.num_workers),
+                )
+            )
+        return (loader[index] for index in range(len(chunks)))
+
+
+class _ChunkLoader(Dataset[Batch]):
+    """Whole batches by number, as a worker process fetches them."""
+
+    def __init__(self, source: ImageSource, chunks: Sequence[Sequence[int]]) -> None:
+        self.source = source
+        self.chunks = chunks
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __getitem__(self, index: int) -> Batch:
+        chunk = self.chunks[index]
+        return self.source.images(chunk), self.source.labels_N[torch.as_tensor(chunk)]
+
+
+def normalise(images_NCHW: Tensor) -> Tensor:
+    """Return uint8 images as float32 around 0."""
+    return images_NCHW.float().mul_(1 / (255 * _STD)).sub_(_MEAN / _STD)
+
+
+def training_batches(source: ImageSource, batch_size: int, seed: int, *, num_workers: int = 0) -> Batches:
+    """Return shuffled batches with a light augmentation: shift, and mirroring where the data allows it."""
+    augmentation = Augmentation(mirror=source.mirrors)
+    return Batches(source, batch_size, seed, augmentation=augmentation, num_workers=num_workers)
+
+
+def evaluation_batches(source: ImageSource, batch_size: int = 256, *, num_workers: int = 0) -> Batches:
+    """Return all images in order, as they are."""
+    return Batches(source, batch_size, 0, shuffles=False, num_workers=num_workers)

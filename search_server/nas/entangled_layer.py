@@ -1,0 +1,151 @@
+"""One super-kernel a layer: every candidate computes with a slice of the same three convolutions.
+
+Expansion 1 is the first channels of expansion 3, and that of expansion 6; a 3x3 kernel is the centre of
+the 5x5; a grouped block takes the block-diagonal parts of the 1x1 weights, and its shuffle carries each
+hidden channel's depthwise weights along. So every step trains every candidate, which is what makes a
+single path a step learn at small budgets. Batch norms stay separate for each candidate: their statistics
+differ, and they cost next to nothing.
+
+Source of weight entanglement: Guo et al., "Single Path One-Shot" (arXiv 1904.00420) and Chen et al.,
+"AutoFormer" (arXiv 2107.00651), section 3.2.
+
+Shape letters: N batch, C channels, H height, W width; M hidden channels, I input, O output.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from search_server.nas.mixed_layer import MixedLayer
+from shared.modules import SegmentModule, ShuffleModule, init_conv_weight, initialise
+from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d
+from shared.workload import Segment
+
+_FIRST_RESIDUAL_SCALE = 0.2
+"""Of the last batch norm of a residual block: at first a path depends little on which blocks it took."""
+
+
+class EntangledLayer(MixedLayer):
+    """Candidates as slices of one expand, one depthwise and one project convolution."""
+
+    def __init__(self, segments: Sequence[Segment], generator: torch.Generator) -> None:
+        super().__init__(segments)
+        self.slices: list[KernelSlice | None] = [_kernel_slice(segment) for segment in segments]
+        slices = [part for part in self.slices if part is not None]
+        self.skip: SegmentModule | None = None
+        """Everything that is no inverted residual: in FBNet's spaces the skip of a strided layer."""
+        for segment, part in zip(segments, self.slices, strict=True):
+            if part is None and segment.operators:
+                if self.skip is not None:
+                    raise ValueError(f"layer {segment.name!r} has two candidates that are no slices")
+                self.skip = SegmentModule(segment)
+        if slices:
+            hidden = max(part.hidden for part in slices)
+            kernel_size = max(part.kernel_size for part in slices)
+            self.expand_MI11 = nn.Parameter(torch.empty(hidden, slices[0].in_channels, 1, 1))
+            self.depthwise_M1HW = nn.Parameter(torch.empty(hidden, 1, kernel_size, kernel_size))
+            self.project_OM11 = nn.Parameter(torch.empty(slices[0].out_channels, hidden, 1, 1))
+            init_conv_weight(self.expand_MI11, 1, generator)
+            init_conv_weight(self.depthwise_M1HW, hidden, generator)
+            init_conv_weight(self.project_OM11, 1, generator)
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(channels)
+            for part in self.slices
+            for channels in (part.norm_channels if part else ())
+        )
+        """Three for each candidate that is a slice, in order."""
+        self._operators = [segment.operators for segment in segments]
+        if self.skip is not None:
+            initialise(self.skip, generator)
+        if self.keeps_shape:
+            for norm in list(self.norms)[2::3]:
+                assert isinstance(norm, nn.BatchNorm2d)
+                nn.init.constant_(norm.weight, _FIRST_RESIDUAL_SCALE)
+
+    def branch(self, x_NCHW: Tensor, candidate: int) -> Tensor | None:
+        part = self.slices[candidate]
+        if part is None:
+            return self.skip(x_NCHW) if self._operators[candidate] and self.skip is not None else None
+        expand, depthwise, project = self._weights(part)
+        norms = self._candidate_norms(candidate)
+        x_NMHW = F.relu_(norms[0](F.conv2d(x_NCHW, expand, groups=part.groups)))
+        if part.groups > 1:
+            x_NMHW = part.shuffle(x_NMHW)
+        x_NMHW = F.conv2d(
+            x_NMHW, depthwise, stride=part.stride, padding=part.kernel_size // 2, groups=part.hidden
+        )
+        x_NMHW = F.relu_(norms[1](x_NMHW))
+        y_NCHW: Tensor = norms[2](F.conv2d(x_NMHW, project, groups=part.groups))
+        return y_NCHW
+
+    def candidate_state(self, candidate: int) -> dict[str, Tensor]:
+        part = self.slices[candidate]
+        if part is None:
+            module = self.skip if self._operators[candidate] else None
+            state = module.state_dict() if module is not None else {}
+            return {name: value.detach().clone() for name, value in state.items()}
+        weights = iter(self._weights(part))
+        norms = iter(self._candidate_norms(candidate))
+        state = {}
+        for index, operator in enumerate(self._operators[candidate]):
+            if isinstance(operator, Conv2d):
+                state[f"{index}.weight"] = next(weights).detach().clone()
+            elif isinstance(operator, BatchNorm2d):
+                for name, value in next(norms).state_dict().items():
+                    state[f"{index}.{name}"] = value.detach().clone()
+        return state
+
+    def _candidate_norms(self, candidate: int) -> list[nn.Module]:
+        first = 3 * sum(part is not None for part in self.slices[:candidate])
+        return [self.norms[index] for index in range(first, first + 3)]
+
+    def _weights(self, part: "KernelSlice") -> tuple[Tensor, Tensor, Tensor]:
+        border = (self.depthwise_M1HW.shape[-1] - part.kernel_size) // 2
+        expand = self.expand_MI11[: part.hidden]
+        depthwise = self.depthwise_M1HW[: part.hidden]
+        project = self.project_OM11[:, : part.hidden]
+        if border:
+            depthwise = depthwise[:, :, border:-border, border:-border]
+        if part.groups > 1:
+            order_M = part.hidden_order
+            expand = _block_diagonal(expand, part.groups)
+            depthwise = depthwise.index_select(0, order_M)
+            project = _block_diagonal(project.index_select(1, order_M), part.groups)
+        return expand, depthwise, project
+
+
+class KernelSlice:
+    """Which part of a super-kernel an inverted residual block takes."""
+
+    def __init__(self, expand: Conv2d, depthwise: Conv2d, project: Conv2d) -> None:
+        self.in_channels, self.out_channels = expand.in_channels, project.out_channels
+        self.hidden, self.groups = expand.out_channels, expand.groups
+        self.kernel_size, self.stride = depthwise.kernel_size, depthwise.stride
+        self.norm_channels = (self.hidden, self.hidden, self.out_channels)
+        self.shuffle = ShuffleModule(self.groups)
+        self.hidden_order = torch.arange(self.hidden).view(self.groups, -1).t().flatten()
+        """The hidden channel that stands at each position behind the shuffle."""
+
+
+def _kernel_slice(segment: Segment) -> KernelSlice | None:
+    convs = [operator for operator in segment.operators if isinstance(operator, Conv2d)]
+    if len(convs) != 3:
+        return None
+    expand, depthwise, project = convs
+    is_inverted_residual = (
+        expand.kernel_size == project.kernel_size == expand.stride == project.stride == 1
+        and depthwise.groups == depthwise.in_channels == depthwise.out_channels
+        and expand.groups == project.groups
+        and any(isinstance(o, ChannelShuffle) for o in segment.operators) == (expand.groups > 1)
+    )
+    return KernelSlice(expand, depthwise, project) if is_inverted_residual else None
+
+
+def _block_diagonal(weight_OI11: Tensor, groups: int) -> Tensor:
+    """Return the weight ``(O, I / groups, 1, 1)`` of a grouped convolution: the diagonal blocks."""
+    rows, columns = weight_OI11.shape[0] // groups, weight_OI11.shape[1] // groups
+    return torch.cat(
+        [weight_OI11[g * rows : (g + 1) * rows, g * columns : (g + 1) * columns] for g in range(groups)]
+    )

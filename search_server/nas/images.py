@@ -1,0 +1,172 @@
+"""Labelled images as uint8, in memory or decoded when asked for, and their four disjoint splits.
+
+Shape letters: N images, C channels, H height, W width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class ImageSource(Protocol):
+    """Images of one size with integer labels."""
+
+    @property
+    def labels_N(self) -> Tensor:
+        """int64, 0 to ``num_classes - 1``."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each label."""
+
+    @property
+    def mirrors(self) -> bool:
+        """A mirrored image shows the same class (not so for digits)."""
+
+    def images(self, indices: Sequence[int]) -> Tensor:
+        """Return uint8 images ``(len(indices), 3, H, W)``."""
+
+    def select(self, indices: Sequence[int]) -> "ImageSource":
+        """Return the images at these indices as a source of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesInMemory:
+    """All images in one uint8 tensor."""
+
+    images_NCHW: Tensor
+    labels_N: Tensor
+    class_names: tuple[str, ...]
+    mirrors: bool
+
+    def images(self, indices: Sequence[int]) -> Tensor:
+        return self.images_NCHW[torch.as_tensor(indices, dtype=torch.int64)]
+
+    def select(self, indices: Sequence[int]) -> "ImagesInMemory":
+        chosen = torch.as_tensor(indices, dtype=torch.int64)
+        return ImagesInMemory(
+            self.images_NCHW[chosen], self.labels_N[chosen], self.class_names, self.mirrors
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFiles:
+    """Files that are decoded when asked for, for folders that do not fit in memory."""
+
+    paths: tuple[Path, ...]
+    labels_N: Tensor
+    class_names: tuple[str, ...]
+    resolution: int
+    mirrors: bool = True
+
+    def images(self, indices: Sequence[int]) -> Tensor:
+        return torch.stack([read_image(self.paths[index], self.resolution) for index in indices])
+
+    def select(self, indices: Sequence[int]) -> "ImageFiles":
+        chosen = torch.as_tensor(indices, dtype=torch.int64)
+        return ImageFiles(
+            tuple(self.paths[index] for index in indices),
+            self.labels_N[chosen],
+            self.class_names,
+            self.resolution,
+            self.mirrors,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DataSplits:
+    """Four disjoint parts: for weights, for theta, for choosing among networks, and for reporting."""
+
+    weights: ImageSource
+    theta: ImageSource
+    validation: ImageSource
+    test: ImageSource
+    training: ImageSource
+    """``weights`` and ``theta`` together: what a network is trained on from scratch."""
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.weights.class_names)
+
+    def require_fit(self, num_classes: int, space_name: str) -> None:
+        """Check that a space has as many classes as the data.
+
+        Raises:
+            ValueError: it has not; the message says how to name the space.
+        """
+        if num_classes != self.num_classes:
+            raise ValueError(
+                f"space {space_name!r} tells {num_classes} classes apart, the data has "
+                f"{self.num_classes}; override it with 'classes={self.num_classes}'"
+            )
+
+
+def split_images(source: ImageSource, test: ImageSource | None, seed: int) -> DataSplits:
+    """Split by class: test 20 % (unless given), then weights 60 %, theta 25 %, validation 15 % of the rest.
+
+    Each class is shuffled by the seed and divided by itself, so every split sees every class.
+
+    Raises:
+        ValueError: a class has too few images to reach every split.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    shares = (0.6, 0.25, 0.15) if test is not None else (0.48, 0.2, 0.12, 0.2)
+    parts: list[list[int]] = [[] for _ in shares]
+    for label, name in enumerate(source.class_names):
+        members = (source.labels_N == label).nonzero().flatten()
+        members = members[torch.randperm(len(members), generator=generator)]
+        if len(members) < 2 * len(shares):
+            raise ValueError(
+                f"class {name!r} has {len(members)} images; at least {2 * len(shares)} are needed, "
+                f"so that each of {len(shares)} splits sees the class"
+            )
+        bounds = [0] + [max(1, round(len(members) * sum(shares[: i + 1]))) for i in range(len(shares))]
+        bounds[-1] = len(members)
+        for part, start, stop in zip(parts, bounds, bounds[1:], strict=False):
+            part += members[start:stop].tolist()
+    splits = [source.select(sorted(part)) for part in parts]
+    return DataSplits(
+        weights=splits[0],
+        theta=splits[1],
+        validation=splits[2],
+        test=splits[3] if test is None else test,
+        training=source.select(sorted(parts[0] + parts[1])),
+    )
+
+
+def read_image(path: Path, resolution: int) -> Tensor:
+    """Return an image as uint8 ``(3, resolution, resolution)``: shorter side scaled, centre cropped.
+
+    Raises:
+        ValueError: the file cannot be read as an image.
+    """
+    try:
+        with Image.open(path) as image:
+            rgb = image.convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise ValueError(f"cannot read image {path}: {error}; repair it or take it out") from error
+    scale = resolution / min(rgb.size)
+    width, height = (max(resolution, round(side * scale)) for side in rgb.size)
+    left, top = (width - resolution) // 2, (height - resolution) // 2
+    rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
+    square = rgb.crop((left, top, left + resolution, top + resolution))
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
+
+
+def fit_images(images_NCHW: Tensor, resolution: int) -> Tensor:
+    """Return uint8 images with three channels at a resolution; gray is repeated, size interpolated."""
+    if images_NCHW.shape[2:] != (resolution, resolution):
+        scaled = F.interpolate(
+            images_NCHW.float(), (resolution, resolution), mode="bilinear", antialias=True
+        )
+        images_NCHW = scaled.round_().clamp_(0, 255).to(torch.uint8)
+    if images_NCHW.shape[1] == 1:
+        images_NCHW = images_NCHW.expand(-1, 3, -1, -1)
+    return images_NCHW.contiguous()

@@ -1,0 +1,124 @@
+"""The latency term: expected latency as one product, and the losses that trade it against accuracy.
+
+Source: FBNet (arXiv 1812.03443), equations 2, 4 and 8. The paper does not say in which unit LAT stands,
+yet the unit matters inside the logarithm; here it is a parameter, microseconds by default.
+
+Shape letters: L layers, K candidates.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+LossName = Literal["fbnet", "additive", "budget"]
+UnitName = Literal["us", "ms"]
+
+_UNITS_PER_US: dict[UnitName, float] = {"us": 1.0, "ms": 1e-3}
+
+
+class LatencySource(Protocol):
+    """What the search needs of a latency table."""
+
+    @property
+    def fixed_us(self) -> float:
+        """The latency of stem and head."""
+
+    def latency_us_LK(self) -> list[list[float]]:
+        """The latency of each candidate in each layer."""
+
+
+class LatencyModel:
+    """Expected latency of a distribution over networks, from the constants of a table."""
+
+    def __init__(self, table: LatencySource, num_layers: int, num_candidates: int) -> None:
+        """Take the figures out of a table.
+
+        Raises:
+            ValueError: the table has another shape than the space, or holds a value that is no latency.
+        """
+        rows = table.latency_us_LK()
+        shape = (len(rows), *sorted({len(row) for row in rows}))
+        if shape != (num_layers, num_candidates):
+            raise ValueError(
+                f"the latency table has {shape[0]} layers x {' or '.join(map(str, shape[1:]))} candidates, "
+                f"the space {num_layers} x {num_candidates}; profile this space on the device"
+            )
+        self.latency_us_LK = torch.tensor(rows, dtype=torch.float64)
+        self.fixed_us = float(table.fixed_us)
+        if not (torch.isfinite(self.latency_us_LK).all() and math.isfinite(self.fixed_us)):
+            raise ValueError("the latency table holds values that are not finite; measure those cells")
+        self.min_us = self.fixed_us + float(self.latency_us_LK.min(1).values.sum())
+        self.max_us = self.fixed_us + float(self.latency_us_LK.max(1).values.sum())
+        if self.min_us <= 0:
+            raise ValueError(f"the fastest network of the latency table takes {self.min_us:.1f} us")
+
+    def expected_us(self, weights_LK: Tensor) -> Tensor:
+        """Return ``fixed + sum m_LK * latency_LK`` for factors whose rows sum to 1; differentiable."""
+        return self.fixed_us + (weights_LK.double() * self.latency_us_LK).sum()
+
+
+class LatencyLoss(ABC):
+    """Combines cross entropy and expected latency into what theta minimises."""
+
+    @abstractmethod
+    def __call__(self, cross_entropy: Tensor, latency_us: Tensor) -> Tensor:
+        """Return the loss, a scalar, differentiable in both."""
+
+
+@dataclass(frozen=True, slots=True)
+class FBNetLoss(LatencyLoss):
+    """``CE * alpha * log(LAT)^beta``: the paper's loss. It holds no budget, and alpha trades nothing."""
+
+    min_us: float
+    alpha: float = 0.2
+    beta: float = 0.6
+    unit: UnitName = "us"
+
+    def __post_init__(self) -> None:
+        smallest = self.min_us * _UNITS_PER_US[self.unit]
+        if smallest <= 1:
+            raise ValueError(
+                f"log(LAT) must be above 0 for every network, but the fastest of this table takes "
+                f"{smallest:.4g} {self.unit}, and log({smallest:.4g}) <= 0; use unit 'us', or loss 'budget'"
+            )
+
+    def __call__(self, cross_entropy: Tensor, latency_us: Tensor) -> Tensor:
+        log_latency = (latency_us * _UNITS_PER_US[self.unit]).log()
+        return cross_entropy * self.alpha * log_latency**self.beta
+
+
+@dataclass(frozen=True, slots=True)
+class AdditiveLoss(LatencyLoss):
+    """``CE + weight * log(LAT)``: the unit only shifts it."""
+
+    weight: float
+
+    def __call__(self, cross_entropy: Tensor, latency_us: Tensor) -> Tensor:
+        return cross_entropy + self.weight * latency_us.log()
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLoss(LatencyLoss):
+    """``CE``, subject to E[LAT] = T: the latency enters through the multiplier of ``budget.py``."""
+
+    target_us: float
+
+    def __call__(self, cross_entropy: Tensor, latency_us: Tensor) -> Tensor:
+        return cross_entropy + 0.0 * latency_us
+
+
+def require_reachable(target_us: float, model: LatencyModel) -> None:
+    """Check that some network of the table runs in the target time.
+
+    Raises:
+        ValueError: the target lies below the fastest network.
+    """
+    if target_us < model.min_us:
+        raise ValueError(
+            f"target {target_us / 1e3:.4g} ms is out of reach: by this table the networks of the space "
+            f"take {model.min_us / 1e3:.4g} to {model.max_us / 1e3:.4g} ms"
+        )

@@ -1,0 +1,92 @@
+"""One searchable layer: K candidate blocks behind one forward pass, whatever their weights are made of.
+
+A layer that keeps its shape is ``y = x + sum_k m_k f_k(x)`` for any mixture ``m`` that sums to 1, since
+there every block is residual and the skip is the identity (``f = 0``). Soft, one-path and two-path
+execution differ only in the candidates they name; see ``paths.py``.
+
+Source: FBNet (arXiv 1812.03443), equation 5.
+
+Shape letters: N batch, C channels, H height, W width, K candidates.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from shared.modules import SegmentModule, initialise
+from shared.workload import Segment
+
+
+class MixedLayer(nn.Module, ABC):
+    """Chooses or mixes the candidates of one layer."""
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        super().__init__()
+        self.keeps_shape = any(not segment.operators for segment in segments)
+        """The layer's input is part of its output."""
+        self.keeps_shape |= any(segment.residual for segment in segments)
+        for segment in segments:
+            if self.keeps_shape and segment.operators and not segment.residual:
+                raise ValueError(
+                    f"candidates of {segment.name!r} must all be residual or identity, or none of them"
+                )
+        self.recomputes_branches = False
+        """Activation checkpointing: a branch is computed again in the backward pass."""
+
+    @abstractmethod
+    def branch(self, x_NCHW: Tensor, candidate: int) -> Tensor | None:
+        """Return a candidate's output without its residual, or None for the identity."""
+
+    @abstractmethod
+    def candidate_state(self, candidate: int) -> dict[str, Tensor]:
+        """Return copies of a candidate's weights, named ``<operator index>.<what>`` as in its segment."""
+
+    def forward(self, x_NCHW: Tensor, candidates: Sequence[int], weights_K: Tensor | None = None) -> Tensor:
+        """Return the weighted sum of the named candidates.
+
+        Args:
+            x_NCHW: the layer's input.
+            candidates: indices of those that run.
+            weights_K: one factor for each of the K candidates; those of the named ones sum to 1.
+                None: a single candidate runs with factor 1.
+        """
+        y_NCHW = x_NCHW if self.keeps_shape else None
+        for candidate in candidates:
+            branch_NCHW = self._run_branch(x_NCHW, candidate)
+            if branch_NCHW is None:
+                continue
+            if y_NCHW is None:
+                y_NCHW = branch_NCHW if weights_K is None else branch_NCHW * weights_K[candidate]
+            elif weights_K is None:
+                y_NCHW = y_NCHW + branch_NCHW
+            else:
+                y_NCHW = torch.addcmul(y_NCHW, branch_NCHW, weights_K[candidate])
+        assert y_NCHW is not None, "at least one candidate runs"
+        return y_NCHW
+
+    def _run_branch(self, x_NCHW: Tensor, candidate: int) -> Tensor | None:
+        if self.recomputes_branches and torch.is_grad_enabled():
+            return cast(Tensor | None, checkpoint(self.branch, x_NCHW, candidate, use_reentrant=False))
+        return self.branch(x_NCHW, candidate)
+
+
+class SeparateLayer(MixedLayer):
+    """Each candidate has weights of its own, as in the paper."""
+
+    def __init__(self, segments: Sequence[Segment], generator: torch.Generator) -> None:
+        super().__init__(segments)
+        self.blocks = nn.ModuleList(
+            SegmentModule(Segment(segment.name, segment.operators)) for segment in segments
+        )
+        self._is_identity = [not segment.operators for segment in segments]
+        initialise(self, generator)
+
+    def branch(self, x_NCHW: Tensor, candidate: int) -> Tensor | None:
+        return None if self._is_identity[candidate] else self.blocks[candidate](x_NCHW)
+
+    def candidate_state(self, candidate: int) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.blocks[candidate].state_dict().items()}

@@ -1,0 +1,238 @@
+"""The search: weights and theta of a supernet trained in turns, from a table and two data loaders.
+
+    from search_server.latency.table import LatencyTable
+    from search_server.nas.batches import training_batches
+    from search_server.nas.data import load_data
+    from search_server.nas.search import SearchConfig, search
+    from shared.search_space import search_space
+
+    space = search_space("fbnet-tiny")
+    table = LatencyTable.from_json(Path("table.json").read_text())
+    data = load_data("digits", space.resolution)
+    batches = (training_batches(part, 64, seed=0) for part in (data.weights, data.theta))
+    run = search(space, table, *batches, SearchConfig(target_us=900.0))
+    for facts in run:
+        print(facts.epoch, facts.expected_latency_us, facts.accuracy)
+    print(run.architecture())
+
+Source: FBNet (arXiv 1812.03443), section 3.3: an epoch trains weights on their split, then theta on its
+own; the first epochs train weights only.
+
+Shape letters: L layers, K candidates.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch.nn import functional as F
+
+from search_server.nas.batches import Batch
+from search_server.nas.config import SearchConfig
+from search_server.nas.latency_loss import (
+    AdditiveLoss,
+    BudgetLoss,
+    FBNetLoss,
+    LatencyLoss,
+    LatencyModel,
+    LatencySource,
+    require_reachable,
+)
+from search_server.nas.paths import entropy_L, log_probabilities, sample_paths
+from search_server.nas.supernet import Supernet
+from search_server.nas.theta_step import ThetaStepFacts, ThetaStepper
+from shared.architecture import Architecture
+from shared.modules import to_channels_last
+from shared.search_space import SearchSpace
+
+
+class BatchSource(Protocol):
+    """A data loader: ``Batches``, or any ``DataLoader`` of (images, labels)."""
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Begin an epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchStepFacts:
+    """One epoch of a search, with means over it; fields as in the REST resource ``SearchStep``."""
+
+    step: int
+    """Optimiser steps so far, weights and theta together."""
+    epoch: int
+    phase: Literal["warmup", "search"]
+    weight_loss: float
+    theta_loss: float | None
+    accuracy: float
+    """Share of correct answers of the drawn paths: on the theta split; in the warm-up on the weights'."""
+    expected_latency_us: float
+    entropy: float
+    tau: float
+    images_per_s: float
+    theta: tuple[tuple[float, ...], ...]
+    """softmax(theta), layers x candidates."""
+    warnings: tuple[str, ...] = ()
+
+
+class SearchRun:
+    """A search under way: an iterator of facts, one an epoch, and the state they are about."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        table: LatencySource,
+        weight_batches: BatchSource,
+        theta_batches: BatchSource,
+        config: SearchConfig,
+    ) -> None:
+        self.space = space
+        self.config = config
+        self.weight_batches = weight_batches
+        self.theta_batches = theta_batches
+        self.table_hash = table_hash(table)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.supernet = Supernet(space, config.weights, self.generator)
+        if config.channels_last:
+            to_channels_last(self.supernet)
+        for layer in self.supernet.mixed_layers():
+            layer.recomputes_branches = config.recomputes_branches
+        self.latency = LatencyModel(table, space.num_layers, len(space.candidates))
+        self.loss = _latency_loss(config, self.latency)
+        self.weight_optimiser = torch.optim.SGD(
+            self.supernet.weight_parameters(),
+            lr=config.weight_lr,
+            momentum=config.weight_momentum,
+            weight_decay=config.weight_decay,
+        )
+        num_steps = max(1, config.epochs * len(weight_batches))
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.weight_optimiser, num_steps)
+        self.theta = ThetaStepper(self.supernet, self.latency, self.loss, config, self.generator)
+        self.theta.hold(entropy_limit=1.0)
+        self.epoch = 0
+        self.step = 0
+
+    def __iter__(self) -> "SearchRun":
+        return self
+
+    def __next__(self) -> SearchStepFacts:
+        """Train one epoch.
+
+        Raises:
+            StopIteration: all epochs are done.
+        """
+        if self.epoch >= self.config.epochs:
+            raise StopIteration
+        started = time.perf_counter()
+        self.supernet.train()
+        tau = self.config.tau(self.epoch)
+        is_warmup = self.epoch < self.config.warmup_epochs
+        weight_loss, accuracy, num_images = self._train_weights(tau)
+        steps: list[ThetaStepFacts] = []
+        if not is_warmup:
+            steps, num_theta_images = self._train_theta(tau)
+            num_images += num_theta_images
+            accuracy = sum(step.accuracy for step in steps) / len(steps)
+        facts = SearchStepFacts(
+            step=self.step,
+            epoch=self.epoch,
+            phase="warmup" if is_warmup else "search",
+            weight_loss=weight_loss,
+            theta_loss=sum(step.loss for step in steps) / len(steps) if steps else None,
+            accuracy=accuracy,
+            expected_latency_us=self.theta.expected_us(),
+            entropy=float(entropy_L(self.supernet.theta_LK.detach()).mean()),
+            tau=tau,
+            images_per_s=num_images / (time.perf_counter() - started),
+            theta=self.probabilities(),
+            warnings=(),
+        )
+        self.epoch += 1
+        return facts
+
+    def architecture(self) -> Architecture:
+        """Return the most probable network."""
+        return self.supernet.architecture()
+
+    def probabilities(self) -> tuple[tuple[float, ...], ...]:
+        """Return softmax(theta), layers x candidates."""
+        return tuple(map(tuple, log_probabilities(self.supernet.theta_LK.detach()).exp().tolist()))
+
+    def _train_weights(self, tau: float) -> tuple[float, float, int]:
+        parameters = list(self.supernet.weight_parameters())
+        losses, num_correct, num_images = [], 0, 0
+        for images_NCHW, labels_N in self.weight_batches:
+            images_NCHW = images_NCHW.to(memory_format=self._memory_format)
+            paths = sample_paths(self.supernet.theta_LK.detach(), tau, self.config.paths, self.generator)
+            logits_NC = self.supernet(images_NCHW, paths)
+            loss = F.cross_entropy(logits_NC, labels_N)
+            self.weight_optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            torch.nn.utils.clip_grad_norm_(parameters, self.config.weight_clip)
+            self.weight_optimiser.step()
+            self.schedule.step()
+            losses.append(float(loss.detach()))
+            num_correct += int((logits_NC.argmax(1) == labels_N).sum())
+            num_images += len(labels_N)
+            self.step += 1
+        return sum(losses) / len(losses), num_correct / num_images, num_images
+
+    def _train_theta(self, tau: float) -> tuple[list[ThetaStepFacts], int]:
+        facts, num_images = [], 0
+        first = self.config.warmup_epochs
+        num_epochs = self.config.epochs - first
+        for index, (images_NCHW, labels_N) in enumerate(self.theta_batches):
+            progress = (self.epoch - first + (index + 1) / len(self.theta_batches)) / num_epochs
+            batch = (images_NCHW.to(memory_format=self._memory_format), labels_N)
+            facts.append(self.theta.step(batch, tau, self.config.entropy_limit(progress)))
+            num_images += len(labels_N)
+            self.step += 1
+        return facts, num_images
+
+    @property
+    def _memory_format(self) -> torch.memory_format:
+        return torch.channels_last if self.config.channels_last else torch.contiguous_format
+
+
+def search(
+    space: SearchSpace,
+    table: LatencySource,
+    weight_batches: BatchSource,
+    theta_batches: BatchSource,
+    config: SearchConfig,
+) -> SearchRun:
+    """Return a search that trains an epoch each time the next facts are asked for.
+
+    Args:
+        space: what is searched.
+        table: the latency of each candidate in each layer.
+        weight_batches: images that train the weights.
+        theta_batches: other images, that train theta.
+        config: see ``SearchConfig`` and ``search_config``.
+
+    Raises:
+        ValueError: the table does not fit the space, or the target is below the fastest network.
+    """
+    return SearchRun(space, table, weight_batches, theta_batches, config)
+
+
+def table_hash(table: LatencySource) -> str:
+    """Return 16 hex digits that change with any latency of the table."""
+    text = json.dumps([table.fixed_us, table.latency_us_LK()])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _latency_loss(config: SearchConfig, latency: LatencyModel) -> LatencyLoss:
+    if config.loss == "fbnet":
+        return FBNetLoss(latency.min_us, config.alpha, config.beta, config.latency_unit)
+    if config.loss == "additive":
+        return AdditiveLoss(config.latency_weight)
+    assert config.target_us is not None, "checked by SearchConfig"
+    require_reachable(config.target_us, latency)
+    return BudgetLoss(config.target_us)

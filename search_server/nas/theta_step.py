@@ -1,0 +1,138 @@
+"""One step of theta: gradient of cross entropy, gradient of latency, and how decided theta must be.
+
+Shape letters: N batch, L layers, K candidates.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from search_server.nas.batches import Batch
+from search_server.nas.budget import hold
+from search_server.nas.config import SearchConfig
+from search_server.nas.latency_loss import LatencyLoss, LatencyModel
+from search_server.nas.paths import Paths, log_probabilities, sample_paths
+from search_server.nas.supernet import Supernet
+
+
+@dataclass(frozen=True, slots=True)
+class ThetaStepFacts:
+    """What a step of theta saw."""
+
+    loss: float
+    accuracy: float
+    cross_entropy_gradient: float
+    """Norm of the loss's gradient by way of cross entropy."""
+    latency_gradient: float
+    """Norm of the loss's gradient by way of latency."""
+
+
+class ThetaStepper:
+    """Moves theta of a supernet by batches of the theta split."""
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        latency: LatencyModel,
+        loss: LatencyLoss,
+        config: SearchConfig,
+        generator: torch.Generator,
+    ) -> None:
+        self.supernet = supernet
+        self.latency = latency
+        self.loss = loss
+        self.config = config
+        self.generator = generator
+        self.optimiser = torch.optim.Adam(
+            [supernet.theta_LK], lr=config.theta_lr, weight_decay=config.theta_decay
+        )
+
+    def step(self, batch: Batch, tau: float, entropy_limit: float) -> ThetaStepFacts:
+        """Take one step.
+
+        Args:
+            batch: images and labels of the theta split.
+            tau: temperature of the Gumbel softmax.
+            entropy_limit: largest mean entropy of theta after the step, as a share of log K.
+        """
+        theta_LK = self.supernet.theta_LK
+        uses_score = self.config.paths == "one" and self.config.theta_gradient == "score"
+        estimate = self._score_gradient if uses_score else self._path_gradient
+        cross_entropy, accuracy, ce_gradient_LK = estimate(batch, tau)
+        leaf = torch.tensor(cross_entropy, dtype=torch.float64, requires_grad=True)
+        expected_us = self.latency.expected_us(log_probabilities(theta_LK).exp())
+        loss = self.loss(leaf, expected_us)
+        slope, latency_gradient_LK = torch.autograd.grad(loss, (leaf, theta_LK))
+        ce_gradient_LK = ce_gradient_LK * slope.to(ce_gradient_LK.dtype)
+        theta_LK.grad = ce_gradient_LK + latency_gradient_LK
+        self.optimiser.step()
+        self.hold(entropy_limit)
+        return ThetaStepFacts(
+            float(loss.detach()),
+            accuracy,
+            float(ce_gradient_LK.norm()),
+            float(latency_gradient_LK.norm()),
+        )
+
+    def hold(self, entropy_limit: float) -> None:
+        """Bring theta to the target latency and within the entropy limit, a share of log K."""
+        target_us = self.config.target_us if self.config.loss == "budget" else None
+        theta_LK = self.supernet.theta_LK
+        hold(theta_LK, self.latency, target_us, entropy_limit * math.log(theta_LK.shape[1]))
+
+    @torch.no_grad()
+    def expected_us(self) -> float:
+        """Return the mean latency of the networks that softmax(theta) draws."""
+        return float(self.latency.expected_us(log_probabilities(self.supernet.theta_LK).exp()))
+
+    def _path_gradient(self, batch: Batch, tau: float) -> tuple[float, float, Tensor]:
+        """Differentiate cross entropy through the factors of the paths, averaged over several draws."""
+        theta_LK = self.supernet.theta_LK
+        num_paths = self.config.theta_paths
+        gradient_LK, total, accuracy = torch.zeros_like(theta_LK), 0.0, 0.0
+        for _ in range(num_paths):
+            paths = sample_paths(theta_LK, tau, self.config.paths, self.generator)
+            logits_NC = self.supernet(batch[0], paths)
+            cross_entropy = F.cross_entropy(logits_NC, batch[1])
+            gradient_LK += torch.autograd.grad(cross_entropy, theta_LK)[0] / num_paths
+            total += float(cross_entropy.detach()) / num_paths
+            accuracy += _accuracy(logits_NC, batch[1]) / num_paths
+        return total, accuracy, gradient_LK
+
+    @torch.no_grad()
+    def _score_gradient(self, batch: Batch, tau: float) -> tuple[float, float, Tensor]:
+        """Estimate the gradient of E[CE] from the losses of several networks on the same images.
+
+        ``sum_i (CE_i - mean of the others) * d log P(a_i) / d theta / num_paths``: unbiased, and the
+        comparison on equal images takes their difficulty out of it.
+
+        Source: Williams, "Simple Statistical Gradient-Following" (1992); the baseline is that of Kool et
+        al., "Buy 4 REINFORCE Samples, Get a Baseline for Free!" (2019).
+        """
+        theta_LK = self.supernet.theta_LK.detach()
+        probability_LK = log_probabilities(theta_LK).exp()
+        num_paths = self.config.theta_paths
+        losses, accuracy, draws_PLK = [], 0.0, []
+        for _ in range(num_paths):
+            paths = sample_paths(theta_LK, tau, "one", self.generator)
+            logits_NC = self.supernet(batch[0], paths)
+            losses.append(F.cross_entropy(logits_NC, batch[1]))
+            accuracy += _accuracy(logits_NC, batch[1]) / num_paths
+            draws_PLK.append(_one_hot(paths, theta_LK.shape[1]))
+        losses_P = torch.stack(losses)
+        advantage_P = (losses_P - losses_P.mean()) / (num_paths - 1)
+        score_PLK = torch.stack(draws_PLK) - probability_LK
+        gradient_LK = (advantage_P[:, None, None] * score_PLK).sum(0)
+        return float(losses_P.mean()), accuracy, gradient_LK
+
+
+def _one_hot(paths: Paths, num_candidates: int) -> Tensor:
+    chosen_L = torch.tensor([candidates[0] for candidates in paths.candidates_L])
+    return F.one_hot(chosen_L, num_candidates).float()
+
+
+def _accuracy(logits_NC: Tensor, labels_N: Tensor) -> float:
+    return float((logits_NC.argmax(1) == labels_N).float().mean())
