@@ -88,33 +88,33 @@ class OnnxRuntimeModel:
 def nodes_of_profile(events: Sequence[dict[str, object]]) -> tuple[NodeSamples, ...]:
     """Return the node times of an ONNX Runtime profile, in execution order.
 
-    A node belongs to the segment that its name begins with; a layout reorder, which the runtime adds
-    under a name of its own, belongs to the segment of the node before it.
+    A node belongs to the segment that its name begins with. A layout reorder, which the runtime adds
+    under a name that changes from session to session, belongs to the segment of the node before it and
+    is named by its place there.
     """
-    order: dict[str, str] = {}
+    names: dict[str, tuple[str, str]] = {}
     op_types: dict[str, str] = {}
     wall_us: dict[str, list[float]] = defaultdict(list)
+    num_added: dict[str, int] = defaultdict(int)
     segment = ""
     for event in events:
-        name = str(event.get("name", ""))
-        if event.get("cat") != "Node" or not name.endswith(_KERNEL_SUFFIX):
+        node = str(event.get("name", ""))
+        if event.get("cat") != "Node" or not node.endswith(_KERNEL_SUFFIX):
             continue
-        node = name.removesuffix(_KERNEL_SUFFIX)
-        arguments = event.get("args")
-        op_type = str(arguments.get("op_name", "")) if isinstance(arguments, dict) else ""
-        if "/" in node and not op_type.startswith("Reorder"):
-            segment = node.partition("/")[0]
-        order.setdefault(node, segment)
-        op_types[node] = op_type
+        if node not in names:
+            arguments = event.get("args")
+            op_types[node] = str(arguments.get("op_name", "")) if isinstance(arguments, dict) else ""
+            if "/" in node:
+                segment = node.partition("/")[0]
+                names[node] = segment, node.removesuffix(_KERNEL_SUFFIX)
+            else:
+                num_added[segment] += 1
+                names[node] = segment, f"{segment}/added{num_added[segment]}/{op_types[node]}"
         wall_us[node].append(float(str(event["dur"])))
+    timed = slice(_RUNS_PER_PROFILED_RUN - 1, None, _RUNS_PER_PROFILED_RUN)
     return tuple(
-        NodeSamples(
-            node,
-            owner,
-            op_types[node],
-            tuple(wall_us[node][_RUNS_PER_PROFILED_RUN - 1 :: _RUNS_PER_PROFILED_RUN]),
-        )
-        for node, owner in order.items()
+        NodeSamples(name, owner, op_types[node], tuple(wall_us[node][timed]))
+        for node, (owner, name) in names.items()
     )
 
 
