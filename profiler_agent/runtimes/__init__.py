@@ -13,10 +13,17 @@ def _onnxruntime() -> Runtime:
     return OnnxRuntime()
 
 
-_LOADERS: dict[str, Callable[[], Runtime]] = {"onnxruntime": _onnxruntime}
+def _torch() -> Runtime:
+    from profiler_agent.runtimes.torch import TorchRuntime
+
+    return TorchRuntime()
+
+
+_LOADERS: dict[str, Callable[[], Runtime]] = {"onnxruntime": _onnxruntime, "torch": _torch}
 
 _INSTALL_HINTS = {
     "onnxruntime": "pip install 'edgenas[onnxruntime]', or on Termux: pkg install python-onnxruntime",
+    "torch": "pip install torch, or on Termux: pkg install python-torch",
 }
 
 

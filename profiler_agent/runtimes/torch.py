@@ -1,0 +1,88 @@
+"""torch in eager mode: batch norms folded, channels last, time-stamps at the borders of segments.
+
+torch has no node profiler that is cheap enough, so a profiled run stamps the time between segments; each
+segment counts as one node. On glibc the allocator must keep its memory, or page faults dominate: the
+measuring process sets ``MALLOC_*`` for this runtime, and every sample carries its number of faults.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from shared.device import Conditions
+from shared.measurement import LeaseItem, NodeSamples
+from shared.modules import SegmentModule, network_module, to_channels_last
+
+
+class TorchRuntime:
+    """torch on the CPU, eager."""
+
+    name = "torch"
+
+    @property
+    def version(self) -> str:
+        return str(torch.__version__)
+
+    def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> "TorchModel":
+        """Build the network of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
+        if conditions.dtype != "fp32":
+            raise UnsupportedWorkloadError(
+                f"torch runs dtype fp32 here, not {conditions.dtype!r}; ask for fp32"
+            )
+        torch.set_num_threads(conditions.threads)
+        return TorchModel(item, conditions.batch)
+
+
+class TorchModel:
+    """One workload as a chain of segments."""
+
+    def __init__(self, item: LeaseItem, batch: int) -> None:
+        generator = torch.Generator().manual_seed(0)
+        network = network_module(item.workload, generator).eval()
+        self._segments: list[tuple[str, nn.Module]] = []
+        for name, segment in network.segments.items():
+            assert isinstance(segment, SegmentModule)
+            if len(segment):
+                fold_batch_norms(segment)
+                to_channels_last(segment)
+                self._segments.append((name, segment))
+        images_NCHW = torch.rand(batch, *item.workload.input_shape, generator=generator)
+        self._images_NCHW = images_NCHW.to(memory_format=torch.channels_last)
+        self._wall_us: dict[str, list[float]] = defaultdict(list)
+
+    @torch.inference_mode()
+    def run(self) -> None:
+        x_NCHW = self._images_NCHW
+        for _, segment in self._segments:
+            x_NCHW = segment(x_NCHW)
+
+    @torch.inference_mode()
+    def run_profiled(self) -> None:
+        self.run()  # warms the caches
+        x_NCHW = self._images_NCHW
+        stamps_ns = [time.perf_counter_ns()]
+        for _, segment in self._segments:
+            x_NCHW = segment(x_NCHW)
+            stamps_ns.append(time.perf_counter_ns())
+        for (name, _), start_ns, end_ns in zip(self._segments, stamps_ns, stamps_ns[1:], strict=False):
+            self._wall_us[name].append((end_ns - start_ns) / 1000)
+
+    def node_samples(self) -> Sequence[NodeSamples]:
+        return tuple(
+            NodeSamples(name, name, "segment", tuple(wall_us)) for name, wall_us in self._wall_us.items()
+        )
+
+
+def fold_batch_norms(segment: SegmentModule) -> None:
+    """Fold each batch norm into the convolution before it, in place."""
+    for index in range(len(segment) - 1):
+        conv, norm = segment[index], segment[index + 1]
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            segment[index] = fuse_conv_bn_eval(conv, norm)
+            segment[index + 1] = nn.Identity()

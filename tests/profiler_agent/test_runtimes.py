@@ -1,0 +1,103 @@
+"""One conformance class for every runtime that this machine has."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from profiler_agent.runtimes import available_runtimes, load_runtime
+from profiler_agent.runtimes.base import (
+    LoadedModel,
+    Runtime,
+    RuntimeUnavailableError,
+    UnsupportedWorkloadError,
+)
+from profiler_agent.runtimes.onnxruntime import nodes_of_profile
+from search_server.profiling.artifacts import onnx_bytes
+from shared.architecture import random_architecture
+from shared.device import Conditions
+from shared.measurement import LeaseItem
+from shared.operators import Conv2d
+from shared.search_space import search_space
+from shared.workload import Segment, Workload
+
+NETWORK = random_architecture(
+    search_space("fbnet-tiny:width=0.25,resolution=16"), random.Random(3)
+).workload()
+BLOCK = Workload((8, 5, 6), (Segment("block", (Conv2d(8, 4),)),))
+
+
+@pytest.fixture(params=[runtime.name for runtime in available_runtimes()])
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    return load_runtime(request.param)
+
+
+def load(
+    runtime: Runtime, workload: Workload, folder: Path, conditions: Conditions | None = None
+) -> LoadedModel:
+    path = folder / "model.onnx"
+    path.write_bytes(onnx_bytes(workload))
+    item = LeaseItem("item", workload, profile_segments=True)
+    return runtime.load(item, conditions or Conditions(runtime=runtime.name), path)
+
+
+class TestEveryRuntime:
+    def test_tells_name_and_version(self, runtime: Runtime) -> None:
+        known = {each.name: each.version for each in available_runtimes()}
+        assert known[runtime.name] in runtime.version
+
+    @pytest.mark.parametrize("workload", [NETWORK, BLOCK])
+    def test_each_profiled_run_gives_each_node_one_time(
+        self, runtime: Runtime, workload: Workload, tmp_path: Path
+    ) -> None:
+        model = load(runtime, workload, tmp_path)
+        model.run()
+        for _ in range(3):
+            model.run_profiled()
+        nodes = model.node_samples()
+        assert {len(node.wall_us) for node in nodes} == {3}
+        assert {node.segment for node in nodes} == {s.name for s in workload.segments if s.operators}
+        assert len({node.name for node in nodes}) == len(nodes)
+        assert all(wall_us >= 0 for node in nodes for wall_us in node.wall_us)
+
+    def test_names_its_nodes_alike_in_every_session(self, runtime: Runtime, tmp_path: Path) -> None:
+        names = []
+        for _ in range(2):
+            model = load(runtime, NETWORK, tmp_path)
+            model.run_profiled()
+            names.append([node.name for node in model.node_samples()])
+        assert names[0] == names[1]
+
+    def test_refuses_a_dtype_that_it_lacks(self, runtime: Runtime, tmp_path: Path) -> None:
+        with pytest.raises(UnsupportedWorkloadError, match="ask for fp32"):
+            load(runtime, NETWORK, tmp_path, Conditions(runtime=runtime.name, dtype="int8"))
+
+
+def test_an_unknown_runtime_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(RuntimeUnavailableError, match=r"no runtime 'caffe'; it can use onnxruntime"):
+        load_runtime("caffe")
+
+
+def test_onnxruntime_needs_a_model_file() -> None:
+    item = LeaseItem("item", BLOCK)
+    with pytest.raises(UnsupportedWorkloadError, match="needs an ONNX artifact"):
+        load_runtime("onnxruntime").load(item, Conditions(), None)
+
+
+def test_a_reorder_belongs_to_the_segment_before_it_whatever_its_name() -> None:
+    def event(name: str, op_type: str, us: int) -> dict[str, object]:
+        return {"cat": "Node", "name": f"{name}_kernel_time", "dur": us, "args": {"op_name": op_type}}
+
+    run = [
+        event("stem/0/conv2d", "Conv", 7),
+        event("ReorderOutput_token_7", "ReorderOutput", 3),
+        event("ReorderInput", "ReorderInput", 2),
+        event("layer01/0/conv2d", "Conv", 9),
+    ]
+    nodes = nodes_of_profile([*run, {"cat": "Session", "name": "model_run"}, *run])
+    assert [(node.name, node.segment, node.wall_us) for node in nodes] == [
+        ("stem/0/conv2d", "stem", (7.0,)),
+        ("stem/added1/ReorderOutput", "stem", (3.0,)),
+        ("stem/added2/ReorderInput", "stem", (2.0,)),
+        ("layer01/0/conv2d", "layer01", (9.0,)),
+    ]
