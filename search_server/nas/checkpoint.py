@@ -36,7 +36,7 @@ def load_checkpoint(run: SearchRun, path: Path) -> None:
         CheckpointMismatchError: the checkpoint was written by another search, or by other code.
     """
     saved = torch.load(path, weights_only=True)
-    differing = [name for name, value in circumstances(run).items() if saved.get(name) != value]
+    differing = _differing(saved, circumstances(run))
     if differing:
         raise CheckpointMismatchError(
             f"checkpoint {path} is of another search: {', '.join(differing)} differ; submit the search "
@@ -74,6 +74,21 @@ def state(run: SearchRun) -> dict[str, Any]:
         "step": run.step,
         "data_epochs": [batches.epoch for batches in _batches(run)],
     }
+
+
+def _differing(saved: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Return the names of unequal values; a group of values is told with its unequal members."""
+    names = []
+    for name, value in wanted.items():
+        before = saved.get(name)
+        if isinstance(value, dict) and isinstance(before, dict) and before != value:
+            members = sorted(
+                key for key in value.keys() | before.keys() if value.get(key) != before.get(key)
+            )
+            names.append(f"{name} ({', '.join(members)})")
+        elif before != value:
+            names.append(name)
+    return names
 
 
 def _batches(run: SearchRun) -> list[Batches]:

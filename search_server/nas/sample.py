@@ -51,7 +51,8 @@ def most_probable_within(
     if floor_us > high_us:
         return None
     width_us = max(high_us - floor_us, 1e-9) / _NUM_BINS
-    cost_LK = np.ceil((latency_us_LK - latency_us_LK.min(1, keepdims=True)) / width_us - 1e-9).astype(int)
+    steps_LK = np.ceil((latency_us_LK - latency_us_LK.min(1, keepdims=True)) / width_us - 1e-9)
+    cost_LK = np.minimum(steps_LK, _NUM_BINS + 1).astype(int)
     best_B = np.full(_NUM_BINS + 1, -np.inf)
     best_B[0] = 0.0
     choices_LB = []

@@ -1,5 +1,7 @@
 """The search: weights and theta of a supernet trained in turns, from a table and two data loaders.
 
+    from pathlib import Path
+
     from search_server.latency.table import LatencyTable
     from search_server.nas.batches import training_batches
     from search_server.nas.data import load_data

@@ -1,0 +1,71 @@
+"""A space small enough to search in a second, and a latency table that is made up: a + b * MACs."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+
+from search_server.nas.batches import Batches, training_batches
+from search_server.nas.config import SearchConfig
+from search_server.nas.data import load_data
+from search_server.nas.latency_loss import LatencyModel
+from search_server.nas.search import SearchRun, search
+from shared.architecture import Architecture
+from shared.search_space import SearchSpace, search_space
+
+SPACE = search_space("fbnet-tiny:width=0.25,resolution=16")
+NUM_LAYERS, NUM_CANDIDATES = SPACE.num_layers, len(SPACE.candidates)
+
+
+@dataclass(frozen=True)
+class MacsTable:
+    """Every block costs an overhead and a rate; an identity costs nothing."""
+
+    space: SearchSpace
+    overhead_us: float = 6.0
+    us_per_mac: float = 1e-4
+    fixed_us: float = 50.0
+
+    def latency_us_LK(self) -> list[list[float]]:
+        return [
+            [self._latency_us(layer.input_shape, block, index) for block in self.space.candidates]
+            for index, layer in enumerate(self.space.layers)
+        ]
+
+    def predict_us(self, architecture: Architecture) -> float:
+        rows = self.latency_us_LK()
+        return self.fixed_us + sum(
+            row[index] for row, index in zip(rows, architecture.indices, strict=True)
+        )
+
+    def _latency_us(self, shape: tuple[int, int, int], block: str, layer_index: int) -> float:
+        segment = self.space.candidate(self.space.layers[layer_index], block)
+        return self.overhead_us + self.us_per_mac * segment.macs(shape) if segment.operators else 0.0
+
+
+TABLE = MacsTable(SPACE)
+LATENCY = LatencyModel(TABLE, NUM_LAYERS, NUM_CANDIDATES)
+MIDDLE_US = (LATENCY.min_us + LATENCY.max_us) / 2
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def random_theta(seed: int, size: float = 1.0) -> torch.Tensor:
+    return size * torch.randn(NUM_LAYERS, NUM_CANDIDATES, generator=generator(seed))
+
+
+def digit_batches(num_images: int = 96, batch_size: int = 32) -> tuple[Batches, Batches]:
+    """Some of the digits for weights, and some for theta."""
+    data = load_data("digits", SPACE.resolution)
+    weights, theta = (part.select(range(num_images)) for part in (data.weights, data.theta))
+    return training_batches(weights, batch_size, seed=1), training_batches(theta, batch_size, seed=2)
+
+
+def small_search(config: SearchConfig, table: MacsTable = TABLE) -> SearchRun:
+    return search(SPACE, table, *digit_batches(), config)
+
+
+def run_epochs(run: SearchRun, num_epochs: int) -> None:
+    assert len(list(islice(run, num_epochs))) == num_epochs

@@ -1,0 +1,60 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from search_server.nas.checkpoint import (
+    CheckpointMismatchError,
+    load_checkpoint,
+    save_checkpoint,
+    state,
+)
+from search_server.nas.config import SearchConfig
+from search_server.nas.paths import PathsName
+from tests.nas.small_search import MIDDLE_US, TABLE, run_epochs, small_search
+
+CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=4, warmup_epochs=1, theta_paths=2)
+
+
+def assert_same_bits(one: Any, other: Any) -> None:
+    assert type(one) is type(other)
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same_bits(one[key], other[key])
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other)
+        for first, second in zip(one, other, strict=True):
+            assert_same_bits(first, second)
+    else:
+        assert one == other
+
+
+@pytest.mark.parametrize("paths", ["one", "two"])
+def test_an_interrupted_search_ends_with_the_same_bits(paths: PathsName, tmp_path: Path) -> None:
+    config = replace(CONFIG, paths=paths)
+    whole = small_search(config)
+    run_epochs(whole, 4)
+    interrupted = small_search(config)
+    run_epochs(interrupted, 2)
+    save_checkpoint(interrupted, tmp_path / "search.pt")
+    resumed = small_search(config)
+    load_checkpoint(resumed, tmp_path / "search.pt")
+    run_epochs(resumed, 2)
+    assert_same_bits(state(resumed), state(whole))
+    assert resumed.architecture() == whole.architecture()
+    assert [path.name for path in tmp_path.iterdir()] == ["search.pt"]
+
+
+def test_a_checkpoint_of_another_search_is_refused_by_name(tmp_path: Path) -> None:
+    save_checkpoint(small_search(CONFIG), tmp_path / "search.pt")
+    for other, difference in (
+        (small_search(replace(CONFIG, seed=7, weight_lr=0.05)), r"config \(seed, weight_lr\) differ"),
+        (small_search(CONFIG, replace(TABLE, overhead_us=6.5)), "table differ"),
+    ):
+        with pytest.raises(CheckpointMismatchError, match=difference):
+            load_checkpoint(other, tmp_path / "search.pt")

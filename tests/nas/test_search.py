@@ -1,0 +1,90 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from search_server.nas.config import SearchConfig, ThetaGradientName, search_config
+from search_server.nas.paths import PathsName
+from tests.nas.small_search import LATENCY, MIDDLE_US, NUM_CANDIDATES, SPACE, run_epochs, small_search
+
+CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=3, warmup_epochs=1, theta_paths=2)
+
+
+@pytest.mark.parametrize(
+    ("paths", "theta_gradient"),
+    [("soft", "score"), ("one", "score"), ("one", "straight_through"), ("two", "score")],
+)
+def test_a_search_holds_its_target_and_becomes_decided(
+    paths: PathsName, theta_gradient: ThetaGradientName
+) -> None:
+    num_paths = 1 if paths == "soft" else 2
+    run = small_search(replace(CONFIG, paths=paths, theta_gradient=theta_gradient, theta_paths=num_paths))
+    warmup, *epochs = list(run)
+    assert [facts.phase for facts in (warmup, *epochs)] == ["warmup", "search", "search"]
+    assert [facts.step for facts in (warmup, *epochs)] == [3, 9, 15]
+    assert warmup.theta_loss is None
+    for facts in epochs:
+        assert facts.expected_latency_us == pytest.approx(MIDDLE_US, rel=1e-4)
+        assert facts.theta_loss is not None
+        assert math.isfinite(facts.theta_loss)
+        assert all(sum(row) == pytest.approx(1, rel=1e-5) for row in facts.theta)
+        assert len(facts.theta) == SPACE.num_layers
+    entropies = [warmup.entropy, *(facts.entropy for facts in epochs)]
+    assert entropies == sorted(entropies, reverse=True)
+    assert entropies[-1] <= 0.1001 * math.log(NUM_CANDIDATES)
+    assert next(run, None) is None
+
+
+@pytest.mark.parametrize("loss", ["fbnet", "additive"])
+def test_the_other_losses_press_on_latency(loss: str) -> None:
+    """With a weight that outdoes cross entropy, E[LAT] falls; no target is needed."""
+    config = SearchConfig(
+        loss=loss,  # type: ignore[arg-type]  # parametrised
+        beta=8.0,
+        latency_weight=50.0,
+        epochs=2,
+        warmup_epochs=0,
+        theta_paths=2,
+        final_entropy=None,
+    )
+    run = small_search(config)
+    before_us = run.theta.expected_us()
+    facts = list(run)
+    assert before_us == pytest.approx(float(LATENCY.expected_us(torch.full((13, 9), 1 / 9))))
+    assert facts[1].expected_latency_us < facts[0].expected_latency_us < before_us
+
+
+def test_the_same_seed_gives_the_same_theta_and_another_seed_another() -> None:
+    first, second, other = (small_search(replace(CONFIG, seed=seed)) for seed in (0, 0, 1))
+    for run in (first, second, other):
+        run_epochs(run, 3)
+    assert torch.equal(first.supernet.theta_LK, second.supernet.theta_LK)
+    assert first.architecture() == second.architecture()
+    assert not torch.equal(first.supernet.theta_LK, other.supernet.theta_LK)
+
+
+def test_the_warm_up_leaves_theta_alone() -> None:
+    run = small_search(CONFIG)
+    before_LK = run.supernet.theta_LK.detach().clone()
+    run_epochs(run, 1)
+    assert torch.equal(run.supernet.theta_LK, before_LK)
+
+
+def test_presets_and_values_out_of_range() -> None:
+    paper = search_config("fbnet-paper")
+    assert paper.tau(0) == 5
+    assert paper.tau(80) == pytest.approx(0.137, abs=5e-4)
+    assert search_config(target_us=900.0).loss == "budget"
+    for changes, message in (
+        ({"target_us": None, "loss": "budget"}, "needs target_us"),
+        ({"warmup_epochs": 20}, "must lie in 0..19"),
+        ({"theta_paths": 1}, "at least 2"),
+        ({"paths": "three"}, "one of soft, one, two"),
+        ({"theta_lr": 0.0}, "theta_lr must be above 0"),
+        ({"final_entropy": 2.0}, "final_entropy"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            search_config("small-budget", **{"target_us": 900.0, **changes})
+    with pytest.raises(ValueError, match="small-budget, fbnet-paper"):
+        search_config("cheap")
