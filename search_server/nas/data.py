@@ -1,34 +1,53 @@
 """Data sets by name or folder, split in four."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from search_server.nas.images import DataSplits, ImagesInMemory, fit_images, split_images
+from search_server.nas.cifar import load_cifar
+from search_server.nas.class_folders import load_class_folders
+from search_server.nas.idx_files import load_idx
+from search_server.nas.images import DataSplits, ImagesInMemory, split_images
+from search_server.nas.parquet_files import load_parquet
+from shared.image_folders import find_image_folder
+
+_LOADERS = {
+    "classes": load_class_folders,
+    "idx": load_idx,
+    "cifar": load_cifar,
+    "parquet": load_parquet,
+}
 
 
 def load_data(name: str, resolution: int, seed: int = 0) -> DataSplits:
     """Return a data set at a resolution, in four disjoint splits.
 
+    A folder's own test split is kept as such; see ``shared.image_folders`` for what a folder may hold.
+
     Args:
-        name: ``digits``: 1,797 handwritten digits of 8x8 pixels, which scikit-learn ships.
+        name: ``digits``: 1,797 handwritten digits of 8x8 pixels, which scikit-learn ships; or a folder.
         resolution: height and width of the images.
         seed: of the splits.
 
     Raises:
-        ValueError: there is no such data set.
+        ValueError: there is no such data set, a file of it is damaged, or a class has too few images.
     """
     if name == "digits":
         return split_images(_digits(resolution), None, seed)
-    raise ValueError(f"unknown data set {name!r}; known by name: digits")
+    folder = find_image_folder(Path(name).expanduser())
+    train, test = _LOADERS[folder.kind](folder, resolution)
+    return split_images(train, test, seed)
 
 
 def _digits(resolution: int) -> ImagesInMemory:
     digits = load_digits()
     gray_NHW = torch.from_numpy(np.rint(digits.images * (255 / 16)).astype(np.uint8))
     return ImagesInMemory(
-        fit_images(gray_NHW[:, None], resolution),
+        gray_NHW[:, None],
         torch.from_numpy(digits.target.astype(np.int64)),
         tuple(str(name) for name in digits.target_names),
+        resolution,
         mirrors=False,
     )

@@ -3,16 +3,20 @@
 Shape letters: N images, C channels, H height, W width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+
+MEMORY_LIMIT_BYTES = 2**30
+"""Decoded images up to this size are kept in memory."""
 
 
 class ImageSource(Protocol):
@@ -39,40 +43,49 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ImagesInMemory:
-    """All images in one uint8 tensor."""
+    """All images in one uint8 tensor, as they come; brought to the resolution when asked for."""
 
     images_NCHW: Tensor
+    """Of any size; one channel (gray) or three."""
     labels_N: Tensor
     class_names: tuple[str, ...]
+    resolution: int
     mirrors: bool
 
     def images(self, indices: Sequence[int]) -> Tensor:
-        return self.images_NCHW[torch.as_tensor(indices, dtype=torch.int64)]
+        return fit_images(self.images_NCHW[torch.as_tensor(indices, dtype=torch.int64)], self.resolution)
 
     def select(self, indices: Sequence[int]) -> "ImagesInMemory":
         chosen = torch.as_tensor(indices, dtype=torch.int64)
         return ImagesInMemory(
-            self.images_NCHW[chosen], self.labels_N[chosen], self.class_names, self.mirrors
+            self.images_NCHW[chosen],
+            self.labels_N[chosen],
+            self.class_names,
+            self.resolution,
+            self.mirrors,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFiles:
-    """Files that are decoded when asked for, for folders that do not fit in memory."""
+    """Encoded images that are decoded when asked for: those that do not fit in memory decoded."""
 
-    paths: tuple[Path, ...]
+    files: tuple[Path | bytes, ...]
     labels_N: Tensor
     class_names: tuple[str, ...]
     resolution: int
-    mirrors: bool = True
+    mirrors: bool
 
     def images(self, indices: Sequence[int]) -> Tensor:
-        return torch.stack([read_image(self.paths[index], self.resolution) for index in indices])
+        images_NCHW = torch.empty((len(indices), 3, self.resolution, self.resolution), dtype=torch.uint8)
+        for image_CHW, index in zip(images_NCHW, indices, strict=True):
+            image_CHW.copy_(read_image(self.files[index], self.resolution))
+        return images_NCHW
 
     def select(self, indices: Sequence[int]) -> "ImageFiles":
         chosen = torch.as_tensor(indices, dtype=torch.int64)
         return ImageFiles(
-            tuple(self.paths[index] for index in indices),
+            tuple(self.files[index] for index in indices),
             self.labels_N[chosen],
             self.class_names,
             self.resolution,
@@ -141,17 +154,57 @@ def split_images(source: ImageSource, test: ImageSource | None, seed: int) -> Da
     )
 
 
-def read_image(path: Path, resolution: int) -> Tensor:
-    """Return an image as uint8 ``(3, resolution, resolution)``: shorter side scaled, centre cropped.
+def decode_images(
+    files: Sequence[Path | bytes],
+    labels_N: Tensor,
+    class_names: tuple[str, ...],
+    resolution: int,
+    limit_bytes: int = MEMORY_LIMIT_BYTES,
+) -> ImageSource:
+    """Return encoded images as a source: decoded now if that fits in memory, else when asked for.
+
+    Where the first image is gray, the images are taken for signs such as digits, which are not mirrored.
 
     Raises:
-        ValueError: the file cannot be read as an image.
+        ValueError: an image that is decoded now cannot be read.
     """
-    try:
-        with Image.open(path) as image:
+    with _open_image(files[0]) as first:
+        mirrors = first.mode not in ("1", "L", "LA", "I;16")
+    encoded = ImageFiles(tuple(files), labels_N, class_names, resolution, mirrors)
+    if len(files) * 3 * resolution**2 > limit_bytes:
+        return encoded
+    images_NCHW = encoded.images(range(len(files)))
+    return ImagesInMemory(images_NCHW, labels_N, class_names, resolution, mirrors)
+
+
+def number_labels(labels: Sequence[Hashable], classes: Sequence[Hashable], where: str) -> Tensor:
+    """Return each label's place among the classes, int64.
+
+    Raises:
+        ValueError: a label is none of them; the message says ``where``.
+    """
+    numbers = {label: number for number, label in enumerate(classes)}
+    unknown = next((label for label in labels if label not in numbers), None)
+    if unknown is not None:
+        raise ValueError(f"{where} has label {unknown!r}, which the training images do not have")
+    return torch.tensor([numbers[label] for label in labels], dtype=torch.int64)
+
+
+def read_image(file: Path | bytes, resolution: int) -> Tensor:
+    """Return an image as uint8 ``(3, resolution, resolution)``: shorter side scaled, centre cropped.
+
+    Args:
+        file: a path, or the content of an image file.
+        resolution: height and width of the result.
+
+    Raises:
+        ValueError: it cannot be read as an image; the message names the file.
+    """
+    with _open_image(file) as image:
+        try:
             rgb = image.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"cannot read image {path}: {error}; repair it or take it out") from error
+        except _UNREADABLE as error:
+            raise _unreadable(file, error) from error
     scale = resolution / min(rgb.size)
     width, height = (max(resolution, round(side * scale)) for side in rgb.size)
     left, top = (width - resolution) // 2, (height - resolution) // 2
@@ -170,3 +223,19 @@ def fit_images(images_NCHW: Tensor, resolution: int) -> Tensor:
     if images_NCHW.shape[1] == 1:
         images_NCHW = images_NCHW.expand(-1, 3, -1, -1)
     return images_NCHW.contiguous()
+
+
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are damaged, no images, or far too large."""
+
+
+def _open_image(file: Path | bytes) -> Image.Image:
+    try:
+        return Image.open(BytesIO(file) if isinstance(file, bytes) else file)
+    except _UNREADABLE as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path | bytes, error: BaseException) -> ValueError:
+    name = f"of {len(file)} bytes in a data file" if isinstance(file, bytes) else str(file)
+    return ValueError(f"cannot read image {name}: {error}; repair it or take it out")

@@ -59,7 +59,7 @@ def test_augmentation_shifts_each_image_by_its_own_draw() -> None:
 
 def test_no_images_are_refused() -> None:
     empty = ImagesInMemory(
-        torch.zeros(0, 3, 8, 8, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64), ("a",), False
+        torch.zeros(0, 3, 8, 8, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64), ("a",), 8, False
     )
     with pytest.raises(ValueError, match="no images"):
         training_batches(empty, 32, seed=0)

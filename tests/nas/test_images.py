@@ -10,7 +10,7 @@ def numbered_images(sizes: list[int]) -> ImagesInMemory:
     num = sum(sizes)
     images = torch.arange(num).view(num, 1, 1, 1).expand(num, 3, 2, 2).to(torch.uint8)
     labels = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
-    return ImagesInMemory(images, labels, tuple(f"class{i}" for i in range(len(sizes))), True)
+    return ImagesInMemory(images, labels, tuple(f"class{i}" for i in range(len(sizes))), 2, True)
 
 
 def numbers(source: ImagesInMemory) -> set[int]:
