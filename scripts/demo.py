@@ -31,7 +31,6 @@ from search_server.client.show import count, facts, grid, milliseconds, share
 from search_server.client.table_view import verdict_text
 from search_server.resources import Profile, ProfileCreate, Search, SearchCreate, SearchStep, TableSummary
 
-DATA = Path(os.environ.get("EDGENAS_DEMO_DATA", ".demo"))
 SPACE = "fbnet-tiny"
 BIN = Path(sys.executable).parent
 UNFINISHED = ("queued", "running")
@@ -49,10 +48,10 @@ class DemoError(RuntimeError):
 def main() -> None:
     """Run the demo and leave with status 0, or 1 and a reason."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    DATA.mkdir(parents=True, exist_ok=True)
+    data = Path(os.environ.get("EDGENAS_DEMO_DATA", ".demo"))
     started_s = time.monotonic()
     try:
-        with local_services() as (client, page_url):
+        with local_services(data) as (client, page_url):
             err.print(f"page: {page_url}", soft_wrap=True)
             device = wait_for_device(client)
             profile = measure_table(client, device)
@@ -68,7 +67,7 @@ def main() -> None:
                 out.print(f"page: {job_page}   (start it again with: make serve)", soft_wrap=True)
     except (DemoError, SearchClientError) as error:
         err.print(f"[bold red]error:[/] {error}", soft_wrap=True)
-        err.print(f"logs: {DATA}/*.log", soft_wrap=True)
+        err.print(f"logs: {data}/*.log", soft_wrap=True)
         sys.exit(1)
     except (KeyboardInterrupt, Exit):
         err.print("stopped; nothing runs any more, and 'make demo' goes on from here")
@@ -76,25 +75,27 @@ def main() -> None:
 
 
 @contextmanager
-def local_services() -> Iterator[tuple[SearchClient, str]]:
-    """Start server, worker and agent; stop them at the end, whatever happens.
+def local_services(data: Path) -> Iterator[tuple[SearchClient, str]]:
+    """Start server, worker and agent on a data folder; stop them at the end, whatever happens.
 
     Yields:
         A client with a user token, and the address of the page.
     """
+    data.mkdir(parents=True, exist_ok=True)
     port = free_port()
     server_url = f"http://127.0.0.1:{port}"
-    run_to_end("search-server", "migrate", "--data", str(DATA))
-    token = user_token()
+    run_to_end("search-server", "migrate", "--data", str(data))
+    token = user_token(data)
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        serve = ("search-server", "serve", "--port", str(port), "--data", str(DATA))
-        processes.append(start(*serve, log="server"))
+        serve = ("search-server", "serve", "--port", str(port), "--data", str(data))
+        processes.append(start(*serve, log=data / "server.log"))
         wait_until_ready(server_url, processes[0])
-        enrol(server_url)
-        processes.append(start("search-server", "worker", "--data", str(DATA), log="worker"))
-        agent = ("profiler-agent", "run", "--server", server_url, "--data", str(DATA / "agent"))
-        processes.append(start(*agent, log="agent"))
+        enrol(data, server_url)
+        worker = ("search-server", "worker", "--data", str(data))
+        processes.append(start(*worker, log=data / "worker.log"))
+        agent = ("profiler-agent", "run", "--server", server_url, "--data", str(data / "agent"))
+        processes.append(start(*agent, log=data / "agent.log"))
         with SearchClient(server_url, token) as client:
             yield client, f"{server_url}/login#token={token}"
     finally:
@@ -109,7 +110,7 @@ def wait_for_device(client: SearchClient) -> str:
             if device.is_online:
                 return device.name
         time.sleep(0.2)
-    raise DemoError(f"the agent did not reach the server within {STARTUP_S:.0f} s; see {DATA}/agent.log")
+    raise DemoError(f"the agent did not reach the server within {STARTUP_S:.0f} s; see agent.log")
 
 
 def measure_table(client: SearchClient, device: str) -> Profile:
@@ -220,30 +221,30 @@ def free_port() -> int:
     raise DemoError("no free port on 127.0.0.1")
 
 
-def user_token() -> str:
+def user_token(data: Path) -> str:
     """Return the token that the demo keeps in its data folder, made at the first run."""
-    path = DATA / "user-token"
+    path = data / "user-token"
     if not path.exists():
-        token = create_token("user")
+        token = create_token(data, "user")
         path.touch(mode=0o600)
         path.write_text(token)
     return path.read_text()
 
 
-def create_token(scope: str) -> str:
+def create_token(data: Path, scope: str) -> str:
     """Return a new token of the demo's own server."""
-    return run_to_end("search-server", "token", "create", "--scope", scope, "--data", str(DATA)).strip()
+    return run_to_end("search-server", "token", "create", "--scope", scope, "--data", str(data)).strip()
 
 
-def enrol(server_url: str) -> None:
+def enrol(data: Path, server_url: str) -> None:
     """Enrol this machine once; later runs, on whatever port, use the same credential."""
-    credential = DATA / "agent" / "credential.json"
+    credential = data / "agent" / "credential.json"
     if credential.exists():
         known = json.loads(credential.read_text())
         credential.write_text(json.dumps({**known, "server": server_url}))
         return
-    environment = {"EDGENAS_ENROLMENT_TOKEN": create_token("enrol")}
-    run_to_end("profiler-agent", "enrol", server_url, "--data", str(DATA / "agent"), **environment)
+    environment = {"EDGENAS_ENROLMENT_TOKEN": create_token(data, "enrol")}
+    run_to_end("profiler-agent", "enrol", server_url, "--data", str(data / "agent"), **environment)
 
 
 def wait_until_ready(server_url: str, server: subprocess.Popen[bytes]) -> None:
@@ -254,9 +255,9 @@ def wait_until_ready(server_url: str, server: subprocess.Popen[bytes]) -> None:
             if httpx.get(f"{server_url}/readyz").status_code == httpx.codes.OK:
                 return
         if server.poll() is not None:
-            raise DemoError(f"the server stopped at once; see {DATA}/server.log")
+            raise DemoError("the server stopped at once; see server.log")
         time.sleep(0.1)
-    raise DemoError(f"the server did not answer within {STARTUP_S:.0f} s; see {DATA}/server.log")
+    raise DemoError(f"the server did not answer within {STARTUP_S:.0f} s; see server.log")
 
 
 def run_to_end(*command: str, **environment: str) -> str:
@@ -273,9 +274,9 @@ def run_to_end(*command: str, **environment: str) -> str:
     return done.stdout
 
 
-def start(*command: str, log: str) -> subprocess.Popen[bytes]:
+def start(*command: str, log: Path) -> subprocess.Popen[bytes]:
     """Start one of our commands in a session of its own: Ctrl-C reaches this process only."""
-    with (DATA / f"{log}.log").open("ab") as file:
+    with log.open("ab") as file:
         return subprocess.Popen(
             [str(BIN / command[0]), *command[1:]],
             stdin=subprocess.DEVNULL,

@@ -20,6 +20,8 @@ MIN_PROFILE_LEASES = 4
 """Per-node minima repeat well once they come from 20 s of measuring."""
 MAX_PROFILE_LEASES = 8
 """A table that is still not good enough after so many windows is refused."""
+MAX_ROUNDS = 4000
+"""Bounds what a lease of very small networks sends; others end with the window."""
 MEASUREMENT_LEASES = 2
 """Windows for each group of networks."""
 GROUP_SIZE = 12
@@ -76,4 +78,4 @@ def net_id(index: int) -> str:
 
 def policy(lease_index: int) -> Policy:
     """Return how long to measure; each lease of a job draws its own order of rounds."""
-    return Policy(window_s=WINDOW_S, seed=lease_index)
+    return Policy(window_s=WINDOW_S, max_rounds=MAX_ROUNDS, seed=lease_index)

@@ -1,0 +1,82 @@
+"""Server and agent joined in-process: real routes, real database, real measurement, no network."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from profiler_agent.core import AgentCore
+from profiler_agent.dial_out import Backoff, DialOut
+from profiler_agent.identify import identify
+from profiler_agent.runtimes import available_runtimes
+from profiler_agent.spool import Spool
+from search_server.app import create_app
+from search_server.auth import create_token
+from search_server.client import AsyncSearchClient
+from search_server.context import utc_now
+from search_server.db.migrate import migrate_to_head
+from search_server.db.session import Database
+from search_server.resources import MeasurementCreate
+from search_server.settings import Settings
+from shared.device import DeviceCreate
+from shared.server_client import ServerClient
+
+SPACE = "fbnet-tiny:width=0.5,resolution=16"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def agent_dialled_in(transport: httpx.ASGITransport, token: str, folder: Path) -> AsyncIterator[None]:
+    """Enrol this machine and let its agent work until the block ends."""
+    facts = identify("here", available_runtimes())
+    async with ServerClient("http://server", http=httpx.AsyncClient(transport=transport)) as enrolling:
+        credential = await enrolling.enrol(token, DeviceCreate(facts))
+    http = httpx.AsyncClient(transport=transport, timeout=60)
+    async with ServerClient("http://server", credential.token, http) as client:
+        drain = asyncio.Event()
+        core = AgentCore(folder, credential.device_id)
+        backoff = Backoff(random.Random(0))
+        work = asyncio.create_task(
+            DialOut(core, client, Spool(folder / "spool"), drain, backoff, 1.0).run()
+        )
+        yield
+        drain.set()
+        await work
+
+
+@pytest.mark.anyio
+async def test_a_network_is_measured_from_rest_to_runtime_and_back(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'edgenas.db'}"
+    database = Database(url)
+    migrate_to_head(database.engine)
+    with database.transaction() as session:
+        user, enrol = (create_token(session, scope, utc_now(), None) for scope in ("user", "enrol"))
+    database.close()
+    app = create_app(Settings(data=tmp_path / "data", database_url=url), poll_s=0.02)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        agent_dialled_in(transport, enrol, tmp_path / "agent"),
+        AsyncSearchClient("http://server", user, transport=transport) as client,
+    ):
+        devices = [device async for device in client.devices()]
+        assert [(device.name, device.is_online) for device in devices] == [("here", True)]
+        networks = ("k3_e3", "k5_e6")
+        measurement = await client.start_measurement(MeasurementCreate("here", SPACE, networks))
+        while measurement.job.status in ("queued", "running"):
+            await asyncio.sleep(0.1)
+            measurement = await client.measurement(measurement.job.job_id)
+    assert measurement.job.status == "done", measurement.job.message
+    anchor, large = measurement.latencies
+    assert anchor.latency_us == pytest.approx(anchor.raw_latency_us, rel=0.5)
+    assert large.latency_us > 1.5 * anchor.latency_us
+    assert large.low_us < large.latency_us < large.high_us
+    assert not large.is_simulated
