@@ -125,11 +125,11 @@ def measured_finalists(job: SearchJob, run: SearchRun, data: DataSplits) -> list
         measured = measure_networks(job, networks, SEARCHED)
         if job.target_us is None or limit_us is None:
             return measured[:NUM_FINALISTS]
-        within = [network for network in measured if measured_us(network) <= job.target_us]
+        within = [network for network in measured if known_us(network) <= job.target_us]
         if within:
             return within[:NUM_FINALISTS]
-        fastest = min(measured, key=measured_us)
-        limit_us *= job.target_us / measured_us(fastest)
+        fastest = min(measured, key=known_us)
+        limit_us *= job.target_us / known_us(fastest)
     return [fastest]
 
 
@@ -138,10 +138,7 @@ def sample_shortlist(
 ) -> list[Architecture]:
     """Return distinct networks predicted within a limit, the most accurate first."""
     job.tell("sample", SEARCHED, "ranking networks drawn from theta")
-    if limit_us is None:
-        high_us = job.predict_us(run.architecture())
-    else:
-        high_us = limit_us
+    high_us = job.predict_us(run.architecture()) if limit_us is None else limit_us
     low_us = (1 - SHORTLIST_SPAN) * high_us
     decided = decided_architecture(run.supernet, job.table, high_us, low_us)
     drawn = sample_architectures(
@@ -238,16 +235,20 @@ def export(job: SearchJob, found: FoundArchitecture) -> None:
 def outcome(job: SearchJob, found: FoundArchitecture) -> str:
     """Return the end of the job in a sentence."""
     target = f", target {job.target_us / 1000:.4g} ms" if job.target_us else ""
+    measured = (
+        "not measured, since the device has no agent"
+        if found.measured_us is None
+        else f"measured {found.measured_us / 1000:.4g} ms"
+    )
     return (
-        f"measured {measured_us(found) / 1000:.4g} ms, predicted {found.predicted_us / 1000:.4g} ms"
-        f"{target}; test accuracy {found.test_accuracy or 0.0:.1%}"
+        f"{measured}, predicted {found.predicted_us / 1000:.4g} ms{target}; "
+        f"test accuracy {found.test_accuracy or 0.0:.1%}"
     )
 
 
-def measured_us(network: FoundArchitecture) -> float:
-    """Return the measured latency of a network that was measured."""
-    assert network.measured_us is not None, "every network of a comparison is measured first"
-    return network.measured_us
+def known_us(network: FoundArchitecture) -> float:
+    """Return the measured latency, or the predicted one where nothing can be measured."""
+    return network.predicted_us if network.measured_us is None else network.measured_us
 
 
 def weights_path(job: SearchJob, architecture: Architecture) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from search_server.db.models import JobRow
+from search_server.db.models import DeviceRow, JobRow
 from search_server.jobs.recording import set_progress
 from search_server.jobs.searches import find_request
 from search_server.latency.snapshots import load_table
@@ -35,6 +35,8 @@ class SearchJob:
     data_dir: Path
     transaction: Transaction
     should_stop: Callable[[], bool]
+    can_measure: bool = True
+    """The device has an agent; one that only an imported table speaks of has none."""
 
     @property
     def folder(self) -> Path:
@@ -74,7 +76,10 @@ def open_search_job(
         row = session.get_one(JobRow, job_id)
         request, device_id = find_request(row), row.device_id
         table = load_table(session, row.snapshot or "")
+        can_measure = not session.get_one(DeviceRow, device_id).is_imported
     space = search_space(request.space)
-    job = SearchJob(job_id, request, device_id, table, space, data_dir, transaction, should_stop)
+    job = SearchJob(
+        job_id, request, device_id, table, space, data_dir, transaction, should_stop, can_measure
+    )
     job.folder.mkdir(parents=True, exist_ok=True)
     return job

@@ -20,7 +20,8 @@ def measure_networks(
 ) -> list[FoundArchitecture]:
     """Measure networks on the device, record them, and return them in the same order.
 
-    Networks that this search has measured before are not measured again.
+    Networks that this search has measured before are not measured again. On a device without an agent
+    nothing can be measured: the predictions stand alone, and ``measured_us`` stays None.
 
     Raises:
         ValueError: the device gave no usable measurement of a network.
@@ -30,7 +31,8 @@ def measure_networks(
         recorded = search_architectures(session, job.job_id)
     known = {(n.role, n.architecture): n for n in recorded if n.measured_us is not None}
     wanted = [str(network) for role, network in networks if (role, str(network)) not in known]
-    latencies = {each.architecture: each for each in _measure(job, wanted, progress)}
+    answers = _measure(job, wanted, progress) if job.can_measure else ()
+    latencies = {each.architecture: each for each in answers}
     measured = [
         known.get((role, str(network))) or _describe(job, role, network, latencies.get(str(network)))
         for role, network in networks
@@ -69,7 +71,7 @@ def _measure(job: SearchJob, architectures: list[str], progress: float) -> tuple
 def _describe(
     job: SearchJob, role: Role, architecture: Architecture, latency: MeasuredLatency | None
 ) -> FoundArchitecture:
-    if latency is None:
+    if latency is None and job.can_measure:
         raise ValueError(
             f"the device gave no usable measurement of {architecture}; see the measurement job, run "
             f"'profiler-agent selftest' on the device, then 'edgenas search resume {job.job_id}'"
@@ -81,5 +83,5 @@ def _describe(
         macs=workload.macs,
         params=workload.num_params,
         predicted_us=job.predict_us(architecture),
-        measured_us=latency.latency_us,
+        measured_us=latency.latency_us if latency else None,
     )
