@@ -43,8 +43,8 @@ class SearchConfig:
     theta_gradient: ThetaGradientName = "score"
     """How cross entropy reaches theta where one candidate runs: through the factors of the path, or by
     the score function over several paths of the same images (forward passes only)."""
-    theta_paths: int = 8
-    """Paths a theta step averages over."""
+    theta_paths: int | None = None
+    """Draws that a theta step averages over; None: 8 with one path, 4 with two, 1 with all candidates."""
     tau_start: float = 3.0
     tau_decay: float = 0.12
     """tau = tau_start * exp(-tau_decay * epoch)."""
@@ -68,16 +68,25 @@ class SearchConfig:
             raise ValueError(
                 f"warmup_epochs must lie in 0..{self.epochs - 1} (below epochs), got {self.warmup_epochs}"
             )
-        if self.theta_gradient == "score" and self.paths == "one" and self.theta_paths < 2:
+        if self.theta_gradient == "score" and self.paths == "one" and self.num_theta_paths < 2:
             raise ValueError(
                 f"theta_gradient 'score' compares paths, so theta_paths must be at least 2, "
-                f"got {self.theta_paths}"
+                f"got {self.num_theta_paths}"
             )
-        for name in ("weight_lr", "theta_lr", "tau_start", "theta_paths", "weight_clip"):
+        for name in ("weight_lr", "theta_lr", "tau_start", "weight_clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.num_theta_paths < 1:
+            raise ValueError(f"theta_paths must be at least 1, got {self.theta_paths}")
         if self.final_entropy is not None and not 0 < self.final_entropy <= 1:
             raise ValueError(f"final_entropy must lie in 0..1 (above 0), got {self.final_entropy}")
+
+    @property
+    def num_theta_paths(self) -> int:
+        """Draws that a theta step averages over: fewer where a draw costs more and varies less."""
+        if self.theta_paths is not None:
+            return self.theta_paths
+        return {"one": 8, "two": 4, "soft": 1}[self.paths]
 
     def tau(self, epoch: int) -> float:
         """Return the temperature of an epoch, at least ``TAU_FLOOR``."""

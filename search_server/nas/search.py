@@ -45,6 +45,7 @@ from search_server.nas.latency_loss import (
     require_reachable,
 )
 from search_server.nas.paths import entropy_L, log_probabilities, sample_paths
+from search_server.nas.search_warnings import search_warnings
 from search_server.nas.supernet import Supernet
 from search_server.nas.theta_step import ThetaStepFacts, ThetaStepper
 from shared.architecture import Architecture
@@ -81,6 +82,7 @@ class SearchStepFacts:
     theta: tuple[tuple[float, ...], ...]
     """softmax(theta), layers x candidates."""
     warnings: tuple[str, ...] = ()
+    """Where latency does not bear on theta as asked, with figures."""
 
 
 class SearchRun:
@@ -141,6 +143,7 @@ class SearchRun:
             steps, num_theta_images = self._train_theta(tau)
             num_images += num_theta_images
             accuracy = sum(step.accuracy for step in steps) / len(steps)
+        expected_us = self.theta.expected_us()
         facts = SearchStepFacts(
             step=self.step,
             epoch=self.epoch,
@@ -148,12 +151,12 @@ class SearchRun:
             weight_loss=weight_loss,
             theta_loss=sum(step.loss for step in steps) / len(steps) if steps else None,
             accuracy=accuracy,
-            expected_latency_us=self.theta.expected_us(),
+            expected_latency_us=expected_us,
             entropy=float(entropy_L(self.supernet.theta_LK.detach()).mean()),
             tau=tau,
             images_per_s=num_images / (time.perf_counter() - started),
             theta=self.probabilities(),
-            warnings=(),
+            warnings=search_warnings(self.config, self.latency, expected_us, steps),
         )
         self.epoch += 1
         return facts

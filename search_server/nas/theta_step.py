@@ -1,5 +1,8 @@
 """One step of theta: gradient of cross entropy, gradient of latency, and how decided theta must be.
 
+Deviation from FBNet (arXiv 1812.03443), equation 8: LAT is not that of the drawn factors but its mean under
+softmax(theta), which is exact where one path is drawn, and without noise.
+
 Shape letters: N batch, L layers, K candidates.
 """
 
@@ -91,7 +94,7 @@ class ThetaStepper:
     def _path_gradient(self, batch: Batch, tau: float) -> tuple[float, float, Tensor]:
         """Differentiate cross entropy through the factors of the paths, averaged over several draws."""
         theta_LK = self.supernet.theta_LK
-        num_paths = self.config.theta_paths
+        num_paths = self.config.num_theta_paths
         gradient_LK, total, accuracy = torch.zeros_like(theta_LK), 0.0, 0.0
         for _ in range(num_paths):
             paths = sample_paths(theta_LK, tau, self.config.paths, self.generator)
@@ -114,7 +117,7 @@ class ThetaStepper:
         """
         theta_LK = self.supernet.theta_LK.detach()
         probability_LK = log_probabilities(theta_LK).exp()
-        num_paths = self.config.theta_paths
+        num_paths = self.config.num_theta_paths
         losses, accuracy, draws_PLK = [], 0.0, []
         for _ in range(num_paths):
             paths = sample_paths(theta_LK, tau, "one", self.generator)

@@ -76,10 +76,16 @@ def test_presets_and_values_out_of_range() -> None:
     assert paper.tau(0) == 5
     assert paper.tau(80) == pytest.approx(0.137, abs=5e-4)
     assert search_config(target_us=900.0).loss == "budget"
+    assert [search_config(target_us=1.0, paths=p).num_theta_paths for p in ("one", "two", "soft")] == [
+        8,
+        4,
+        1,
+    ]
     for changes, message in (
         ({"target_us": None, "loss": "budget"}, "needs target_us"),
         ({"warmup_epochs": 20}, "must lie in 0..19"),
         ({"theta_paths": 1}, "at least 2"),
+        ({"theta_paths": 0, "paths": "two"}, "theta_paths must be at least 1, got 0"),
         ({"paths": "three"}, "one of soft, one, two"),
         ({"theta_lr": 0.0}, "theta_lr must be above 0"),
         ({"final_entropy": 2.0}, "final_entropy"),
