@@ -35,7 +35,8 @@ def search_warnings(
         knob = f"latency_weight (now {config.latency_weight:g})"
     return (
         f"latency hardly bears on theta: its gradient is {by_latency / by_cross_entropy:.2%} of that of "
-        f"cross entropy (at least {NEGLIGIBLE:.0%} is wanted); raise {knob}, or use loss 'budget' with a target",
+        f"cross entropy (at least {NEGLIGIBLE:.0%} is wanted); raise {knob}, or use loss "
+        "'budget' with a target",
     )
 
 
@@ -45,5 +46,6 @@ def _missed_target(config: SearchConfig, latency: LatencyModel, expected_us: flo
         return ()
     return (
         f"E[LAT] is {expected_us / 1e3:.4g} ms, the target {config.target_us / 1e3:.4g} ms: by this "
-        f"table networks take {latency.min_us / 1e3:.4g} to {latency.max_us / 1e3:.4g} ms; choose a target between these",
+        f"table networks take {latency.min_us / 1e3:.4g} to {latency.max_us / 1e3:.4g} ms; choose a target "
+        "between these",
     )
