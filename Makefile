@@ -40,7 +40,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "edgenas needs Python 3.11 or newer, this is " + sys.version)'
 	@echo "Installing into $(VENV) (about two minutes the first time) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[agent,onnxruntime,server,search,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[agent,onnxruntime,server,search,dev]'
 	@touch $@
 
 # torch is pinned by hand: a resolver would choose a build with CUDA and its gigabytes.
