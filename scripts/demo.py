@@ -149,7 +149,7 @@ def find_network(client: SearchClient, device: str, profile: Profile) -> Search:
         data="digits",
         target_ms=round(table.anchor_us / 1000, 4),
         epochs=14,
-        train_epochs=8,
+        train_epochs=10,
         snapshot=table.snapshot,
     )
     earlier = next((s for s in client.searches() if s.request == create), None)

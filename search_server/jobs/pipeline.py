@@ -173,7 +173,9 @@ def measured_baselines(job: SearchJob, found: FoundArchitecture) -> list[FoundAr
     networks: list[tuple[Role, Architecture]] = [("uniform", uniform)]
     generator = random.Random(job.request.seed)
     drawn = (random_architecture(job.space, generator) for _ in range(20_000))
-    networks += [("random", network) for network in drawn if distance(network) <= NEAR][:1]
+    near = next((network for network in drawn if distance(network) <= NEAR), None)
+    if near is not None:
+        networks.append(("random", near))
     return measure_networks(job, networks, SEARCHED + (MEASURED - SEARCHED) / 2)
 
 
