@@ -9,7 +9,8 @@ from search_server.auth import Caller, create_token, revoke_device_tokens, spend
 from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, LeaseRow, TokenRow
 from search_server.db.paging import fetch_page
-from search_server.errors import ConflictError, InvalidValueError, NotFoundError
+from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_name
+from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
 from search_server.resources import DeviceCreate, DeviceCredential, DeviceResource, DeviceUpdate, Page
 from shared.device import Conditions, Device, Environment
 from shared.wire import from_dict, to_dict
@@ -42,10 +43,10 @@ def add_device(
     agent_url: str | None = None,
     is_imported: bool = False,
 ) -> DeviceRow:
-    """Store a device under its name, or under ``name-2``, ``name-3`` ... if that is taken."""
+    """Store a device under its name, made fit for a path; if that is taken, ``name-2``, ``name-3`` ..."""
     row = DeviceRow(
         device_id=new_id("device", now),
-        name=_free_name(session, device.name),
+        name=_free_name(session, normal_name(device.name)),
         facts=to_dict(device),
         agent_url=agent_url,
         is_imported=is_imported,
@@ -85,8 +86,11 @@ def update_device(session: Session, row: DeviceRow, change: DeviceUpdate) -> Non
 
     Raises:
         ConflictError: another device has the name.
+        InvalidValueError: no device can have the name.
     """
     if change.name is not None and change.name != row.name:
+        with refusing_values("body.name"):
+            require_name(change.name)
         if _is_taken(session, change.name):
             raise ConflictError(
                 "name_taken", f"another device is called {change.name!r}; choose another name"
@@ -185,7 +189,8 @@ def _free_name(session: Session, name: str) -> str:
     candidate, number = name, 1
     while _is_taken(session, candidate):
         number += 1
-        candidate = f"{name}-{number}"
+        suffix = f"-{number}"
+        candidate = name[: MAX_NAME_LENGTH - len(suffix)] + suffix
     return candidate
 
 

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow
+from search_server.devices.names import require_name
 from search_server.devices.registry import add_device, find_device
 from search_server.errors import InvalidValueError, NotFoundError, refusing_values
 from search_server.latency.formats import for_device, read_hw_nas_bench, read_own_json
@@ -37,7 +38,8 @@ def import_table(
         now: the time of the import.
 
     Raises:
-        InvalidValueError: the file is not of this format, or of another space.
+        InvalidValueError: the file is not of this format, or of another space, or no device can have
+            this name.
     """
     with refusing_values("body"):
         if import_format == "json":
@@ -58,6 +60,8 @@ def _device(session: Session, name: str, conditions: Conditions, now: datetime) 
     try:
         return find_device(session, name)
     except NotFoundError:
+        with refusing_values("query.device"):
+            require_name(name)
         runtime = RuntimeInfo(
             conditions.runtime, conditions.runtime_version or "unknown", (conditions.dtype,)
         )

@@ -102,3 +102,38 @@ async def test_pipeline_can_ask_for_measurements(
         )
     assert await device.work() == 2
     assert len((await api.get(f"/measurements/{job_id}"))["latencies"]) == 1
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize(
+    "name", ["", "a/b", "..", ".hidden", " x", "x ", "x\n", "über", "x" * 101, "a?b#c"]
+)
+async def test_names_that_cannot_stand_in_a_path_are_refused(api: Api, name: str) -> None:
+    error = await api.refused("PATCH", "/devices/raspi", DeviceUpdate(name=name))
+    assert (error.status, error.errors[0].path) == (422, "body.name")
+    assert "1 to 100 characters" in error.detail
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize("name", ["Pixel 3", "pi-4_b.local", "x" * 100])
+async def test_names_that_people_give_are_taken(api: Api, name: str) -> None:
+    assert (await api.send("PATCH", "/devices/raspi", DeviceUpdate(name=name))).status_code == 200
+    assert (await api.get(f"/devices/{name}"))["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("name", "normal"),
+    [
+        ("lab/pi 4", "lab-pi 4"),
+        ("José's", "Jose-s"),
+        ("../x", "x"),
+        ("日本", "device"),
+        ("x" * 120, "x" * 100),
+    ],
+)
+async def test_enrolment_makes_names_fit(api: Api, name: str, normal: str) -> None:
+    for _ in range(2):
+        await SyntheticDevice.enrol(api, name)
+    shown = {item["name"] for item in (await api.get("/devices"))["items"]}
+    assert shown == {normal, f"{normal[:98]}-2"}
+    assert (await api.get(f"/devices/{normal}"))["name"] == normal
