@@ -161,7 +161,7 @@ def find_network(client: SearchClient, device: str, profile: Profile) -> Search:
             if isinstance(event, SearchStep):
                 progress.note(step_line(event, create.epochs, table.anchor_us))
             else:
-                progress.update(event.job)
+                progress.update(event.job, event.stage)
     return client.search(search.job.job_id)
 
 

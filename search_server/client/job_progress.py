@@ -1,4 +1,4 @@
-"""The progress of a job on stderr: a bar on a terminal, a line a change elsewhere; and how it ended."""
+"""The progress of a job on stderr: a bar on a terminal, few lines elsewhere; and how it ended."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +9,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from search_server.client.commands import EXIT_INTERRUPTED, err
 from search_server.client.errors import SearchClientError
 from search_server.resources import Job
+
+PROGRESS_STEP = 0.05
+"""Without a terminal, a line is printed once so much more of a job is done, or when its stage changes."""
 
 
 class JobFailedError(SearchClientError):
@@ -21,20 +24,27 @@ class JobProgress:
     def __init__(self, bar: Progress | None) -> None:
         self._bar = bar
         self._task = None if bar is None else bar.add_task("waiting", total=1.0)
-        self._last_message = ""
+        self._last_stage: tuple[str, str] | None = None
+        self._last_progress = 0.0
 
-    def update(self, job: Job) -> None:
-        """Show the job as it stands."""
+    def update(self, job: Job, stage: str = "") -> None:
+        """Show the job as it stands; a search has a stage, other jobs have only their status."""
         message = job.message or job.status
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=job.progress, description=message)
-        elif message != self._last_message:
+        elif self._is_worth_a_line(job, stage):
             err.print(f"{100 * job.progress:3.0f} %  {message}", soft_wrap=True, markup=False)
-        self._last_message = message
         if job.status in ("failed", "cancelled"):
             raise JobFailedError(
                 f"{job.kind} {job.job_id} {job.status}: {job.message or 'no reason given'}"
             )
+
+    def _is_worth_a_line(self, job: Job, stage: str) -> bool:
+        grown = job.progress - self._last_progress
+        if (job.status, stage) == self._last_stage and grown < PROGRESS_STEP - 1e-9:
+            return False
+        self._last_stage, self._last_progress = (job.status, stage), job.progress
+        return True
 
     def note(self, line: str) -> None:
         """Print a line that stays, above the bar."""

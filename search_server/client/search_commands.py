@@ -126,7 +126,7 @@ def watch(client: SearchClient, search: Search, as_json: bool) -> None:
                 progress.note(step_line(event, search.request.epochs, target_us))
             else:
                 search = event
-                progress.update(search.job)
+                progress.update(search.job, search.stage)
     if as_json:
         print_json(search)
     else:
