@@ -22,6 +22,12 @@ JobKind = Literal["profile", "measurement", "search"]
 ENDED: Sequence[str] = ("done", "failed", "cancelled")
 UNFINISHED: Sequence[str] = ("queued", "running")
 
+_HOW_TO_LIST: dict[JobKind, str] = {
+    "profile": "the overview page and GET /api/v1/profiles list those that exist",
+    "measurement": "the overview page and GET /api/v1/measurements list those that exist",
+    "search": "'edgenas search list' shows those that exist",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -103,7 +109,7 @@ def find_job(session: Session, job_id: str, kind: JobKind) -> JobRow:
     """
     row = session.get(JobRow, job_id)
     if row is None or row.kind != kind:
-        raise NotFoundError(f"unknown_{kind}", f"no {kind} job {job_id!r}; GET the list of jobs for its id")
+        raise NotFoundError(f"unknown_{kind}", f"no {kind} job {job_id!r}; {_HOW_TO_LIST[kind]}")
     return row
 
 

@@ -114,8 +114,9 @@ def _apply(
     match conclusion:
         case MeasureOn():
             job.num_windows = max(job.num_windows, num_leases + 1)
+            windows = "window" if num_leases == 1 else "windows"
             job.message = (
-                f"windows of {WINDOW_S:g} s measured: {num_leases}; a table takes {MIN_PROFILE_LEASES} to "
+                f"{num_leases} {windows} of {WINDOW_S:g} s measured; a table takes {MIN_PROFILE_LEASES} to "
                 f"{MAX_PROFILE_LEASES}"
             )
             create_lease(session, job, evidence.items, policy(num_leases), now())
