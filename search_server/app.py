@@ -44,6 +44,8 @@ def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) ->
         title="edgenas",
         summary="On-device latency profiling and hardware-aware architecture search",
         version="1",
+        docs_url=None,  # FastAPI's pages load from elsewhere; web/ has one of our own
+        redoc_url=None,
         lifespan=_lifespan,
     )
     equip_app(app, settings, now, poll_s)

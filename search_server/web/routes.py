@@ -95,6 +95,12 @@ def search_page(job_id: str) -> HTMLResponse:
     )
 
 
+@router.get("/docs")
+def docs_page() -> HTMLResponse:
+    """The REST interface, read from ``/openapi.json``."""
+    return _page("docs")
+
+
 @router.get("/static/{name}")
 def static_file(name: str, request: Request) -> Response:
     """A script, a style, a picture."""

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from search_server.latency.table import TableEntry
-from search_server.resources import SearchCreate
+from search_server.resources import ProfileCreate, SearchCreate
 from tests.client.served import CONDITIONS, Served, compared, search_steps, serve, table
 
 CHROMIUM = os.environ.get("EDGENAS_CHROMIUM") or shutil.which("chromium")
@@ -107,6 +107,26 @@ def test_a_table_is_a_map_that_predicts_a_choice(page: Page, served: Served) -> 
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     assert download.value.path().read_text().startswith("snapshot,device")
+
+
+def test_the_interface_is_listed_without_help_from_elsewhere(page: Page, served: Served) -> None:
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.get_by_role("link", name="API").click()
+    row = page.get_by_role("row", name="PATCH /api/v1/devices/{device}")
+    expect(row).to_contain_text("DeviceUpdate")
+    expect(row).to_contain_text("200 DeviceResource")
+    assert all(url.startswith(served.url) for url in requested)
+
+
+def test_the_overview_lists_what_devices_measure(page: Page, served: Served) -> None:
+    served.enrol()
+    with served.client() as client:
+        job_id = client.start_profile(ProfileCreate("bench", "fbnet-tiny", CONDITIONS)).job.job_id
+    page.goto("/")
+    row = page.get_by_role("row", name=job_id)
+    expect(row).to_contain_text("profile")
+    expect(row).to_contain_text("queued")
 
 
 def test_a_search_moves_while_it_is_watched(page: Page, served: Served) -> None:

@@ -23,7 +23,9 @@ def http(served: Served) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/devices", "/tables", "/tables/abc", "/searches/abc"])
+@pytest.mark.parametrize(
+    "path", ["/", "/login", "/devices", "/tables", "/docs", "/tables/abc", "/searches/abc"]
+)
 def test_pages_load_nothing_from_elsewhere_and_run_no_inline_code(http: httpx.Client, path: str) -> None:
     page = http.get(path)
     policy = page.headers["Content-Security-Policy"]

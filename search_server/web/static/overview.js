@@ -1,6 +1,6 @@
-// All searches with their progress; where there is none yet, the way to the first one.
+// Searches, profiles and measurements with their progress; where there is no search yet, the way to one.
 
-import { list, repeat, run } from "./api.js";
+import { get, list, repeat, run } from "./api.js";
 import { byId, commandLine, fill, grid, h } from "./dom.js";
 import { ago, milliseconds, share } from "./format.js";
 import { progressBar, statusBadge } from "./job.js";
@@ -32,7 +32,34 @@ function firstSteps(numDevices, numTables) {
       commandLine("edgenas search submit -d DEVICE -s fbnet-tiny --data digits --target-ms 0.5 --watch"))));
 }
 
+const JOB_COLUMNS = [
+  { title: "Job" }, { title: "Kind" }, { title: "Status" }, { title: "Progress" }, { title: "Device" },
+  { title: "Space" }, { title: "Outcome" }, { title: "Created" },
+];
+const MOST_JOBS = 12;
+
+function outcome({ job, snapshot, latencies }) {
+  if (snapshot) return h("a", { href: `/tables/${snapshot}` }, h("code", {}, snapshot));
+  if (job.status === "failed") return h("span", { class: "hint" }, job.message);
+  return latencies?.length ? `${latencies.length} network${latencies.length > 1 ? "s" : ""}` : null;
+}
+
+function jobRow(work) {
+  const { job } = work;
+  return { cells: [h("code", {}, job.job_id), job.kind, statusBadge(job), progressBar(job), job.device_name,
+    job.space, outcome(work), ago(job.created_at)] };
+}
+
+async function showDeviceJobs() {
+  const pages = await Promise.all(["profiles", "measurements"].map((kind) => get(`/${kind}?limit=${MOST_JOBS}`)));
+  const jobs = pages.flatMap(({ items }) => items)
+    .sort((a, b) => Date.parse(b.job.created_at) - Date.parse(a.job.created_at)).slice(0, MOST_JOBS);
+  byId("device-jobs").hidden = jobs.length === 0;
+  fill(byId("jobs"), grid(JOB_COLUMNS, jobs.map(jobRow), jobs.length < MOST_JOBS ? null : `The newest ${MOST_JOBS} profiles and measurements.`));
+}
+
 async function show() {
+  await showDeviceJobs();
   const searches = await list("/searches");
   if (!searches.length) {
     const [devices, tables] = await Promise.all([list("/devices"), list("/latency-tables")]);
