@@ -60,12 +60,13 @@ def _comparison(search: Search) -> Grid:
         )
         latency_us = network.measured_us or network.predicted_us
         too_slow = network.role == "found" and target_ms is not None and latency_us > target_ms * 1000
+        mark, is_measured = " !" if too_slow else "", network.measured_us is not None
         table.add_row(
             "● found" if is_result else f"  {'sampled' if network.role == 'found' else network.role}",
             count(network.macs),
             count(network.params),
-            milliseconds(network.predicted_us),
-            milliseconds(network.measured_us) + (" !" if too_slow else ""),
+            milliseconds(network.predicted_us) + ("" if is_measured else mark),
+            milliseconds(network.measured_us) + (mark if is_measured else ""),
             share(network.validation_accuracy),
             share(network.test_accuracy),
             style="bold" if is_result else "",

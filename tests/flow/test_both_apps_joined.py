@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -17,10 +18,11 @@ from profiler_agent.spool import Spool
 from search_server.app import create_app
 from search_server.auth import create_token
 from search_server.client import AsyncSearchClient
+from search_server.client.errors import ServerRefusedError
 from search_server.context import utc_now
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
-from search_server.resources import MeasurementCreate
+from search_server.resources import MeasurementCreate, PredictionCreate, ProfileCreate
 from search_server.settings import Settings
 from shared.device import DeviceCreate
 from shared.server_client import ServerClient
@@ -52,21 +54,28 @@ async def agent_dialled_in(transport: httpx.ASGITransport, token: str, folder: P
         await work
 
 
-@pytest.mark.anyio
-async def test_a_network_is_measured_from_rest_to_runtime_and_back(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'edgenas.db'}"
+@asynccontextmanager
+async def joined(folder: Path) -> AsyncIterator[AsyncSearchClient]:
+    """Yield a user's client of a server into which this machine's agent has dialled."""
+    url = f"sqlite:///{folder / 'edgenas.db'}"
     database = Database(url)
     migrate_to_head(database.engine)
     with database.transaction() as session:
         user, enrol = (create_token(session, scope, utc_now(), None) for scope in ("user", "enrol"))
     database.close()
-    app = create_app(Settings(data=tmp_path / "data", database_url=url), poll_s=0.02)
+    app = create_app(Settings(data=folder / "data", database_url=url), poll_s=0.02)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        agent_dialled_in(transport, enrol, tmp_path / "agent"),
+        agent_dialled_in(transport, enrol, folder / "agent"),
         AsyncSearchClient("http://server", user, transport=transport) as client,
     ):
+        yield client
+
+
+@pytest.mark.anyio
+async def test_a_network_is_measured_from_rest_to_runtime_and_back(tmp_path: Path) -> None:
+    async with joined(tmp_path) as client:
         devices = [device async for device in client.devices()]
         assert [(device.name, device.is_online) for device in devices] == [("here", True)]
         networks = ("k3_e3", "k5_e6")
@@ -80,3 +89,27 @@ async def test_a_network_is_measured_from_rest_to_runtime_and_back(tmp_path: Pat
     assert large.latency_us > 1.5 * anchor.latency_us
     assert large.low_us < large.latency_us < large.high_us
     assert not large.is_simulated
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_a_profile_ends_in_a_table_that_predicts_or_in_reasons(tmp_path: Path) -> None:
+    async with joined(tmp_path) as client:
+        started = await client.start_profile(ProfileCreate("here", SPACE))
+        told = [profile async for profile in client.profile_events(started.job.job_id)]
+        profile = told[-1]
+        assert profile.snapshot is not None, profile.job.message
+        table = await client.table(profile.snapshot)
+        verdict = table.summary.verdict
+        assert verdict is not None
+        assert table.summary.num_measured == table.summary.num_entries
+        asked = PredictionCreate("here", SPACE, ("k3_e3", "k5_e6"))
+        if not verdict.is_accepted:
+            assert profile.job.status == "failed"
+            assert all(reason in profile.job.message for reason in verdict.reasons)
+            with pytest.raises(ServerRefusedError):
+                await client.predict(asked)
+            asked = replace(asked, snapshot=profile.snapshot)
+        anchor, large = await client.predict(asked)
+    assert (anchor.snapshot, large.snapshot) == (profile.snapshot, profile.snapshot)
+    assert 0 < anchor.latency_us < large.latency_us
