@@ -21,7 +21,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _create_engine(url)
-        reading = self.engine.execution_options(postgresql_readonly=True, is_read_only=True)
+        options: dict[str, Any] = {"is_read_only": True}
+        if self.engine.name == "postgresql":  # SQLite reads one state by itself
+            options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+        reading = self.engine.execution_options(**options)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._reading_sessions = sessionmaker(reading, expire_on_commit=False)
 

@@ -30,6 +30,9 @@ MAX_REPEAT_MEDIAN = 0.02
 MAX_REPEAT_P95 = 0.06
 MAX_ANCHOR_SPREAD = 1.35
 
+LEVEL_SIGMA = 0.02
+"""Relative error of a table's level that its own covers cannot show; see docs/measuring.md."""
+
 MIN_JUDGED_UNITS = 0.01
 """Entries below this share of the anchor do not count for the repeatability of a table."""
 
@@ -127,7 +130,7 @@ def fit_table(
         entries={
             key: TableEntry(us * scale, us * scale * sigma, counts[key]) for key, us in entries_us.items()
         },
-        network_sigma=scatter,
+        network_sigma=float(np.hypot(scatter, LEVEL_SIGMA)),
         created_at=created_at,
         verdict=verdict,
         is_simulated=any(result.is_simulated for result in usable),
