@@ -12,7 +12,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, tests"
 	@echo "make serve   the server alone, on http://127.0.0.1:8000, with the demo's data"
-	@echo "make bench   the benchmarks behind the README's figures (an hour; a quiet machine)"
+	@echo "make bench   the benchmarks behind the README's figures (about fifteen minutes; a quiet machine)"
 	@echo "make lock    resolve constraints.txt anew"
 
 demo: $(INSTALLED)
@@ -27,7 +27,6 @@ serve: $(INSTALLED)
 bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.latency_accuracy
 	@$(BIN)/python -m benchmarks.profile_time
-	@$(BIN)/python -m benchmarks.search_step
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
