@@ -30,7 +30,8 @@ class ServerRefusedError(SearchClientError):
     """The server understood the request and said no; ``body`` says why."""
 
     def __init__(self, body: ErrorBody) -> None:
-        faults = "".join(f"\n  {error.path}: {error.message}" for error in body.errors)
+        said = (error for error in body.errors if error.message != body.detail)
+        faults = "".join(f"\n  {error.path}: {error.message}" for error in said)
         super().__init__(f"{body.detail or body.title}{faults}")
         self.body = body
 

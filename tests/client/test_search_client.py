@@ -15,6 +15,7 @@ from search_server.client import (
     endpoints,
 )
 from search_server.resources import DeviceUpdate, PredictionCreate, Search, SearchCreate, SearchStep
+from shared.wire import ErrorBody, FieldError
 from tests.client.served import CONDITIONS, Served, compared, search_steps, table
 
 
@@ -189,3 +190,12 @@ def test_a_lost_stream_goes_on_where_it_was(served: Served) -> None:
                     served.finish(job_id, compared())
     assert seen == [0, 1, 2, 3]
     assert transport.last_ids == [None, "1"]
+
+
+def test_a_refusal_says_each_thing_once() -> None:
+    fault = FieldError("body.space", "no such space")
+    assert str(ServerRefusedError(ErrorBody("invalid", "Invalid", 422, "no such space", (fault,)))) == (
+        "no such space"
+    )
+    told = str(ServerRefusedError(ErrorBody("invalid", "Invalid", 422, "2 fields are wrong", (fault,))))
+    assert told == "2 fields are wrong\n  body.space: no such space"
