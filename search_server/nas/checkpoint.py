@@ -1,21 +1,31 @@
 """The state of a search on disk: everything that the next step depends on.
 
 A search that is killed and goes on from its last checkpoint ends with the same bits as one that was left
-alone: weights, theta, both optimisers, the learning rate schedule, the random generator and the order of
-the data are all part of it. Configuration, space and table are part of it too, so that a checkpoint is
-never continued under other circumstances.
+alone: weights, theta, both optimisers, the place in the schedules, the random generators (torch's own
+too) and the order of the data are all part of it. Configuration, space and table are part of it too, so
+that a checkpoint is never continued under other circumstances.
 """
 
 import os
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from search_server.nas.batches import Batches
 from search_server.nas.search import SearchRun
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A loader that can go on from a state: ``Batches``, or torchdata's ``StatefulDataLoader``."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the order of the data."""
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on from a place."""
 
 
 class CheckpointMismatchError(ValueError):
@@ -44,12 +54,12 @@ def load_checkpoint(run: SearchRun, path: Path) -> None:
         )
     run.supernet.load_state_dict(saved["supernet"])
     run.weight_optimiser.load_state_dict(saved["weight_optimiser"])
-    run.schedule.load_state_dict(saved["schedule"])
     run.theta.optimiser.load_state_dict(saved["theta_optimiser"])
     run.generator.set_state(saved["generator"])
     run.epoch, run.step = saved["epoch"], saved["step"]
-    for batches, epoch in zip(_batches(run), saved["data_epochs"], strict=True):
-        batches.load_state_dict({"epoch": epoch})
+    torch.set_rng_state(saved["torch_rng"])
+    for batches, batches_state in zip(_resumable_batches(run), saved["batches"], strict=True):
+        batches.load_state_dict(batches_state)
 
 
 def circumstances(run: SearchRun) -> dict[str, Any]:
@@ -67,12 +77,12 @@ def state(run: SearchRun) -> dict[str, Any]:
     return {
         "supernet": run.supernet.state_dict(),
         "weight_optimiser": run.weight_optimiser.state_dict(),
-        "schedule": run.schedule.state_dict(),
         "theta_optimiser": run.theta.optimiser.state_dict(),
         "generator": run.generator.get_state(),
         "epoch": run.epoch,
         "step": run.step,
-        "data_epochs": [batches.epoch for batches in _batches(run)],
+        "torch_rng": torch.get_rng_state(),
+        "batches": [batches.state_dict() for batches in _resumable_batches(run)],
     }
 
 
@@ -91,6 +101,7 @@ def _differing(saved: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     return names
 
 
-def _batches(run: SearchRun) -> list[Batches]:
-    """Return the run's own batches; a foreign data loader keeps its order to itself."""
-    return [batches for batches in (run.weight_batches, run.theta_batches) if isinstance(batches, Batches)]
+def _resumable_batches(run: SearchRun) -> list[Resumable]:
+    """Return the loaders with a state; a plain ``DataLoader`` takes its order from torch's generator."""
+    loaders = (run.weight_batches, run.theta_batches)
+    return [batches for batches in loaders if isinstance(batches, Resumable)]

@@ -38,6 +38,9 @@ class SearchConfig:
     weight_decay: float = 1e-4
     weight_clip: float = 5.0
     """Largest norm of the weights' gradient."""
+    step_images: int | None = 16
+    """Images of one step of weights: a batch is taken in parts of that size, each along a draw of its own,
+    since what a small budget lacks is draws, not images. None: whole batches."""
     theta_lr: float = 0.1
     theta_decay: float = 0.0
     theta_gradient: ThetaGradientName = "score"
@@ -76,6 +79,8 @@ class SearchConfig:
         for name in ("weight_lr", "theta_lr", "tau_start", "weight_clip"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.step_images is not None and self.step_images < 2:
+            raise ValueError(f"step_images must be at least 2, got {self.step_images}")
         if self.num_theta_paths < 1:
             raise ValueError(f"theta_paths must be at least 1, got {self.theta_paths}")
         if self.final_entropy is not None and not 0 < self.final_entropy <= 1:
@@ -113,6 +118,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "warmup_epochs": 10,
         "weight_lr": 0.1,
         "weight_clip": math.inf,
+        "step_images": None,
         "theta_lr": 0.01,
         "theta_decay": 5e-4,
         "theta_gradient": "straight_through",

@@ -6,6 +6,8 @@ yet the unit matters inside the logarithm; here it is a parameter, microseconds 
 Shape letters: L layers, K candidates.
 """
 
+import hashlib
+import json
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -29,6 +31,12 @@ class LatencySource(Protocol):
 
     def latency_us_LK(self) -> list[list[float]]:
         """The latency of each candidate in each layer."""
+
+
+def table_hash(table: LatencySource) -> str:
+    """Return 16 hex digits that change with any latency of the table."""
+    text = json.dumps([table.fixed_us, table.latency_us_LK()])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class LatencyModel:

@@ -23,14 +23,14 @@ own; the first epochs train weights only.
 Shape letters: L layers, K candidates.
 """
 
-import hashlib
-import json
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from search_server.nas.batches import Batch
@@ -43,11 +43,12 @@ from search_server.nas.latency_loss import (
     LatencyModel,
     LatencySource,
     require_reachable,
+    table_hash,
 )
 from search_server.nas.paths import entropy_L, log_probabilities, sample_paths
 from search_server.nas.search_warnings import search_warnings
 from search_server.nas.supernet import Supernet
-from search_server.nas.theta_step import ThetaStepFacts, ThetaStepper
+from search_server.nas.theta_step import ThetaStepFacts, ThetaStepper, frozen_statistics
 from shared.architecture import Architecture
 from shared.modules import to_channels_last
 from shared.search_space import SearchSpace
@@ -115,8 +116,6 @@ class SearchRun:
             momentum=config.weight_momentum,
             weight_decay=config.weight_decay,
         )
-        num_steps = max(1, config.epochs * len(weight_batches))
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.weight_optimiser, num_steps)
         self.theta = ThetaStepper(self.supernet, self.latency, self.loss, config, self.generator)
         self.theta.hold(entropy_limit=1.0)
         self.epoch = 0
@@ -140,7 +139,8 @@ class SearchRun:
         weight_loss, accuracy, num_images = self._train_weights(tau)
         steps: list[ThetaStepFacts] = []
         if not is_warmup:
-            steps, num_theta_images = self._train_theta(tau)
+            with frozen_statistics(self.supernet):
+                steps, num_theta_images = self._train_theta(tau)
             num_images += num_theta_images
             accuracy = sum(step.accuracy for step in steps) / len(steps)
         expected_us = self.theta.expected_us()
@@ -172,8 +172,8 @@ class SearchRun:
     def _train_weights(self, tau: float) -> tuple[float, float, int]:
         parameters = list(self.supernet.weight_parameters())
         losses, num_correct, num_images = [], 0, 0
-        for images_NCHW, labels_N in self.weight_batches:
-            images_NCHW = images_NCHW.to(memory_format=self._memory_format)
+        for progress, images_NCHW, labels_N in self._weight_steps():
+            _set_cosine_rate(self.weight_optimiser, self.config.weight_lr, progress)
             paths = sample_paths(self.supernet.theta_LK.detach(), tau, self.config.paths, self.generator)
             logits_NC = self.supernet(images_NCHW, paths)
             loss = F.cross_entropy(logits_NC, labels_N)
@@ -181,12 +181,22 @@ class SearchRun:
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(parameters, self.config.weight_clip)
             self.weight_optimiser.step()
-            self.schedule.step()
             losses.append(float(loss.detach()))
             num_correct += int((logits_NC.argmax(1) == labels_N).sum())
             num_images += len(labels_N)
             self.step += 1
         return sum(losses) / len(losses), num_correct / num_images, num_images
+
+    def _weight_steps(self) -> Iterator[tuple[float, Tensor, Tensor]]:
+        """Yield the share of the search that is done, images and labels of each step of an epoch."""
+        num_batches = self.config.epochs * len(self.weight_batches)
+        first_batch = self.epoch * len(self.weight_batches)
+        for index, (images_NCHW, labels_N) in enumerate(self.weight_batches, first_batch):
+            num_parts = max(1, len(labels_N) // (self.config.step_images or len(labels_N)))
+            parts = zip(images_NCHW.tensor_split(num_parts), labels_N.tensor_split(num_parts), strict=True)
+            for part, (part_NCHW, part_N) in enumerate(parts):
+                progress = (index + part / num_parts) / num_batches
+                yield progress, part_NCHW.to(memory_format=self._memory_format), part_N
 
     def _train_theta(self, tau: float) -> tuple[list[ThetaStepFacts], int]:
         facts, num_images = [], 0
@@ -227,10 +237,10 @@ def search(
     return SearchRun(space, table, weight_batches, theta_batches, config)
 
 
-def table_hash(table: LatencySource) -> str:
-    """Return 16 hex digits that change with any latency of the table."""
-    text = json.dumps([table.fixed_us, table.latency_us_LK()])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _set_cosine_rate(optimiser: torch.optim.SGD, lr: float, progress: float) -> None:
+    """Set the learning rate at a share ``progress`` of a fall from ``lr`` to 0 along half a cosine."""
+    for group in optimiser.param_groups:
+        group["lr"] = lr * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def _latency_loss(config: SearchConfig, latency: LatencyModel) -> LatencyLoss:

@@ -7,10 +7,12 @@ Shape letters: N batch, L layers, K candidates.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from search_server.nas.batches import Batch
@@ -100,7 +102,9 @@ class ThetaStepper:
             paths = sample_paths(theta_LK, tau, self.config.paths, self.generator)
             logits_NC = self.supernet(batch[0], paths)
             cross_entropy = F.cross_entropy(logits_NC, batch[1])
-            gradient_LK += torch.autograd.grad(cross_entropy, theta_LK)[0] / num_paths
+            gradient_LK += (
+                torch.autograd.grad(cross_entropy, theta_LK, materialize_grads=True)[0] / num_paths
+            )
             total += float(cross_entropy.detach()) / num_paths
             accuracy += _accuracy(logits_NC, batch[1]) / num_paths
         return total, accuracy, gradient_LK
@@ -130,6 +134,20 @@ class ThetaStepper:
         score_PLK = torch.stack(draws_PLK) - probability_LK
         gradient_LK = (advantage_P[:, None, None] * score_PLK).sum(0)
         return float(losses_P.mean()), accuracy, gradient_LK
+
+
+@contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """Keep the running statistics of batch norms as they are: weights learn nothing of the theta split."""
+    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def _one_hot(paths: Paths, num_candidates: int) -> Tensor:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
+from search_server.nas.batches import normalise
 from search_server.nas.checkpoint import (
     CheckpointMismatchError,
     load_checkpoint,
@@ -12,8 +14,10 @@ from search_server.nas.checkpoint import (
     state,
 )
 from search_server.nas.config import SearchConfig
+from search_server.nas.data import load_data
 from search_server.nas.paths import PathsName
-from tests.nas.small_search import MIDDLE_US, TABLE, run_epochs, small_search
+from search_server.nas.search import SearchRun, search
+from tests.nas.small_search import MIDDLE_US, SPACE, TABLE, run_epochs, small_search
 
 CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=4, warmup_epochs=1, theta_paths=2)
 
@@ -48,6 +52,26 @@ def test_an_interrupted_search_ends_with_the_same_bits(paths: PathsName, tmp_pat
     assert_same_bits(state(resumed), state(whole))
     assert resumed.architecture() == whole.architecture()
     assert [path.name for path in tmp_path.iterdir()] == ["search.pt"]
+
+
+def test_a_plain_data_loader_is_resumed_by_torch_s_own_generator(tmp_path: Path) -> None:
+    source = load_data("digits", SPACE.resolution).weights.select(range(64))
+    images_NCHW = normalise(source.images(range(64)))
+    loader = DataLoader(TensorDataset(images_NCHW, source.labels_N), batch_size=32, shuffle=True)
+
+    def new_run() -> SearchRun:
+        return search(SPACE, TABLE, loader, loader, replace(CONFIG, epochs=2))
+
+    torch.manual_seed(5)
+    whole = new_run()
+    run_epochs(whole, 1)
+    save_checkpoint(whole, tmp_path / "search.pt")
+    run_epochs(whole, 1)
+    torch.manual_seed(6)
+    resumed = new_run()
+    load_checkpoint(resumed, tmp_path / "search.pt")
+    run_epochs(resumed, 1)
+    assert_same_bits(state(resumed), state(whole))
 
 
 def test_a_checkpoint_of_another_search_is_refused_by_name(tmp_path: Path) -> None:

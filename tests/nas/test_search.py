@@ -6,7 +6,18 @@ import torch
 
 from search_server.nas.config import SearchConfig, ThetaGradientName, search_config
 from search_server.nas.paths import PathsName
-from tests.nas.small_search import LATENCY, MIDDLE_US, NUM_CANDIDATES, SPACE, run_epochs, small_search
+from search_server.nas.search import search
+from search_server.nas.theta_step import frozen_statistics
+from tests.nas.small_search import (
+    LATENCY,
+    MIDDLE_US,
+    NUM_CANDIDATES,
+    SPACE,
+    TABLE,
+    digit_batches,
+    run_epochs,
+    small_search,
+)
 
 CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=3, warmup_epochs=1, theta_paths=2)
 
@@ -22,7 +33,7 @@ def test_a_search_holds_its_target_and_becomes_decided(
     run = small_search(replace(CONFIG, paths=paths, theta_gradient=theta_gradient, theta_paths=num_paths))
     warmup, *epochs = list(run)
     assert [facts.phase for facts in (warmup, *epochs)] == ["warmup", "search", "search"]
-    assert [facts.step for facts in (warmup, *epochs)] == [3, 9, 15]
+    assert [facts.step for facts in (warmup, *epochs)] == [6, 15, 24]
     assert warmup.theta_loss is None
     for facts in epochs:
         assert facts.expected_latency_us == pytest.approx(MIDDLE_US, rel=1e-4)
@@ -71,6 +82,31 @@ def test_the_warm_up_leaves_theta_alone() -> None:
     assert torch.equal(run.supernet.theta_LK, before_LK)
 
 
+def test_a_batch_of_weights_is_taken_in_even_parts_and_theta_leaves_the_statistics_alone() -> None:
+    weights, theta = digit_batches(num_images=70, batch_size=35)
+    for step_images, num_parts in ((16, 2), (10, 3), (64, 1), (None, 1)):
+        config = replace(CONFIG, epochs=2, warmup_epochs=1, step_images=step_images)
+        run = search(SPACE, TABLE, weights, theta, config)
+        assert next(run).step == 2 * num_parts
+        before = {name: value.clone() for name, value in run.supernet.named_buffers()}
+        with frozen_statistics(run.supernet):
+            run.theta.step(next(iter(theta)), 1.0, 1.0)
+        for name, value in run.supernet.named_buffers():
+            assert torch.equal(value, before[name]) or name.endswith("num_batches_tracked")
+
+
+def test_a_path_of_identities_gives_theta_no_gradient_instead_of_failing() -> None:
+    """Straight-through: what no candidate computes has nothing to say about its factor."""
+    config = replace(CONFIG, theta_gradient="straight_through", warmup_epochs=0)
+    run = small_search(config)
+    skip = SPACE.candidates.index("skip")
+    with torch.no_grad():
+        run.supernet.theta_LK[:, skip] = 100.0
+    facts = run.theta.step(next(iter(run.theta_batches)), 1.0, 1.0)
+    assert math.isfinite(facts.cross_entropy_gradient)
+    assert torch.isfinite(run.supernet.theta_LK).all()
+
+
 def test_presets_and_values_out_of_range() -> None:
     paper = search_config("fbnet-paper")
     assert paper.tau(0) == 5
@@ -84,6 +120,7 @@ def test_presets_and_values_out_of_range() -> None:
     for changes, message in (
         ({"target_us": None, "loss": "budget"}, "needs target_us"),
         ({"warmup_epochs": 20}, "must lie in 0..19"),
+        ({"step_images": 1}, "step_images must be at least 2"),
         ({"theta_paths": 1}, "at least 2"),
         ({"theta_paths": 0, "paths": "two"}, "theta_paths must be at least 1, got 0"),
         ({"paths": "three"}, "one of soft, one, two"),
