@@ -13,7 +13,7 @@ from search_server.client.errors import ServerUnreachableError
 from search_server.client.events import EventReader
 from search_server.client.http_messages import event_request, http_request, read_answer, refuse
 from search_server.client.search_client import DEFAULT_SERVER_URL, TIMEOUT
-from search_server.resources import Page
+from search_server.resources.page import Page
 
 T = TypeVar("T")
 

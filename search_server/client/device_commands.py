@@ -9,7 +9,7 @@ from rich.text import Text
 from search_server.client.commands import JsonOption, command, err, out, print_json
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, count, facts, grid
-from search_server.resources import DeviceResource
+from search_server.resources.devices import DeviceResource
 from shared.device import Device
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")

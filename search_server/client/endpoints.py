@@ -10,26 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Concatenate, Generic, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
 
-from search_server.resources import (
-    DataSet,
-    DeviceResource,
-    DeviceUpdate,
-    FoundArchitecture,
-    Job,
-    Measurement,
-    MeasurementCreate,
-    Page,
-    Prediction,
-    PredictionCreate,
-    Profile,
-    ProfileCreate,
-    Search,
-    SearchCreate,
-    SearchStep,
-    Table,
-    TableDiff,
-    TableSummary,
-)
+from search_server.resources.devices import DeviceResource, DeviceUpdate
+from search_server.resources.jobs import Job
+from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
+from search_server.resources.page import Page
+from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
+from search_server.resources.tables import Profile, ProfileCreate, Table, TableDiff, TableSummary
 
 A = TypeVar("A")
 C = TypeVar("C")

@@ -8,7 +8,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from search_server.client.show import milliseconds
-from search_server.resources import CellDiff, TableCell
+from search_server.resources.tables import CellDiff, TableCell
 
 _COLOURS = ((38, 70, 111), (42, 120, 142), (53, 167, 124), (163, 206, 79), (253, 216, 53))
 """Dark blue is fast, yellow is slow; lightness alone tells the order too."""

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from search_server.resources import SearchCreate
+from search_server.resources.searches import SearchCreate
 from shared.device import Conditions
 from shared.wire import from_dict, to_dict
 

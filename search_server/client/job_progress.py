@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from search_server.client.commands import EXIT_INTERRUPTED, err
 from search_server.client.errors import SearchClientError
-from search_server.resources import Job
+from search_server.resources.jobs import Job
 
 PROGRESS_STEP = 0.05
 """Without a terminal, a line is printed once so much more of a job is done, or when its stage changes."""

@@ -19,14 +19,13 @@ from search_server.client.job_progress import JobFailedError, job_progress, requ
 from search_server.client.search_client import SearchClient
 from search_server.client.show import facts, grid, interval, milliseconds
 from search_server.client.table_view import verdict_text
-from search_server.resources import (
+from search_server.resources.latencies import (
     MeasuredLatency,
     MeasurementCreate,
     Prediction,
     PredictionCreate,
-    Profile,
-    ProfileCreate,
 )
+from search_server.resources.tables import Profile, ProfileCreate
 from shared.architecture import parse_architecture
 from shared.device import Conditions
 from shared.search_space import search_space

@@ -18,7 +18,7 @@ from search_server.client.endpoints import EventStream, Request, method
 from search_server.client.errors import ServerUnreachableError
 from search_server.client.events import EventReader
 from search_server.client.http_messages import event_request, http_request, read_answer, refuse
-from search_server.resources import Page
+from search_server.resources.page import Page
 
 T = TypeVar("T")
 

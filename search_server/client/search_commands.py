@@ -18,7 +18,7 @@ from search_server.client.job_progress import job_progress, require_done
 from search_server.client.search_client import SearchClient
 from search_server.client.search_view import print_search, step_line
 from search_server.client.show import grid, milliseconds, share
-from search_server.resources import Search, SearchStep
+from search_server.resources.searches import Search, SearchStep
 
 app = typer.Typer(no_args_is_help=True, help="Searches for networks within a latency on a device.")
 

@@ -4,7 +4,7 @@ from rich.table import Table as Grid
 
 from search_server.client.commands import out
 from search_server.client.show import count, facts, grid, milliseconds, share
-from search_server.resources import Search, SearchStep
+from search_server.resources.searches import Search, SearchStep
 
 
 def step_line(step: SearchStep, num_epochs: int, target_us: float | None) -> str:

@@ -9,7 +9,7 @@ from search_server.client.commands import JsonOption, command, err, out, print_j
 from search_server.client.job_file import read_job_file, search_request
 from search_server.client.search_client import SearchClient
 from search_server.client.search_commands import watch
-from search_server.resources import LossName, PathsName
+from search_server.resources.searches import LossName, PathsName
 from shared.device import Conditions
 
 

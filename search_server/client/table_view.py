@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from search_server.client.show import age, milliseconds, share
-from search_server.resources import TableDiff, TableSummary, Verdict
+from search_server.resources.tables import TableDiff, TableSummary, Verdict
 
 
 def verdict_text(verdict: Verdict | None) -> Text:

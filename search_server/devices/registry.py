@@ -11,8 +11,9 @@ from search_server.db.models import DeviceRow, LeaseRow, TokenRow
 from search_server.db.paging import fetch_page
 from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_name
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
-from search_server.resources import DeviceCreate, DeviceCredential, DeviceResource, DeviceUpdate, Page
-from shared.device import Conditions, Device, Environment
+from search_server.resources.devices import DeviceResource, DeviceUpdate
+from search_server.resources.page import Page
+from shared.device import Conditions, Device, DeviceCreate, DeviceCredential, Environment
 from shared.wire import from_dict, to_dict
 
 ONLINE_FOR = timedelta(seconds=60)

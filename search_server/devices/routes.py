@@ -16,7 +16,9 @@ from search_server.devices.registry import (
 )
 from search_server.errors import ERROR_RESPONSES
 from search_server.jobs.cancel import cancel_device_jobs
-from search_server.resources import DeviceCreate, DeviceCredential, DeviceResource, DeviceUpdate, Page
+from search_server.resources.devices import DeviceResource, DeviceUpdate
+from search_server.resources.page import Page
+from shared.device import DeviceCreate, DeviceCredential
 
 router = APIRouter(tags=["devices"], responses=ERROR_RESPONSES)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from search_server.resources import DataSet
+from search_server.resources.searches import DataSet
 from shared.image_folders import IMAGE_FOLDERS_HINT, find_image_folder
 
 DATA_SETS: tuple[DataSet, ...] = (

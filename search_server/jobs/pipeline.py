@@ -29,7 +29,7 @@ from search_server.nas.sample import decided_architecture, rank, sample_architec
 from search_server.nas.search import SearchRun, search
 from search_server.nas.train import TrainConfig, evaluate, train
 from search_server.profiling.artifacts import onnx_bytes
-from search_server.resources import FoundArchitecture, Role, SearchStep
+from search_server.resources.searches import FoundArchitecture, Role, SearchStep
 from shared.architecture import (
     Architecture,
     parse_architecture,

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from search_server.db.models import JobRow, SearchArchitectureRow, SearchStepRow
 from search_server.jobs.registry import UNFINISHED, fail_job, finish_job
-from search_server.resources import FoundArchitecture, SearchStep
+from search_server.resources.searches import FoundArchitecture, SearchStep
 from shared.wire import to_dict
 
 

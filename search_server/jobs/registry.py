@@ -13,7 +13,7 @@ from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, JobRow
 from search_server.devices.registry import is_online
 from search_server.errors import ConflictError, NotFoundError, TooManyRequestsError
-from search_server.resources import Job
+from search_server.resources.jobs import Job
 from shared.device import Conditions
 from shared.wire import from_dict, to_dict
 

@@ -25,7 +25,8 @@ from search_server.jobs.searches import (
     search_resource,
     submit_search,
 )
-from search_server.resources import DataSet, FoundArchitecture, Page, Search, SearchCreate, SearchStep
+from search_server.resources.page import Page
+from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
 from shared.wire import to_json
 
 router = APIRouter(tags=["searches"], responses=ERROR_RESPONSES)

@@ -12,7 +12,7 @@ from search_server.jobs.recording import set_progress
 from search_server.jobs.searches import find_request
 from search_server.latency.snapshots import load_table
 from search_server.latency.table import LatencyTable
-from search_server.resources import SearchCreate
+from search_server.resources.searches import SearchCreate
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace, search_space
 

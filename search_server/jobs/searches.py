@@ -14,7 +14,8 @@ from search_server.jobs.data_check import check_data
 from search_server.jobs.registry import Submission, create_job, earlier_job, job_resource
 from search_server.latency.snapshots import require_table
 from search_server.latency.table import LatencyTable
-from search_server.resources import FoundArchitecture, Page, Search, SearchCreate, SearchStep
+from search_server.resources.page import Page
+from search_server.resources.searches import FoundArchitecture, Search, SearchCreate, SearchStep
 from shared.search_space import search_space
 from shared.wire import FieldError, from_dict
 

@@ -9,7 +9,8 @@ from search_server.jobs.recording import record_architecture
 from search_server.jobs.search_job import SearchJob
 from search_server.jobs.searches import search_architectures
 from search_server.profiling.measurements import measured_latencies, request_measurement
-from search_server.resources import FoundArchitecture, MeasuredLatency, Role
+from search_server.resources.latencies import MeasuredLatency
+from search_server.resources.searches import FoundArchitecture, Role
 from shared.architecture import Architecture
 
 POLL_S = 0.5

@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import groupby
 
-from search_server.resources import CellDiff, Table, TableCell, TableDiff
+from search_server.resources.tables import CellDiff, Table, TableCell, TableDiff
 
 
 def diff_tables(a: Table, b: Table) -> TableDiff:

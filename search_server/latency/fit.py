@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_server.latency.table import Z_90, LatencyTable, TableEntry
-from search_server.resources import Verdict
+from search_server.resources.tables import Verdict
 from shared.device import Conditions
 from shared.measurement import Result, RunSamples
 from shared.workload import IDENTITY_KEY, Workload

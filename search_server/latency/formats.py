@@ -15,7 +15,7 @@ from typing import Any
 
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.profiling.covers import anchor_architecture
-from search_server.resources import Table
+from search_server.resources.tables import Table
 from shared.device import Conditions
 from shared.search_space import SearchSpace, search_space
 from shared.wire import WireError

@@ -11,7 +11,7 @@ from search_server.devices.registry import add_device, find_device
 from search_server.errors import InvalidValueError, NotFoundError, refusing_values
 from search_server.latency.formats import for_device, read_hw_nas_bench, read_own_json
 from search_server.latency.snapshots import store_table, table_resource
-from search_server.resources import Table
+from search_server.resources.tables import Table
 from shared.device import Conditions, Device, RuntimeInfo
 from shared.search_space import search_space
 

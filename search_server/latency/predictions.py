@@ -6,7 +6,7 @@ from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
 from search_server.latency.snapshots import require_table
 from search_server.latency.table import MissingLatencyError
-from search_server.resources import Prediction, PredictionCreate
+from search_server.resources.latencies import Prediction, PredictionCreate
 from shared.architecture import parse_architecture
 from shared.search_space import search_space
 

@@ -15,7 +15,9 @@ from search_server.latency.formats import to_csv
 from search_server.latency.imports import ImportFormat, import_table
 from search_server.latency.predictions import predict
 from search_server.latency.snapshots import list_tables, load_table, table_resource
-from search_server.resources import Page, Prediction, PredictionCreate, Table, TableDiff, TableSummary
+from search_server.resources.latencies import Prediction, PredictionCreate
+from search_server.resources.page import Page
+from search_server.resources.tables import Table, TableDiff, TableSummary
 from shared.search_space import search_space
 
 router = APIRouter(responses=ERROR_RESPONSES)

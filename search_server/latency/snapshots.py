@@ -10,7 +10,8 @@ from search_server.db.models import DeviceRow, LatencyTableRow
 from search_server.db.paging import fetch_page
 from search_server.errors import ConflictError, NotFoundError
 from search_server.latency.table import LatencyTable
-from search_server.resources import Page, Table, TableSummary
+from search_server.resources.page import Page
+from search_server.resources.tables import Table, TableSummary
 from shared.device import Conditions
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from search_server.resources import TableCell, Verdict
+from search_server.resources.tables import TableCell, Verdict
 from shared.architecture import Architecture
 from shared.device import Conditions
 from shared.search_space import SearchSpace, search_space

@@ -28,7 +28,7 @@ from search_server.profiling.ingest import lease_results
 from search_server.profiling.leases import create_lease, lease_items
 from search_server.profiling.measurements import requested_architectures
 from search_server.profiling.plan import MAX_PROFILE_LEASES, MIN_PROFILE_LEASES, WINDOW_S, policy
-from search_server.resources import MeasurementCreate
+from search_server.resources.latencies import MeasurementCreate
 from shared.device import Conditions
 from shared.wire import from_dict, to_dict
 

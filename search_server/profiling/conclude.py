@@ -8,7 +8,7 @@ from datetime import datetime
 from search_server.latency.fit import RelativeLatency, UnfittableError, fit_table, relative_latencies
 from search_server.latency.table import LatencyTable
 from search_server.profiling.plan import ANCHOR_ID, MAX_PROFILE_LEASES, MIN_PROFILE_LEASES, WINDOW_S, net_id
-from search_server.resources import MeasuredLatency
+from search_server.resources.latencies import MeasuredLatency
 from shared.architecture import Architecture
 from shared.device import Conditions
 from shared.measurement import LeaseItem, Result

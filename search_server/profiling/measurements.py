@@ -14,7 +14,8 @@ from search_server.errors import InvalidValueError, refusing_values
 from search_server.jobs.registry import ENDED, Submission, create_job, earlier_job, find_job, job_resource
 from search_server.profiling.leases import create_lease
 from search_server.profiling.plan import MEASUREMENT_LEASES, ItemFactory, measurement_groups, policy
-from search_server.resources import MeasuredLatency, Measurement, MeasurementCreate, Page
+from search_server.resources.latencies import MeasuredLatency, Measurement, MeasurementCreate
+from search_server.resources.page import Page
 from shared.architecture import Architecture, parse_architecture
 from shared.device import Conditions
 from shared.search_space import search_space

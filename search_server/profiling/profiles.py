@@ -23,7 +23,8 @@ from search_server.latency.snapshots import load_table, newest_accepted
 from search_server.latency.table import LatencyTable
 from search_server.profiling.leases import create_lease
 from search_server.profiling.plan import MIN_PROFILE_LEASES, ItemFactory, policy, profile_items
-from search_server.resources import Page, Profile, ProfileCreate
+from search_server.resources.page import Page
+from search_server.resources.tables import Profile, ProfileCreate
 from shared.device import Conditions
 from shared.search_space import search_space
 

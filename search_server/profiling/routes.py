@@ -17,7 +17,9 @@ from search_server.jobs.events import JobToWatch, measurement_events, profile_ev
 from search_server.jobs.registry import Submission, find_job
 from search_server.profiling.measurements import list_measurements, measurement_resource, submit_measurement
 from search_server.profiling.profiles import list_profiles, profile_resource, request_profile
-from search_server.resources import Measurement, MeasurementCreate, Page, Profile, ProfileCreate
+from search_server.resources.latencies import Measurement, MeasurementCreate
+from search_server.resources.page import Page
+from search_server.resources.tables import Profile, ProfileCreate
 from shared.search_space import search_space
 
 router = APIRouter(responses=ERROR_RESPONSES)

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from search_server.latency.table import TableEntry
-from search_server.resources import ProfileCreate, SearchCreate
+from search_server.resources.searches import SearchCreate
+from search_server.resources.tables import ProfileCreate
 from tests.client.served import CONDITIONS, Served, compared, search_steps, serve, table
 
 CHROMIUM = os.environ.get("EDGENAS_CHROMIUM") or shutil.which("chromium")

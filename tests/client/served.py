@@ -21,7 +21,8 @@ from search_server.db.session import Database
 from search_server.jobs.recording import finish_search, record_architecture, record_step, set_progress
 from search_server.latency.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
-from search_server.resources import FoundArchitecture, SearchStep, Verdict
+from search_server.resources.searches import FoundArchitecture, SearchStep
+from search_server.resources.tables import Verdict
 from search_server.settings import Settings
 from shared.architecture import random_architecture, uniform_architecture
 from shared.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from search_server.client.heat_map import heat_map, ratio_map
-from search_server.resources import CellDiff, TableCell
+from search_server.resources.tables import CellDiff, TableCell
 
 
 def _text(grid: object) -> list[list[str]]:

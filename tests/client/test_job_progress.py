@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from search_server.client.job_progress import JobFailedError, job_progress
-from search_server.resources import Job
+from search_server.resources.jobs import Job
 from tests.client.served import CONDITIONS
 
 JOB = Job(

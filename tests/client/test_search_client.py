@@ -14,7 +14,9 @@ from search_server.client import (
     UnexpectedAnswerError,
     endpoints,
 )
-from search_server.resources import DeviceUpdate, PredictionCreate, Search, SearchCreate, SearchStep
+from search_server.resources.devices import DeviceUpdate
+from search_server.resources.latencies import PredictionCreate
+from search_server.resources.searches import Search, SearchCreate, SearchStep
 from shared.wire import ErrorBody, FieldError
 from tests.client.served import CONDITIONS, Served, compared, search_steps, table
 

@@ -22,7 +22,8 @@ from search_server.client.errors import ServerRefusedError
 from search_server.context import utc_now
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
-from search_server.resources import MeasurementCreate, PredictionCreate, ProfileCreate
+from search_server.resources.latencies import MeasurementCreate, PredictionCreate
+from search_server.resources.tables import ProfileCreate
 from search_server.settings import Settings
 from shared.device import DeviceCreate
 from shared.server_client import ServerClient

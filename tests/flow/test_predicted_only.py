@@ -14,7 +14,7 @@ from search_server.jobs.search_job import SearchJob, open_search_job
 from search_server.jobs.searches import search_architectures, search_resource, submit_search
 from search_server.jobs.verification import measure_networks
 from search_server.latency.imports import import_table
-from search_server.resources import SearchCreate
+from search_server.resources.searches import SearchCreate
 from shared.architecture import uniform_architecture
 from tests.search_server.tables import known_table
 

@@ -13,7 +13,7 @@ import pytest
 from scripts.demo import local_services, wait_for_device
 from search_server.client import SearchClient
 from search_server.client.errors import ServerRefusedError
-from search_server.resources import FoundArchitecture, SearchCreate
+from search_server.resources.searches import FoundArchitecture, SearchCreate
 from shared.architecture import parse_architecture
 from shared.search_space import search_space
 from tests.latency.measured_leases import SPACE, results_of_lease

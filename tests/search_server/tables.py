@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from search_server.latency.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.profiling.covers import anchor_architecture, cover_architectures
-from search_server.resources import Verdict
+from search_server.resources.tables import Verdict
 from shared.device import Conditions
 from shared.search_space import search_space
 from shared.workload import IDENTITY_KEY

@@ -8,7 +8,7 @@ import pytest
 from search_server.app import create_app, end_waiting
 from search_server.context import utc_now
 from search_server.db.session import Database
-from search_server.resources import ProfileCreate
+from search_server.resources.tables import ProfileCreate
 from search_server.settings import Settings
 from tests.search_server.api import Api
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice

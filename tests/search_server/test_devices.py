@@ -6,7 +6,8 @@ import pytest
 
 from search_server.db.session import Database
 from search_server.profiling.measurements import request_measurement
-from search_server.resources import DeviceUpdate, MeasurementCreate
+from search_server.resources.devices import DeviceUpdate
+from search_server.resources.latencies import MeasurementCreate
 from shared.device import DeviceCreate, Environment
 from shared.measurement import Heartbeat
 from tests.search_server.api import Api

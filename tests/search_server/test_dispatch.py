@@ -12,7 +12,8 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from search_server.db.session import Database
 from search_server.profiling.agent_address import PinnedTransport, require_allowed, resolve_agent
 from search_server.profiling.dispatch import Dispatcher
-from search_server.resources import DeviceUpdate, MeasurementCreate
+from search_server.resources.devices import DeviceUpdate
+from search_server.resources.latencies import MeasurementCreate
 from shared.agent_client import AgentClient, AgentError
 from shared.measurement import Lease
 from shared.wire import from_json, to_dict, to_json

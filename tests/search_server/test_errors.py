@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from search_server.resources import MeasurementCreate, PredictionCreate, ProfileCreate
+from search_server.resources.latencies import MeasurementCreate, PredictionCreate
+from search_server.resources.tables import ProfileCreate
 from shared.device import Conditions
 from tests.search_server.api import Api
 from tests.search_server.conftest import MAX_REQUEST_BYTES

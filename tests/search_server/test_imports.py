@@ -8,7 +8,9 @@ import pytest
 from search_server.db.session import Database
 from search_server.latency.formats import bundled_hw_nas_bench, to_csv
 from search_server.latency.snapshots import load_table
-from search_server.resources import PredictionCreate, SearchCreate, Table
+from search_server.resources.latencies import PredictionCreate
+from search_server.resources.searches import SearchCreate
+from search_server.resources.tables import Table
 from shared.device import Conditions
 from shared.wire import from_dict
 from tests.search_server.api import Api

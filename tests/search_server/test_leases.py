@@ -17,7 +17,8 @@ from search_server.profiling.bell import watch_pending_leases
 from search_server.profiling.ingest import ingest_result
 from search_server.profiling.leases import LEASE_TTL_S, MAX_HAND_OUTS, claim_lease
 from search_server.profiling.measurements import request_measurement
-from search_server.resources import MeasurementCreate, ProfileCreate
+from search_server.resources.latencies import MeasurementCreate
+from search_server.resources.tables import ProfileCreate
 from shared.measurement import Heartbeat, Lease, LeaseRequest
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock

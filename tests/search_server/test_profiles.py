@@ -4,13 +4,8 @@ import pytest
 
 from search_server.latency.table import LatencyTable
 from search_server.profiling.plan import MAX_PROFILE_LEASES, MIN_PROFILE_LEASES
-from search_server.resources import (
-    MeasurementCreate,
-    PredictionCreate,
-    Profile,
-    ProfileCreate,
-    Table,
-)
+from search_server.resources.latencies import MeasurementCreate, PredictionCreate
+from search_server.resources.tables import Profile, ProfileCreate, Table
 from shared.architecture import parse_architecture
 from shared.device import Conditions
 from shared.search_space import search_space

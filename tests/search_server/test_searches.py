@@ -18,7 +18,7 @@ from search_server.jobs.recording import finish_search, record_architecture, rec
 from search_server.jobs.searches import export_path
 from search_server.jobs.worker import Worker
 from search_server.profiling.measurements import request_measurement
-from search_server.resources import FoundArchitecture, SearchCreate, SearchStep
+from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
 from shared.architecture import uniform_architecture
 from shared.device import Conditions
 from shared.search_space import search_space

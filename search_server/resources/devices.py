@@ -1,0 +1,36 @@
+"""Devices as the server knows them."""
+
+from dataclasses import dataclass
+
+from shared.device import Device, Environment
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUpdate:
+    """New values for what a person may change; None leaves a value as it is."""
+
+    name: str | None = None
+    agent_url: str | None = None
+    """Empty: the agent dials out."""
+    agent_token: str | None = None
+    """What the server shows to an agent that it calls; kept, never answered. Empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceResource:
+    """A device as the server knows it."""
+
+    device_id: str
+    name: str
+    """Unique among the devices that are not removed; commands take it in place of the id."""
+    device: Device
+    agent_url: str | None
+    enrolled_at: str
+    last_seen_at: str | None
+    is_online: bool
+    """It polled, sent a heartbeat or answered within the last 60 s."""
+    current_job_id: str | None = None
+    environment: Environment = Environment()
+    """As of ``last_seen_at``."""
+    is_imported: bool = False
+    """Known from an imported table only: it has no agent, nothing can be measured on it."""

@@ -1,0 +1,29 @@
+"""Long work and its progress, of whatever kind."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.device import Conditions
+
+JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Long work of one of three kinds, with its progress."""
+
+    job_id: str
+    kind: Literal["profile", "measurement", "search"]
+    status: JobStatus
+    device_id: str
+    device_name: str
+    space: str
+    conditions: Conditions
+    created_at: str
+    started_at: str | None = None
+    finished_at: str | None = None
+    progress: float = 0.0
+    """0..1."""
+    message: str = ""
+    """What happens now, or why it failed and what to do."""
+    parent_job_id: str | None = None

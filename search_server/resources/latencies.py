@@ -1,0 +1,68 @@
+"""Latencies of whole networks: measured and predicted."""
+
+from dataclasses import dataclass
+
+from search_server.resources.jobs import Job
+from shared.device import Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementCreate:
+    """Measure whole networks on a device, against the anchor of their space."""
+
+    device: str
+    space: str
+    architectures: tuple[str, ...]
+    conditions: Conditions = Conditions()
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLatency:
+    """A whole network as measured on the device."""
+
+    architecture: str
+    """Blocks separated by commas."""
+    latency_us: float
+    """Level of the space's reference snapshot: ratio to the anchor times the snapshot's anchor."""
+    raw_latency_us: float
+    """Median wall time as it was, at the device's level of the moment."""
+    low_us: float
+    high_us: float
+    """A 90 % interval of ``latency_us``."""
+    num_samples: int
+    measured_at: str
+    status: str = "ok"
+    is_simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A measurement job and its latencies."""
+
+    job: Job
+    latencies: tuple[MeasuredLatency, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionCreate:
+    """Predict whole networks from a table."""
+
+    device: str
+    space: str
+    architectures: tuple[str, ...]
+    conditions: Conditions = Conditions()
+    snapshot: str | None = None
+    """None: the newest accepted snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A predicted, not measured, latency."""
+
+    architecture: str
+    latency_us: float
+    low_us: float
+    high_us: float
+    """A 90 % interval."""
+    snapshot: str
+    is_simulated: bool = False

@@ -1,0 +1,122 @@
+"""Latency tables: asked for, measured, judged, compared."""
+
+from dataclasses import dataclass
+
+from search_server.resources.jobs import Job
+from shared.device import Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileCreate:
+    """Measure what the latency table of a space lacks on a device."""
+
+    device: str
+    """Id or name."""
+    space: str
+    conditions: Conditions = Conditions()
+    force: bool = False
+    """Measure again even where a valid table exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Is a table good enough to be used, and why not."""
+
+    is_accepted: bool
+    reasons: tuple[str, ...]
+    """What speaks against it, each with figure and limit; empty if accepted."""
+    cover_scatter: float
+    """Relative scatter of measured over predicted latency of the cover networks."""
+    repeat_median: float
+    """Median over entries of the relative difference between odd and even rounds."""
+    repeat_p95: float
+    noise_ceiling: float
+    """Relative error that even a perfect table would show on this device, from repeated runs."""
+    anchor_spread: float
+    """Median over minimum of the anchor's runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile job and the table that came of it."""
+
+    job: Job
+    num_entries: int
+    device_time_s: float
+    snapshot: str | None = None
+    verdict: Verdict | None = None
+    is_reused: bool = False
+    """A valid table existed; nothing was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableCell:
+    """One entry of a latency table; a cell that lacks a measurement has no latency."""
+
+    layer: str
+    """``stem``, ``layer01`` ..., ``head``."""
+    block: str
+    """Candidate name; empty for stem and head."""
+    key: str
+    latency_us: float | None
+    sigma_us: float | None
+    """Standard error of ``latency_us``."""
+    num_samples: int
+    status: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSummary:
+    """A latency-table snapshot without its cells."""
+
+    snapshot: str
+    """Hash of the content; the identity that a search quotes."""
+    device_id: str
+    device_name: str
+    space: str
+    conditions: Conditions
+    created_at: str
+    anchor_us: float
+    num_entries: int
+    num_measured: int
+    verdict: Verdict | None
+    is_simulated: bool = False
+    source: str = "measured"
+    """``measured``, or where an imported table came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A whole latency-table snapshot."""
+
+    summary: TableSummary
+    cells: tuple[TableCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CellDiff:
+    """One cell of two tables, and how its candidate ranks in its layer (0 is the fastest)."""
+
+    layer: str
+    block: str
+    a_us: float | None
+    b_us: float | None
+    ratio: float | None
+    """``b_us / a_us``; None where a table lacks the cell or it costs nothing."""
+    rank_a: int | None = None
+    rank_b: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableDiff:
+    """Two snapshots of one space, cell by cell."""
+
+    a: TableSummary
+    b: TableSummary
+    cells: tuple[CellDiff, ...]
+    ratio_median: float
+    """Median of the cells' ratios: how much slower ``b`` is as a whole."""
+    rank_correlation: float
+    """Spearman's, over the cells that both tables have, -1..1."""
+    num_rank_changes: int
+    """Cells whose candidate ranks differently in its layer."""
