@@ -13,6 +13,7 @@ from pathlib import Path
 
 from profiler_agent.artifact_cache import ArtifactCache
 from profiler_agent.bounds import Bounds, refusals
+from profiler_agent.canary import CanaryMemory
 from profiler_agent.identify import agent_version
 from profiler_agent.measuring_process import Order
 from profiler_agent.supervision import MEASURING_COMMAND, MeasuringProcess
@@ -76,6 +77,7 @@ class AgentCore:
         self.num_results: Counter[Status] = Counter()
         """Results since the start, by status."""
         self.device_id = device_id
+        self._canary = CanaryMemory()
         self._command = tuple(command)
         self._running: _RunningLease | None = None
         self._lock = threading.Lock()
@@ -146,6 +148,7 @@ class AgentCore:
         try:
             for result in self._measure(running):
                 self.num_results[result.status] += 1
+                self._canary.learn(running.lease.conditions.key, result)
                 yield replace(result, agent_version=agent_version())
         finally:
             self._running = None
@@ -168,6 +171,7 @@ class AgentCore:
                 paths,
                 lease.conditions.cores or self.bounds.cores,
                 _address_space_bytes(lease),
+                self._canary.reference_us(lease.conditions.key),
             )
             reason = yield from self._supervise(running, order, unfinished)
         for item in accepted:

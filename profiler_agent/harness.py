@@ -4,7 +4,8 @@ A round runs every item plain and, where asked, once more under the runtime's pr
 drawn anew each round. The anchor runs right before every plain run of another item: contention lasts
 for tens of milliseconds, so the two share it and their ratio is steady where neither time is. Every
 timed run follows an untimed run of the same model: else the more models a lease has, the colder their
-caches, and networks of different leases could not be compared.
+caches, and networks of different leases could not be compared. Between rounds the pace of the device is
+checked; see :mod:`profiler_agent.pace`.
 """
 
 import gc
@@ -15,10 +16,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from profiler_agent.canary import canary_us, typical_us
 from profiler_agent.environment import read_environment
+from profiler_agent.pace import Pace
 from profiler_agent.runtimes.base import LoadedModel, Runtime, UnsupportedWorkloadError
+from profiler_agent.stability import cores_remark, judge, judge_slow_device
 from shared.measurement import Lease, LeaseItem, NodeSamples, Result, RunSamples
 
 
@@ -34,6 +39,7 @@ class _Recorder:
     involuntary_switches: list[int] = field(default_factory=list)
     minor_faults: list[int] = field(default_factory=list)
     profiled_wall_us: list[float] = field(default_factory=list)
+    least_wait_us: float = float("inf")
 
     def run(self, round_index: int, origin_ns: int) -> None:
         self.model.run()
@@ -50,6 +56,12 @@ class _Recorder:
         self.round_index.append(round_index)
         self.involuntary_switches.append(usage_end.ru_nivcsw - usage.ru_nivcsw)
         self.minor_faults.append(usage_end.ru_minflt - usage.ru_minflt)
+        self.least_wait_us = min(self.least_wait_us, max(0.0, self.wall_us[-1] - self.cpu_us[-1]))
+
+    @property
+    def stalled_us(self) -> float:
+        """How much longer the last run waited for a core than this model ever has to."""
+        return self.wall_us[-1] - self.cpu_us[-1] - self.least_wait_us
 
     def run_profiled(self) -> None:
         start_ns = time.perf_counter_ns()
@@ -63,6 +75,9 @@ class _Recorder:
 _MAX_PROFILED_RUNS = 40
 """Profiled runs of an item in a lease, spread over the window: more would only make the profile longer."""
 
+_REWARM_S = 0.1
+"""Warming up again after a pause: every timed run has an untimed one before it, only clocks must rise."""
+
 _USAGE_SCOPE = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 
@@ -71,6 +86,9 @@ def measure(
     runtime: Runtime,
     artifact_paths: Mapping[str, Path],
     report_progress: Callable[[float], None],
+    cores_asked: tuple[int, ...] = (),
+    canary_reference_us: float | None = None,
+    sense_canary_us: Callable[[], float] = canary_us,
 ) -> Iterator[Result]:
     """Measure all items of a lease and yield one result for each.
 
@@ -79,6 +97,9 @@ def measure(
         runtime: the inference runtime of the lease's conditions.
         artifact_paths: model files by SHA-256.
         report_progress: called with the share of the window that is over, 0..1, after each round.
+        cores_asked: where this process should run; empty leaves the choice to the operating system.
+        canary_reference_us: the canary's best time on this device; None if none is known.
+        sense_canary_us: how fast the device is now; see :mod:`profiler_agent.canary`.
     """
     started_at = datetime.now(UTC).isoformat()
     start_s = time.perf_counter()
@@ -98,17 +119,26 @@ def measure(
                 runtime_version=runtime.version,
             )
     items = [item for item in lease.items if item.item_id in recorders]
-    _warm_up(lease, items, recorders)
-    cores_seen = _run_rounds(lease, items, recorders, report_progress)
+    models = [recorders[item.item_id].model for item in items]
+    _warm_up(models, lease.policy.warmup_s)
+    pace = _pace(lease, models, canary_reference_us, sense_canary_us)
+    cores_seen = _run_rounds(lease, items, recorders, pace, report_progress)
     after = read_environment()
+    runs = {item.item_id: recorders[item.item_id].samples() for item in items}
+    anchor_runs = next((runs[item.item_id] for item in items if item.is_anchor), None)
     for item in items:
         recorder = recorders[item.item_id]
+        if pace.is_lost:
+            judgement = judge_slow_device(pace.slowdown, pace.paused_s, after)
+        else:
+            judgement = judge(runs[item.item_id], anchor_runs, cores_remark(cores_asked, cores_seen))
         yield Result(
             lease_id=lease.lease_id,
             fence=lease.fence,
             item_id=item.item_id,
-            status="ok",
-            runs=recorder.samples(),
+            status=judgement.status,
+            reason=judgement.reason,
+            runs=runs[item.item_id],
             nodes=tuple(_known_segments(item, recorder.model.node_samples())),
             profiled_wall_us=tuple(recorder.profiled_wall_us),
             runtime_version=runtime.version,
@@ -118,25 +148,39 @@ def measure(
             started_at=started_at,
             device_s=time.perf_counter() - start_s,
             is_simulated=runtime.name == "simulated",
+            canary_us=typical_us(pace.checks_us),
+            paused_s=pace.paused_s,
         )
 
 
-def _warm_up(lease: Lease, items: Sequence[LeaseItem], recorders: Mapping[str, _Recorder]) -> None:
-    end_s = time.perf_counter() + lease.policy.warmup_s
-    while items:
-        for item in items:
-            recorders[item.item_id].model.run()
+def _warm_up(models: Sequence[LoadedModel], seconds: float) -> None:
+    """Run each model at least once, and all together for some time."""
+    end_s = time.perf_counter() + seconds
+    while models:
+        for model in models:
+            model.run()
         if time.perf_counter() >= end_s:
             break
+
+
+def _pace(
+    lease: Lease, models: Sequence[LoadedModel], reference_us: float | None, sense_us: Callable[[], float]
+) -> Pace:
+    """Return what watches over the rounds: a cold device rests in a pause, a hot one is kept under load."""
+    is_sustained = lease.conditions.thermal == "sustained"
+    pause = partial(_warm_up, models) if is_sustained else time.sleep
+    warm_up = partial(_warm_up, models[:1], _REWARM_S)
+    return Pace(reference_us, lease.policy.max_pause_s, pause, warm_up, sense_us)
 
 
 def _run_rounds(
     lease: Lease,
     items: Sequence[LeaseItem],
     recorders: Mapping[str, _Recorder],
+    pace: Pace,
     report_progress: Callable[[float], None],
 ) -> tuple[int, ...]:
-    """Run rounds until the window is over; return the cores on which this thread was seen."""
+    """Run rounds until the window is over or the pace is lost; return the cores that this thread was on."""
     policy = lease.policy
     anchor = next((recorders[item.item_id] for item in items if item.is_anchor), None)
     runs = [(recorders[item.item_id], False) for item in items if not item.is_anchor or len(items) == 1]
@@ -149,17 +193,22 @@ def _run_rounds(
     gc.disable()
     try:
         for round_index in range(policy.max_rounds if runs else 0):
+            if not pace.is_kept():
+                break
             shuffle(runs)
             for recorder, is_profiled in runs:
+                pace.resume()
                 if is_profiled:
                     if len(recorder.profiled_wall_us) <= share * _MAX_PROFILED_RUNS:
                         recorder.run_profiled()
+                        pace.note_run(0.0)
                     continue
                 if anchor is not None and recorder is not anchor:
                     anchor.run(round_index, origin_ns)
                 recorder.run(round_index, origin_ns)
+                pace.note_run(recorder.stalled_us)
             cores_seen.update(_current_core())
-            share = (time.perf_counter_ns() - origin_ns) / 1e9 / policy.window_s
+            share = ((time.perf_counter_ns() - origin_ns) / 1e9 - pace.paused_s) / policy.window_s
             report_progress(min(1.0, share))
             if share >= 1 and round_index + 1 >= policy.min_rounds:
                 break

@@ -36,6 +36,8 @@ class Order:
     cores: tuple[int, ...]
     """Cores to run on; empty leaves the choice to the operating system."""
     address_space_bytes: int
+    canary_reference_us: float | None = None
+    """The canary's best time under the lease's conditions, if the agent knows one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def measure_order(order_path: Path, load: Callable[[str], Runtime] = load_runtim
         _report_unsupported(output, lease, reason)
         return
     paths = {sha256: Path(path) for sha256, path in order.artifact_paths.items()}
-    for result in measure(lease, runtime, paths, _ProgressReporter(output)):
+    report_progress = _ProgressReporter(output)
+    for result in measure(lease, runtime, paths, report_progress, order.cores, order.canary_reference_us):
         _write(output, Report(result=result))
 
 

@@ -24,8 +24,8 @@ def device_table(device: Device, server: str | None, device_id: str | None) -> T
 
 
 def print_selftest(console: Console, reports: Sequence[RuntimeReport]) -> None:
-    """Print one row a runtime, times in milliseconds, and below what to do."""
-    table = Table("runtime", "verdict", "runs", "fastest", "median", "median / fastest")
+    """Print one row a runtime, times and counts of a run, and below what to do."""
+    table = Table("runtime", "verdict", "runs", "fastest", "median", "CPU time", "switches", "page faults")
     for report in reports:
         wall_us = report.wall_us
         table.add_row(
@@ -34,12 +34,18 @@ def print_selftest(console: Console, reports: Sequence[RuntimeReport]) -> None:
             str(wall_us.num_samples) if wall_us else "0",
             f"{wall_us.minimum / 1000:.3f} ms" if wall_us else "-",
             f"{wall_us.median / 1000:.3f} ms" if wall_us else "-",
-            f"{report.spread:.2f}" if report.spread else "-",
+            _figure(report.cpu_us and report.cpu_us / 1000, "{:.3f} ms"),
+            _figure(report.switches_per_run, "{:.2f}"),
+            _figure(report.faults_per_run, "{:.1f}"),
         )
     console.print(table)
     for report in reports:
         for sentence in report.advice:
             console.print(f"- {report.runtime.name}: {sentence}", markup=False)
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
 
 
 def _text(value: object) -> str:

@@ -63,6 +63,9 @@ class Policy:
     """Every item runs at least once before, and all together for this long."""
     seed: int = 0
     """Seeds the order within rounds."""
+    max_pause_s: float = 8.0
+    """How long a lease may pause in all for a device that got slow to recover; then it ends without
+    numbers. Pauses come on top of the window."""
 
     def __post_init__(self) -> None:
         if not 0 < self.window_s <= 600:
@@ -74,6 +77,8 @@ class Policy:
             )
         if not 0 <= self.warmup_s <= 600:
             raise ValueError(f"policy warmup_s must lie in 0..600, got {self.warmup_s}")
+        if not 0 <= self.max_pause_s <= 600:
+            raise ValueError(f"policy max_pause_s must lie in 0..600, got {self.max_pause_s}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ class Result:
     item_id: str
     status: Status
     reason: str | None = None
-    """Why the status is not ``ok``, and what would help."""
+    """Why the status is not ``ok``, and what would help; with ``ok``, what a reader should know."""
     runs: RunSamples = RunSamples()
     nodes: tuple[NodeSamples, ...] = ()
     profiled_wall_us: tuple[float, ...] = ()
@@ -149,6 +154,10 @@ class Result:
     device_s: float = 0.0
     """Time that the whole lease took on the device so far, loading and warm-up included."""
     is_simulated: bool = False
+    canary_us: float | None = None
+    """Usual CPU time of the agent's canary, a fixed piece of work, while the rounds went on."""
+    paused_s: float = 0.0
+    """How long the lease paused for the device to recover, warming up again included."""
 
 
 @dataclass(frozen=True, slots=True)

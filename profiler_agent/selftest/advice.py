@@ -1,12 +1,12 @@
 """From one measurement to a verdict, and to what its owner can do about it."""
 
+from profiler_agent.stability import HOT_C, cores_remark
 from shared.device import Conditions, Device
 from shared.measurement import Result, Summary
 
 MAX_SPREAD = 1.35
 """Median over minimum, above which a device is too restless to be measured."""
 
-_HOT_C = 70.0
 _LOW_BATTERY_PERCENT = 30.0
 _BUSY_LOAD_PER_CORE = 0.5
 _MANY_SWITCHES_PER_RUN = 0.5
@@ -38,6 +38,8 @@ def advise(
             f"the median run takes {spread:.2f} times the fastest, the limit is {MAX_SPREAD}: "
             "something disturbs this device",
         )
+    if result.status != "ok" and result.reason:
+        advice.insert(0, result.reason)
     if "temperature_c" in device.unknown:
         advice.append("the temperature is not readable here, so throttling can only be seen in the times")
     return is_steady and result.status == "ok", tuple(advice)
@@ -55,8 +57,8 @@ def _about_state(result: Result, device: Device) -> list[str]:
             "'adb shell cmd power set-fixed-performance-mode-enabled true'"
         )
     heat_c = result.environment_after.temperature_c
-    if heat_c is not None and heat_c > _HOT_C:
-        advice.append(f"it is {heat_c:.0f} degrees Celsius hot, above {_HOT_C:.0f}: let it cool down")
+    if heat_c is not None and heat_c > HOT_C:
+        advice.append(f"it is {heat_c:.0f} degrees Celsius hot, above {HOT_C:.0f}: let it cool down")
     percent = state.battery_percent
     if percent is not None and percent < _LOW_BATTERY_PERCENT and not state.is_charging:
         advice.append(f"the battery is at {percent:.0f} %: plug the device in, or its clocks will drop")
@@ -65,12 +67,9 @@ def _about_state(result: Result, device: Device) -> list[str]:
 
 def _about_cores(result: Result, conditions: Conditions) -> list[str]:
     advice = []
-    strangers = sorted(set(result.cores_seen) - set(conditions.cores))
-    if conditions.cores and strangers:
-        advice.append(
-            f"cores {conditions.cores} were asked for, but it also ran on {strangers}: the system does "
-            "not obey; keep the app in the foreground, or ask for no cores"
-        )
+    remark = cores_remark(conditions.cores, result.cores_seen)
+    if remark:
+        advice.append(remark)
     switches = result.runs.involuntary_switches
     if switches and sum(switches) / len(switches) > _MANY_SWITCHES_PER_RUN:
         advice.append("other programs interrupt most runs: stop them, or choose quiet cores with --cores")

@@ -5,6 +5,7 @@ Its model file comes with the package; it is what ``edgenas architecture onnx fb
 """
 
 import hashlib
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -38,6 +39,24 @@ class RuntimeReport:
     advice: tuple[str, ...]
     """What is wrong or could be better, with what to do."""
 
+    @property
+    def cpu_us(self) -> float | None:
+        """Median CPU time of a run: far below its wall time, it waited."""
+        cpu_us = self.result.runs.cpu_us
+        return statistics.median(cpu_us) if cpu_us else None
+
+    @property
+    def switches_per_run(self) -> float | None:
+        """How often other programs took the core from a run, on average."""
+        switches = self.result.runs.involuntary_switches
+        return statistics.fmean(switches) if switches else None
+
+    @property
+    def faults_per_run(self) -> float | None:
+        """Minor page faults of a run, on average."""
+        faults = self.result.runs.minor_faults
+        return statistics.fmean(faults) if faults else None
+
     def to_dict(self) -> dict[str, object]:
         """Return plain data for programs, without the samples."""
         return {
@@ -46,6 +65,12 @@ class RuntimeReport:
             "is_usable": self.is_usable,
             "wall_us": to_dict(self.wall_us),
             "spread": self.spread,
+            "cpu_us": self.cpu_us,
+            "involuntary_switches_per_run": self.switches_per_run,
+            "minor_faults_per_run": self.faults_per_run,
+            "cores_seen": list(self.result.cores_seen),
+            "canary_us": self.result.canary_us,
+            "paused_s": self.result.paused_s,
             "advice": list(self.advice),
         }
 

@@ -46,7 +46,7 @@ def test_without_samples_the_reason_is_told() -> None:
         (result(Environment(governor="powersave")), "governor is 'powersave'"),
         (result(Environment(battery_percent=12, is_charging=False)), "battery is at 12 %"),
         (result(after=Environment(temperature_c=82.0)), "82 degrees"),
-        (result(), "also ran on [0]"),
+        (result(), "also seen on 0"),
         (result(), "interrupt most runs"),
     ],
 )

@@ -50,6 +50,30 @@ def test_a_phone_tells_everything(tmp_path: Path) -> None:
     )
 
 
+BOARD = {
+    "sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq": "600000\n",
+    "sys/devices/system/cpu/cpufreq/policy0/scaling_governor": "ondemand\n",
+    "sys/devices/system/cpu/cpufreq/policy4/scaling_cur_freq": "2208000\n",
+    "sys/devices/system/cpu/cpufreq/policy4/scaling_governor": "ondemand\n",
+    "sys/class/thermal/thermal_zone0/type": "soc-thermal\n",
+    "sys/class/thermal/thermal_zone0/temp": "48111\n",
+    "sys/class/power_supply/tcpm-source/type": "USB\n",
+    "sys/class/power_supply/tcpm-source/online": "1\n",
+}
+
+
+def test_a_board_whose_cores_share_their_clocks(tmp_path: Path) -> None:
+    root = tree(tmp_path, BOARD)
+    for core in range(6):
+        folder = root / f"sys/devices/system/cpu/cpu{core}"
+        folder.mkdir()
+        (folder / "cpufreq").symlink_to(f"../cpufreq/policy{0 if core < 4 else 4}")
+    (root / "sys/devices/system/cpu/cpu5/cpufreq").unlink()  # a core that is switched off
+    assert read_environment(root) == Environment(
+        core_khz=(600_000,) * 4 + (2_208_000, None), governor="ondemand", temperature_c=48.111
+    )
+
+
 def test_what_is_not_there_is_unknown(tmp_path: Path) -> None:
     assert read_environment(tmp_path) == Environment()
 
