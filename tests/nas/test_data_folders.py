@@ -1,16 +1,17 @@
 """Every kind of folder, made small: read, and accepted at submission by the same rules."""
 
 import gzip
-import importlib.util
 import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 import torch
 from PIL import Image
+from pyarrow import parquet
 
 from search_server.jobs.data_check import DATA_SETS, check_data
 from search_server.nas.batches import Batches, training_batches
@@ -186,32 +187,37 @@ def test_damaged_cifar_files_are_named(tmp_path: Path) -> None:
         load_data(str(tmp_path), 32)
 
 
-def test_parquet_files(tmp_path: Path) -> None:
-    """As the hub writes them; read with pyarrow, or refused with what to install."""
-    (tmp_path / "data").mkdir()
-    train, test = (tmp_path / "data" / f"{part}-00000-of-00001.parquet" for part in ("train", "test"))
-    if importlib.util.find_spec("pyarrow") is None:
-        train.touch()
-        check_data(str(tmp_path))
-        with pytest.raises(ValueError, match=r"train-00000.*pip install pyarrow"):
-            load_data(str(tmp_path), 16)
-        return
-    make_classes(tmp_path / "pictures")
-    pictures = sorted((tmp_path / "pictures").glob("*/*.png"))
-    arrow = importlib.import_module("pyarrow")
-    parquet = importlib.import_module("pyarrow.parquet")
-    for path, files in ((train, pictures), (test, pictures[::8])):
+def make_parquet(folder: Path) -> None:
+    """As the hub writes them: ``img`` a struct of bytes and path, class names in the schema's metadata."""
+    make_classes(folder / "pictures")
+    pictures = sorted((folder / "pictures").glob("*/*.png"))
+    (folder / "data").mkdir()
+    for part, files in (("train", pictures), ("test", pictures[::8])):
         images = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
         labels = [list(COLOURS).index(file.parent.name) for file in files]
         names = b'{"info": {"features": {"label": {"names": ["blue", "green", "red"]}}}}'
-        table = arrow.table({"img": images, "label": labels}).replace_schema_metadata(
-            {b"huggingface": names}
-        )
-        parquet.write_table(table, path)
-    data = load_data(str(tmp_path), 16)
+        table = pyarrow.table({"img": images, "label": labels})
+        path = folder / "data" / f"{part}-00000-of-00001.parquet"
+        parquet.write_table(table.replace_schema_metadata({b"huggingface": names}), path)
+
+
+def test_parquet_files(tmp_path: Path) -> None:
+    make_parquet(tmp_path)
+    check_data(str(tmp_path / "data"))
+    data = load_data(str(tmp_path / "data"), 16)
     assert data.weights.class_names == tuple(COLOURS)
     assert data.test.labels_N.tolist() == [0, 1, 2]
     assert tuple(data.test.images([1])[0, :, 8, 8].tolist()) == COLOURS["green"]
+
+
+def test_broken_parquet_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train.parquet"
+    path.write_bytes(b"PAR1 and nothing behind it")
+    with pytest.raises(ValueError, match=r"train\.parquet cannot be read as parquet"):
+        load_data(str(tmp_path), 16)
+    parquet.write_table(pyarrow.table({"picture": [b""], "label": [0]}), path)
+    with pytest.raises(ValueError, match=r"has columns picture, label; one of image, img is needed"):
+        load_data(str(tmp_path), 16)
 
 
 def touch(*names: str) -> Callable[[Path], None]:
