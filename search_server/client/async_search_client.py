@@ -114,6 +114,7 @@ class AsyncSearchClient:
     table_diff = method(endpoints.table_diff, send)
     export_table = method(endpoints.export_table, send)
     import_table = method(endpoints.import_table, send)
+    import_measurements = method(endpoints.import_measurements, send)
     predict = method(endpoints.predict, send)
     start_measurement = method(endpoints.start_measurement, send)
     measurement = method(endpoints.measurement, send)

@@ -16,6 +16,7 @@ from search_server.resources.latencies import Measurement, MeasurementCreate, Pr
 from search_server.resources.page import Page
 from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
 from search_server.resources.tables import Profile, ProfileCreate, Table, TableDiff, TableSummary
+from shared.device import Conditions
 
 A = TypeVar("A")
 C = TypeVar("C")
@@ -23,8 +24,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-TableFormat = Literal["json", "csv"]
-ImportFormat = Literal["json", "hw-nas-bench"]
+TableFormat = Literal["json", "csv", "parquet"]
+ImportFormat = Literal["json", "csv", "parquet", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"]
 SearchFormat = Literal["onnx", "torch", "json"]
 
 
@@ -124,7 +125,7 @@ def table(snapshot: str) -> Request[Table]:
 
 
 def export_table(snapshot: str, table_format: TableFormat) -> Request[bytes]:
-    """One snapshot as a file; :func:`import_table` takes the JSON one."""
+    """One snapshot as a file that :func:`import_table` takes; CSV lacks the verdict."""
     return Request(bytes, "GET", _path("latency-tables", snapshot), {"format": table_format})
 
 
@@ -134,11 +135,23 @@ def table_diff(snapshot_a: str, snapshot_b: str) -> Request[TableDiff]:
 
 
 def import_table(
-    content: bytes, table_format: ImportFormat, device: str, space: str | None = None
+    content: bytes,
+    table_format: ImportFormat,
+    device: str,
+    space: str | None = None,
+    conditions: Conditions | None = None,
 ) -> Request[Table]:
     """Store a table that another program wrote; a new device name adds a device without an agent."""
-    params = _query(format=table_format, device=device, space=space)
+    params = _query(format=table_format, device=device, space=space, **_told(conditions))
     return Request(Table, "POST", "/latency-tables/import", params, content)
+
+
+def import_measurements(
+    content: bytes, device: str, space: str, conditions: Conditions | None = None
+) -> Request[Measurement]:
+    """Store whole networks that another program measured, from a CSV of architecture and latency_ms."""
+    params = _query(device=device, space=space, **_told(conditions))
+    return Request(Measurement, "POST", "/measurements/import", params, content)
 
 
 def predict(create: PredictionCreate) -> Request[tuple[Prediction, ...]]:
@@ -234,6 +247,17 @@ def has_ended(job: Job) -> bool:
 
 def _path(*parts: str) -> str:
     return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _told(conditions: Conditions | None) -> dict[str, str]:
+    """Return as parameters what an import tells of conditions."""
+    if conditions is None:
+        return {}
+    return {
+        "runtime": conditions.runtime,
+        "threads": str(conditions.threads),
+        "dtype": conditions.dtype,
+    }
 
 
 def _query(**values: str | None) -> dict[str, str]:

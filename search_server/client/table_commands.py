@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,9 +20,13 @@ from search_server.client.heat_map import heat_map, ratio_map
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, facts, grid
 from search_server.client.table_view import diff_facts, summary_facts
+from search_server.resources.latencies import Measurement
+from shared.device import Conditions
 from shared.search_space import search_space
 
 app = typer.Typer(no_args_is_help=True, help="Latency tables: immutable snapshots, named by their hash.")
+
+FileFormat = Literal[ImportFormat, "whole-network-csv"]
 
 SpaceFilter = Annotated[
     str | None,
@@ -110,7 +114,7 @@ def export_table(
     table_format: Annotated[TableFormat, typer.Option("--format", help="Format of the file.")] = "csv",
     output: OutputOption = None,
 ) -> None:
-    """Write a table to a file, or to stdout; the JSON file is what import takes.
+    """Write a table to a file, or to stdout; import takes it back, from CSV without its verdict.
 
     Example: edgenas tables export 3f2a9c01d4e5b678 --format csv -o table.csv
     """
@@ -121,24 +125,61 @@ def export_table(
 def import_table(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File that another program wrote.")],
     client: SearchClient,
-    table_format: Annotated[ImportFormat, typer.Option("--format", help="Format of the file.")],
+    table_format: Annotated[FileFormat, typer.Option("--format", help="Format of the file.")],
     device: Annotated[
         str,
         typer.Option(
             "--device", "-d", metavar="D", help="Name or id; a new name adds a device without an agent."
         ),
     ],
-    space: SpaceFilter = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            "--space", "-s", metavar="SPACE", help="The space to fill, where the file does not tell it."
+        ),
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option(metavar="R", help="What ran, where the file does not tell it.")
+    ] = None,
+    threads: Annotated[int, typer.Option(metavar="N", help="On so many threads.")] = 1,
+    dtype: Annotated[str, typer.Option(metavar="T", help="In this number format.")] = "fp32",
     json: JsonOption = False,
 ) -> None:
     """Store a table that another program measured, for a device that need not be enrolled.
 
+    Whole networks (columns architecture, latency_ms, perhaps device) become measurements, not a table.
+
     Example: edgenas tables import lut.json --format hw-nas-bench -d raspi4
     """
     name = search_space(space).name if space else None
-    table = client.import_table(file.read_bytes(), table_format, device, name)
+    conditions = Conditions(runtime, threads, dtype) if runtime else None
+    if table_format == "whole-network-csv":
+        if name is None:
+            raise ValueError("whole networks need a space; name it with -s, such as -s fbnet-224")
+        measurement = client.import_measurements(file.read_bytes(), device, name, conditions)
+        _print_measurement(measurement, json)
+        return
+    table = client.import_table(file.read_bytes(), table_format, device, name, conditions)
     if json:
         print_json(table)
         return
     out.print(facts(summary_facts(table.summary)))
     err.print(f"see it with: edgenas tables show {table.summary.snapshot}", markup=False)
+
+
+def _print_measurement(measurement: Measurement, json: bool) -> None:
+    if json:
+        print_json(measurement)
+        return
+    job = measurement.job
+    out.print(
+        facts(
+            {
+                "measurement": job.job_id,
+                "device": job.device_name,
+                "space": job.space,
+                "conditions": str(job.conditions),
+                "networks": f"{len(measurement.latencies)}, {job.message}",
+            }
+        )
+    )

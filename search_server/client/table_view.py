@@ -26,30 +26,40 @@ def verdict_text(verdict: Verdict | None) -> Text:
 
 def summary_facts(summary: TableSummary) -> dict[str, str | Text]:
     """Return what a table is, for :func:`search_server.client.show.facts`."""
-    origin = "simulated" if summary.is_simulated and summary.source == "measured" else summary.source
-    return {
+    shown: dict[str, str | Text] = {
         "snapshot": summary.snapshot,
         "device": f"{summary.device_name} ({summary.device_id})",
         "space": summary.space,
         "conditions": str(summary.conditions),
         "created": f"{summary.created_at} ({age(summary.created_at, datetime.now(UTC))})",
-        "origin": origin,
+        "origin": origin(summary),
         "anchor": f"{milliseconds(summary.anchor_us)} ms",
         "coverage": f"{summary.num_measured} of {summary.num_entries} entries",
         "verdict": verdict_text(summary.verdict),
     }
+    if summary.warnings:
+        shown["warnings"] = Text("\n".join(f"- {warning}" for warning in summary.warnings), style="yellow")
+    return shown
+
+
+def origin(summary: TableSummary) -> str:
+    """Return where a table's numbers come from; simulated ones always say so."""
+    if not summary.is_simulated:
+        return summary.source
+    return "simulated" if summary.source == "measured" else f"{summary.source}, simulated"
 
 
 def diff_facts(diff: TableDiff) -> dict[str, str | Text]:
     """Return how two tables differ as a whole, for :func:`search_server.client.show.facts`."""
     return {
-        "A": _origin(diff.a),
-        "B": _origin(diff.b),
+        "A": _identity(diff.a),
+        "B": _identity(diff.b),
         "B over A": f"{diff.ratio_median:.3f} (median of the cells)",
         "rank correlation": f"{diff.rank_correlation:.3f}",
         "rank changes": f"{diff.num_rank_changes} of {len(diff.cells)} cells",
     }
 
 
-def _origin(summary: TableSummary) -> str:
-    return f"{summary.snapshot}, {summary.device_name}, {summary.conditions}"
+def _identity(summary: TableSummary) -> str:
+    is_simulated = ", simulated" if summary.is_simulated else ""
+    return f"{summary.snapshot}, {summary.device_name}, {summary.conditions}{is_simulated}"

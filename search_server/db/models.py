@@ -199,6 +199,8 @@ class LatencyTableRow(Base):
     source: Mapped[str] = mapped_column(String(200))
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.job_id"), index=True)
     """The profile that made it; none for an import."""
+    warnings: Mapped[list[Any]] = mapped_column(JSON)
+    """Sentences on what is odd about an imported table; not part of the content that the hash names."""
     created_at: Mapped[datetime]
 
 

@@ -11,18 +11,21 @@ from search_server.db.session import SessionDep
 from search_server.devices.registry import find_device
 from search_server.errors import ERROR_RESPONSES, refusing_values
 from search_server.latency.diff import diff_tables
-from search_server.latency.formats import to_csv
+from search_server.latency.formats.own_csv import to_csv
+from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
+from search_server.latency.formats.own_parquet import to_parquet
 from search_server.latency.imports import ImportFormat, import_table
 from search_server.latency.predictions import predict
 from search_server.latency.snapshots import list_tables, load_table, table_resource
 from search_server.resources.latencies import Prediction, PredictionCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Table, TableDiff, TableSummary
+from shared.device import Conditions
 from shared.search_space import search_space
 
 router = APIRouter(responses=ERROR_RESPONSES)
 
-TableFormat = Literal["json", "csv"]
+TableFormat = Literal["json", "csv", "parquet"]
 
 
 @router.get("/latency-tables", tags=["latency tables"])
@@ -42,8 +45,19 @@ def get_tables(
     return list_tables(session, cursor, limit, device_id, name, runtime)
 
 
-async def _raw_body(request: Request) -> bytes:
+async def raw_body(request: Request) -> bytes:
+    """Return the body as it came."""
     return await request.body()
+
+
+def told_conditions(
+    runtime: Annotated[str | None, Query(description="what ran, where the file does not tell")] = None,
+    threads: int = 1,
+    dtype: str = "fp32",
+) -> Conditions | None:
+    """Return under which conditions an import's sender says that its file was measured, if at all."""
+    with refusing_values("query.runtime"):
+        return Conditions(runtime, threads, dtype) if runtime else None
 
 
 @router.post(
@@ -56,20 +70,26 @@ def post_import(
     _: UserDep,
     session: SessionDep,
     now: NowDep,
-    content: Annotated[bytes, Depends(_raw_body)],
+    content: Annotated[bytes, Depends(raw_body)],
     device: Annotated[str, Query(description="id or name; a new name adds a device without an agent")],
+    conditions: Annotated[Conditions | None, Depends(told_conditions)],
     import_format: Annotated[ImportFormat, Query(alias="format")] = "json",
-    space: str | None = None,
+    space: Annotated[
+        str | None,
+        Query(description="needed where the file does not tell it: ofa-yaml, mobile-vision-jsonl"),
+    ] = None,
 ) -> Table:
     """Store a table that another program wrote; the same content is kept once."""
-    return import_table(session, content, import_format, device, space, now)
+    return import_table(session, content, import_format, device, space, now, conditions)
 
 
 @router.get(
     "/latency-tables/{snapshot}",
     tags=["latency tables"],
     response_model=Table,
-    responses={200: {"content": {"text/csv": {}}, "description": "the table, or with `format` a file"}},
+    responses={
+        200: {"content": {"text/csv": {}, PARQUET: {}}, "description": "the table, or with `format` a file"}
+    },
 )
 def get_table(
     _: UserDep,
@@ -77,16 +97,21 @@ def get_table(
     session: SessionDep,
     table_format: Annotated[
         TableFormat | None,
-        Query(alias="format", description="`json`: the file that import takes; `csv`: one line a cell"),
+        Query(alias="format", description="a file that import takes; `csv` lacks the verdict"),
     ] = None,
     accept: Annotated[str, Header()] = "application/json",
 ) -> Table | Response:
-    """Return a snapshot with its cells; as a file with ``format``, as CSV also by ``Accept: text/csv``."""
+    """Return a snapshot with its cells; as a file with ``format``, or with ``Accept`` of CSV or Parquet."""
+    wanted = accept.split(",")[0]
+    content = load_table(session, snapshot)
     if table_format == "json":
-        return _file(load_table(session, snapshot).to_json(), "application/json", f"{snapshot}.json")
+        return _file(content.to_json(), "application/json", f"{snapshot}.json")
     table = table_resource(session, snapshot)
-    if table_format == "csv" or accept.split(",")[0].startswith("text/csv"):
-        return _file(to_csv(table), "text/csv; charset=utf-8", f"{snapshot}.csv")
+    if table_format == "csv" or (table_format is None and wanted.startswith("text/csv")):
+        csv = to_csv(table, content.network_sigma)
+        return _file(csv, "text/csv; charset=utf-8", f"{snapshot}.csv")
+    if table_format == "parquet" or wanted.startswith(PARQUET):
+        return _file(to_parquet(table, content), PARQUET, f"{snapshot}.parquet")
     return table
 
 
@@ -104,6 +129,6 @@ def post_predictions(_: UserDep, create: PredictionCreate, session: SessionDep) 
     return predict(session, create)
 
 
-def _file(text: str, media_type: str, name: str) -> Response:
+def _file(content: str | bytes, media_type: str, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
-    return Response(text, media_type=media_type, headers=headers)
+    return Response(content, media_type=media_type, headers=headers)

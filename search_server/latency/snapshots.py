@@ -1,5 +1,6 @@
 """Latency tables in the database: appended, found by snapshot, newest accepted first."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Select, select
@@ -15,8 +16,14 @@ from search_server.resources.tables import Table, TableSummary
 from shared.device import Conditions
 
 
-def store_table(session: Session, table: LatencyTable, now: datetime, job_id: str | None = None) -> str:
-    """Keep a table and return its snapshot; the same content is kept once."""
+def store_table(
+    session: Session,
+    table: LatencyTable,
+    now: datetime,
+    job_id: str | None = None,
+    warnings: Sequence[str] = (),
+) -> str:
+    """Keep a table and return its snapshot; the same content is kept once, with its first warnings."""
     snapshot = table.snapshot
     stored = session.scalar(select(LatencyTableRow).where(LatencyTableRow.snapshot == snapshot))
     if stored is None:
@@ -33,6 +40,7 @@ def store_table(session: Session, table: LatencyTable, now: datetime, job_id: st
                 anchor_us=table.anchor_us,
                 source=table.source,
                 job_id=job_id,
+                warnings=list(warnings),
                 created_at=now,
             )
         )
@@ -105,22 +113,24 @@ def list_tables(
     if runtime is not None:
         statement = statement.where(LatencyTableRow.runtime == runtime)
     rows, next_cursor = fetch_page(session, statement, LatencyTableRow.table_id, cursor, limit)
-    tables = (LatencyTable.from_json(row.content) for row in rows)
-    return Page(tuple(table_summary(session, table) for table in tables), next_cursor)
+    return Page(
+        tuple(_summary(session, row, LatencyTable.from_json(row.content)) for row in rows), next_cursor
+    )
 
 
 def table_resource(session: Session, snapshot: str) -> Table:
     """Return a snapshot with its cells."""
-    table = load_table(session, snapshot)
-    return Table(table_summary(session, table), table.cells())
+    row = _find(session, snapshot)
+    table = LatencyTable.from_json(row.content)
+    return Table(_summary(session, row, table), table.cells())
 
 
-def table_summary(session: Session, table: LatencyTable) -> TableSummary:
+def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> TableSummary:
     """Return a table without its cells; entries are counted as distinct segments of the space."""
     device = session.get(DeviceRow, table.device_id)
     keys = {cell.key: cell.latency_us for cell in table.cells() if cell.status != "identity"}
     return TableSummary(
-        snapshot=table.snapshot,
+        snapshot=row.snapshot,
         device_id=table.device_id,
         device_name=device.name if device else table.device_id,
         space=table.space,
@@ -132,6 +142,7 @@ def table_summary(session: Session, table: LatencyTable) -> TableSummary:
         verdict=table.verdict,
         is_simulated=table.is_simulated,
         source=table.source,
+        warnings=tuple(row.warnings),
     )
 
 

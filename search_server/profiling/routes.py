@@ -15,11 +15,14 @@ from search_server.errors import ERROR_RESPONSES, refusing_values
 from search_server.jobs.cancel import cancel_whole_job
 from search_server.jobs.events import JobToWatch, measurement_events, profile_events
 from search_server.jobs.registry import Submission, find_job
+from search_server.latency.routes import raw_body, told_conditions
+from search_server.profiling.measured_imports import import_measurements
 from search_server.profiling.measurements import list_measurements, measurement_resource, submit_measurement
 from search_server.profiling.profiles import list_profiles, profile_resource, request_profile
 from search_server.resources.latencies import Measurement, MeasurementCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Profile, ProfileCreate
+from shared.device import Conditions
 from shared.search_space import search_space
 
 router = APIRouter(responses=ERROR_RESPONSES)
@@ -92,6 +95,26 @@ def create_measurement(
     """Measure whole networks on a device, against the anchor of their space."""
     submission = Submission(caller, idempotency_key, context.max_queued_jobs)
     job = submit_measurement(session, context.data_dir, create, submission, now)
+    return measurement_resource(session, job, now)
+
+
+@router.post(
+    "/measurements/import",
+    tags=["measurements"],
+    status_code=201,
+    openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {}}}},
+)
+def post_measurements_import(
+    caller: UserDep,
+    session: SessionDep,
+    now: NowDep,
+    content: Annotated[bytes, Depends(raw_body)],
+    device: Annotated[str, Query(description="id or name; a new name adds a device without an agent")],
+    space: Annotated[str, Query(description="such as fbnet-224")],
+    conditions: Annotated[Conditions | None, Depends(told_conditions)],
+) -> Measurement:
+    """Store whole networks that another program measured: CSV of architecture, latency_ms and device."""
+    job = import_measurements(session, caller, content, device, space, now, conditions)
     return measurement_resource(session, job, now)
 
 

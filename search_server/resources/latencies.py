@@ -28,11 +28,13 @@ class MeasuredLatency:
     """Median wall time as it was, at the device's level of the moment."""
     low_us: float
     high_us: float
-    """A 90 % interval of ``latency_us``."""
+    """A 90 % interval of ``latency_us``; an import, whose error nobody told, repeats ``latency_us``."""
     num_samples: int
     measured_at: str
     status: str = "ok"
     is_simulated: bool = False
+    source: str = "measured"
+    """``measured``, or what an import came from."""
 
 
 @dataclass(frozen=True, slots=True)

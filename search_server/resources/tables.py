@@ -83,6 +83,8 @@ class TableSummary:
     is_simulated: bool = False
     source: str = "measured"
     """``measured``, or where an imported table came from."""
+    warnings: tuple[str, ...] = ()
+    """What is odd about an imported table, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)

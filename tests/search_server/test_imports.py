@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from search_server.db.session import Database
-from search_server.latency.formats import bundled_hw_nas_bench, to_csv
+from search_server.latency.formats.hw_nas_bench import bundled_hw_nas_bench
+from search_server.latency.formats.own_csv import to_csv
 from search_server.latency.snapshots import load_table
 from search_server.resources.latencies import PredictionCreate
 from search_server.resources.searches import SearchCreate
@@ -131,6 +132,6 @@ async def test_a_device_of_an_impossible_name_is_not_added(api: Api) -> None:
 async def test_csv_holds_no_formula(api: Api) -> None:
     table = await import_bench(api, "raspi4")
     again = replace(table, summary=replace(table.summary, device_name="=cmd()"))
-    lines = to_csv(again).splitlines()
+    lines = to_csv(again, 0.0).splitlines()
     assert lines[1].split(",")[1] == "'=cmd()"
     assert len(lines) == 1 + len(table.cells)

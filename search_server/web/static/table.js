@@ -83,9 +83,10 @@ function command({ source, device_name: device, space, conditions: given }, bloc
   return `edgenas ${verb} -d ${device} -s ${space}${conditionOptions(given)} ${blocks}`;
 }
 
-function showVerdict(verdict) {
+function showVerdict({ verdict, warnings }) {
+  const odd = warnings.length ? h("ul", { class: "reasons" }, warnings.map((warning) => h("li", {}, warning))) : null;
   if (!verdict) {
-    fill(byId("verdict"), h("p", {}, "No verdict: this table was imported, nothing is known of how it was measured."));
+    fill(byId("verdict"), h("p", {}, "No verdict: this table was imported, nothing is known of how it was measured."), odd);
     return;
   }
   fill(byId("verdict"), h("dl", {}, facts([
@@ -93,7 +94,7 @@ function showVerdict(verdict) {
     ["Odd and even rounds differ by", `${share(verdict.repeat_median, 2)} (median), ${share(verdict.repeat_p95, 2)} (p95)`],
     ["Noise ceiling of this device", share(verdict.noise_ceiling, 2)],
     ["Anchor, median / minimum", verdict.anchor_spread.toFixed(3)],
-  ])), verdict.reasons.length ? h("ul", { class: "reasons" }, verdict.reasons.map((reason) => h("li", {}, reason))) : null);
+  ])), verdict.reasons.length ? h("ul", { class: "reasons" }, verdict.reasons.map((reason) => h("li", {}, reason))) : null, odd);
 }
 
 function showSummary({ summary }) {
@@ -116,7 +117,7 @@ await run(async () => {
     if (cell.block && cell.latency_us !== null && (!best || cell.latency_us < best.latency_us)) chosen.set(cell.layer, cell);
   }
   showSummary(table);
-  showVerdict(table.summary.verdict);
+  showVerdict(table.summary);
   showMap(table);
   for (const link of byId("exports").querySelectorAll("a")) {
     link.href = `/api/v1/latency-tables/${encodeURIComponent(snapshot)}?format=${link.dataset.format}`;

@@ -105,6 +105,7 @@ def upgrade() -> None:
         sa.Column("anchor_us", sa.Double(), nullable=False),
         sa.Column("source", sa.String(length=200), nullable=False),
         sa.Column("job_id", sa.String(length=64), nullable=True),
+        sa.Column("warnings", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["device_id"], ["devices.device_id"], name="fk_latency_tables_device_id_devices"
