@@ -19,11 +19,14 @@ from profiler_agent.dial_out import DialOutError
 from profiler_agent.enrolment import enrol_device, read_enrolment_token
 from profiler_agent.identify import identify
 from profiler_agent.runtimes import available_runtimes, load_runtime
+from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
 from profiler_agent.selftest.measure import NETWORK, run_selftest
 from profiler_agent.service import run_agent
 from profiler_agent.settings import DEFAULT_LISTEN, AgentSettings, load_settings, parse_address
 from profiler_agent.show import device_table, print_selftest
-from shared.device import Device, DeviceCreate
+from profiler_agent.simulated_process import simulating_command
+from profiler_agent.supervision import MEASURING_COMMAND
+from shared.device import Device, DeviceCreate, RuntimeInfo
 from shared.measurement import Policy
 from shared.server_client import ServerRefusedError, ServerUnreachableError
 from shared.wire import to_dict
@@ -49,6 +52,12 @@ ThreadsOption = Annotated[
     str | None, typer.Option("--threads", metavar="N", help="Most threads per network.")
 ]
 RuntimeOption = Annotated[str | None, typer.Option("--runtime", help="Offer this runtime only.")]
+SimulatedDeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="D", help="Whose noise --runtime simulated has, such as samsung_s7; nothing is measured."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -70,6 +79,7 @@ def run(
     cores: CoresOption = None,
     threads: ThreadsOption = None,
     runtime: RuntimeOption = None,
+    simulated_device: SimulatedDeviceOption = None,
     data: DataOption = None,
     name: NameOption = None,
 ) -> None:
@@ -81,9 +91,18 @@ def run(
 
     Example, over USB: [bold]profiler-agent run --listen 8070[/bold] here, and
     [bold]adb forward tcp:8070 tcp:8070[/bold] where the server runs.
+
+    Example, for a load test, all times made up: [bold]profiler-agent run --runtime simulated[/bold]
     """
     settings = _settings(
-        listen=listen, server=server, cores=cores, threads=threads, runtime=runtime, data=data, name=name
+        listen=listen,
+        server=server,
+        cores=cores,
+        threads=threads,
+        runtime=runtime,
+        simulated_device=simulated_device,
+        data=data,
+        name=name,
     )
     credentials = _credentials(settings)
     if settings.server is None and settings.listen is None:
@@ -96,7 +115,7 @@ def run(
             f"run: profiler-agent enrol {settings.server}"
         )
     device = _device(settings)
-    core = AgentCore(settings.data, credentials.device_id, _bounds(settings))
+    core = AgentCore(settings.data, credentials.device_id, _bounds(settings), _command(settings))
     try:
         is_complete = asyncio.run(
             run_agent(core, device, settings.data, credentials, settings.listen, settings.server)
@@ -110,6 +129,7 @@ def run(
 def info(
     as_json: JsonOption = False,
     runtime: RuntimeOption = None,
+    simulated_device: SimulatedDeviceOption = None,
     data: DataOption = None,
     name: NameOption = None,
 ) -> None:
@@ -117,7 +137,7 @@ def info(
 
     Example: [bold]profiler-agent info --json[/bold]
     """
-    settings = _settings(runtime=runtime, data=data, name=name)
+    settings = _settings(runtime=runtime, simulated_device=simulated_device, data=data, name=name)
     credentials = _credentials(settings)
     device = _device(settings)
     if as_json:
@@ -146,7 +166,7 @@ def selftest(
     """
     settings = _settings(cores=cores, threads=threads, runtime=runtime, data=data)
     device = _device(settings)
-    core = AgentCore(settings.data, bounds=_bounds(settings))
+    core = AgentCore(settings.data, bounds=_bounds(settings), command=_command(settings))
     policy = Policy(window_s=seconds, warmup_s=min(1.0, seconds), max_rounds=100_000)
     with _stderr.status(f"measuring {NETWORK} on {len(device.runtimes)} runtimes, {seconds:g} s each"):
         reports = list(run_selftest(core, device, settings.cores, settings.threads or 1, policy))
@@ -172,6 +192,8 @@ def enrol(
     replace_existing: Annotated[
         bool, typer.Option("--replace", help="Give up an enrolment that exists.")
     ] = False,
+    runtime: RuntimeOption = None,
+    simulated_device: SimulatedDeviceOption = None,
     data: DataOption = None,
     name: NameOption = None,
 ) -> None:
@@ -183,7 +205,7 @@ def enrol(
 
     Example: [bold]profiler-agent enrol https://nas.example.org --name kitchen-phone[/bold]
     """
-    settings = _settings(data=data, name=name)
+    settings = _settings(runtime=runtime, simulated_device=simulated_device, data=data, name=name)
     credentials = _credentials(settings)
     if credentials.device_id is not None and not replace_existing:
         typer.echo(f"already enrolled at {credentials.server} as {credentials.device_id}", err=True)
@@ -224,6 +246,10 @@ def _credentials(settings: AgentSettings) -> Credentials:
 
 
 def _device(settings: AgentSettings) -> Device:
+    if settings.runtime == SimulatedRuntime.name:
+        return _simulated_device(settings)
+    if settings.simulated_device is not None:
+        _misuse("--simulated-device is for --runtime simulated only; give that too, or leave it out")
     runtimes = available_runtimes()
     if settings.runtime is not None:
         runtimes = tuple(runtime for runtime in runtimes if runtime.name == settings.runtime)
@@ -233,6 +259,24 @@ def _device(settings: AgentSettings) -> Device:
             except ValueError as error:
                 _misuse(str(error))
     return identify(settings.name, runtimes)
+
+
+def _simulated_device(settings: AgentSettings) -> Device:
+    try:
+        runtime = SimulatedRuntime(settings.simulated_device or DEFAULT_DEVICE)
+    except ValueError as error:
+        _misuse(str(error))
+    device = identify(
+        settings.name or f"simulated-{runtime.version}", (RuntimeInfo(runtime.name, runtime.version),)
+    )
+    return replace(device, cpu_model=f"simulated {runtime.version}")
+
+
+def _command(settings: AgentSettings) -> tuple[str, ...]:
+    """Return the program that measures, or that pretends to."""
+    if settings.runtime == SimulatedRuntime.name:
+        return simulating_command(settings.simulated_device or DEFAULT_DEVICE)
+    return MEASURING_COMMAND
 
 
 def _bounds(settings: AgentSettings) -> Bounds:

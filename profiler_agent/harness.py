@@ -19,10 +19,16 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from profiler_agent.canary import canary_us, typical_us
+from profiler_agent.canary import typical_us
 from profiler_agent.environment import read_environment
 from profiler_agent.pace import Pace
-from profiler_agent.runtimes.base import LoadedModel, Runtime, UnsupportedWorkloadError
+from profiler_agent.runtimes.base import (
+    Clock,
+    InVirtualTime,
+    LoadedModel,
+    Runtime,
+    UnsupportedWorkloadError,
+)
 from profiler_agent.stability import cores_remark, judge, judge_slow_device
 from shared.measurement import Lease, LeaseItem, NodeSamples, Result, RunSamples
 
@@ -32,6 +38,7 @@ class _Recorder:
     """The samples of one item while its rounds go on."""
 
     model: LoadedModel
+    clock: Clock
     start_us: list[float] = field(default_factory=list)
     wall_us: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
@@ -43,12 +50,13 @@ class _Recorder:
 
     def run(self, round_index: int, origin_ns: int) -> None:
         self.model.run()
+        clock = self.clock
         usage = resource.getrusage(_USAGE_SCOPE)
-        cpu_ns = time.thread_time_ns()
-        start_ns = time.perf_counter_ns()
+        cpu_ns = clock.cpu_ns()
+        start_ns = clock.wall_ns()
         self.model.run()
-        end_ns = time.perf_counter_ns()
-        cpu_end_ns = time.thread_time_ns()
+        end_ns = clock.wall_ns()
+        cpu_end_ns = clock.cpu_ns()
         usage_end = resource.getrusage(_USAGE_SCOPE)
         self.start_us.append((start_ns - origin_ns) / 1000)
         self.wall_us.append((end_ns - start_ns) / 1000)
@@ -64,9 +72,9 @@ class _Recorder:
         return self.wall_us[-1] - self.cpu_us[-1] - self.least_wait_us
 
     def run_profiled(self) -> None:
-        start_ns = time.perf_counter_ns()
+        start_ns = self.clock.wall_ns()
         self.model.run_profiled()
-        self.profiled_wall_us.append((time.perf_counter_ns() - start_ns) / 1000)
+        self.profiled_wall_us.append((self.clock.wall_ns() - start_ns) / 1000)
 
     def samples(self) -> RunSamples:
         return RunSamples(**{f.name: tuple(getattr(self, f.name)) for f in fields(RunSamples)})
@@ -88,7 +96,7 @@ def measure(
     report_progress: Callable[[float], None],
     cores_asked: tuple[int, ...] = (),
     canary_reference_us: float | None = None,
-    sense_canary_us: Callable[[], float] = canary_us,
+    sense_canary_us: Callable[[], float] | None = None,
 ) -> Iterator[Result]:
     """Measure all items of a lease and yield one result for each.
 
@@ -99,16 +107,17 @@ def measure(
         report_progress: called with the share of the window that is over, 0..1, after each round.
         cores_asked: where this process should run; empty leaves the choice to the operating system.
         canary_reference_us: the canary's best time on this device; None if none is known.
-        sense_canary_us: how fast the device is now; see :mod:`profiler_agent.canary`.
+        sense_canary_us: how fast the device is now; None asks :mod:`profiler_agent.canary`.
     """
     started_at = datetime.now(UTC).isoformat()
-    start_s = time.perf_counter()
+    clock = runtime.begin(lease.policy.seed) if isinstance(runtime, InVirtualTime) else Clock()
+    start_ns = clock.wall_ns()
     before = read_environment()
     recorders: dict[str, _Recorder] = {}
     for item in lease.items:
         path = artifact_paths[item.artifact.sha256] if item.artifact else None
         try:
-            recorders[item.item_id] = _Recorder(runtime.load(item, lease.conditions, path))
+            recorders[item.item_id] = _Recorder(runtime.load(item, lease.conditions, path), clock)
         except UnsupportedWorkloadError as error:
             yield Result(
                 lease.lease_id,
@@ -120,9 +129,9 @@ def measure(
             )
     items = [item for item in lease.items if item.item_id in recorders]
     models = [recorders[item.item_id].model for item in items]
-    _warm_up(models, lease.policy.warmup_s)
-    pace = _pace(lease, models, canary_reference_us, sense_canary_us)
-    cores_seen = _run_rounds(lease, items, recorders, pace, report_progress)
+    _warm_up(models, clock, lease.policy.warmup_s)
+    pace = _pace(lease, models, clock, canary_reference_us, sense_canary_us or clock.canary_us)
+    cores_seen = _run_rounds(lease, items, recorders, clock, pace, report_progress)
     after = read_environment()
     runs = {item.item_id: recorders[item.item_id].samples() for item in items}
     anchor_runs = next((runs[item.item_id] for item in items if item.is_anchor), None)
@@ -146,37 +155,44 @@ def measure(
             environment_before=before,
             environment_after=after,
             started_at=started_at,
-            device_s=time.perf_counter() - start_s,
+            device_s=(clock.wall_ns() - start_ns) / 1e9,
             is_simulated=runtime.name == "simulated",
             canary_us=typical_us(pace.checks_us),
             paused_s=pace.paused_s,
         )
 
 
-def _warm_up(models: Sequence[LoadedModel], seconds: float) -> None:
+def _warm_up(models: Sequence[LoadedModel], clock: Clock, seconds: float) -> None:
     """Run each model at least once, and all together for some time."""
-    end_s = time.perf_counter() + seconds
+    end_ns = clock.wall_ns() + seconds * 1e9
     while models:
         for model in models:
             model.run()
-        if time.perf_counter() >= end_s:
+        if clock.wall_ns() >= end_ns:
             break
 
 
 def _pace(
-    lease: Lease, models: Sequence[LoadedModel], reference_us: float | None, sense_us: Callable[[], float]
+    lease: Lease,
+    models: Sequence[LoadedModel],
+    clock: Clock,
+    reference_us: float | None,
+    sense_us: Callable[[], float],
 ) -> Pace:
     """Return what watches over the rounds: a cold device rests in a pause, a hot one is kept under load."""
     is_sustained = lease.conditions.thermal == "sustained"
-    pause = partial(_warm_up, models) if is_sustained else time.sleep
-    warm_up = partial(_warm_up, models[:1], _REWARM_S)
-    return Pace(reference_us, lease.policy.max_pause_s, pause, warm_up, sense_us)
+    pause = partial(_warm_up, models, clock) if is_sustained else time.sleep
+    warm_up = partial(_warm_up, models[:1], clock, _REWARM_S)
+    return Pace(
+        reference_us, lease.policy.max_pause_s, pause, warm_up, sense_us, lambda: clock.wall_ns() / 1e9
+    )
 
 
 def _run_rounds(
     lease: Lease,
     items: Sequence[LeaseItem],
     recorders: Mapping[str, _Recorder],
+    clock: Clock,
     pace: Pace,
     report_progress: Callable[[float], None],
 ) -> tuple[int, ...]:
@@ -188,7 +204,7 @@ def _run_rounds(
     shuffle = random.Random(policy.seed).shuffle
     cores_seen: set[int] = set()
     share = 0.0
-    origin_ns = time.perf_counter_ns()
+    origin_ns = clock.wall_ns()
     gc.collect()
     gc.disable()
     try:
@@ -208,7 +224,7 @@ def _run_rounds(
                 recorder.run(round_index, origin_ns)
                 pace.note_run(recorder.stalled_us)
             cores_seen.update(_current_core())
-            share = ((time.perf_counter_ns() - origin_ns) / 1e9 - pace.paused_s) / policy.window_s
+            share = ((clock.wall_ns() - origin_ns) / 1e9 - pace.paused_s) / policy.window_s
             report_progress(min(1.0, share))
             if share >= 1 and round_index + 1 >= policy.min_rounds:
                 break

@@ -13,7 +13,7 @@ DEFAULT_LISTEN = "127.0.0.1:8070"
 DEFAULT_DATA = "~/.local/share/edgenas-agent"
 FILE_NAME = "agent.toml"
 
-_NAMES = ("listen", "server", "cores", "threads", "runtime", "name")
+_NAMES = ("listen", "server", "cores", "threads", "runtime", "name", "simulated_device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class AgentSettings:
     """Most threads that a lease may ask for."""
     runtime: str | None = None
     """The only runtime to offer; None offers all that are installed."""
+    simulated_device: str | None = None
+    """Whose noise the runtime ``simulated`` has; only with that runtime."""
     name: str | None = None
     """What people call this device; None takes the host name."""
 
@@ -56,6 +58,7 @@ def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) -
         cores=_cores(values["cores"]),
         threads=_threads(values["threads"]),
         runtime=values["runtime"],
+        simulated_device=values["simulated_device"],
         name=values["name"],
     )
 

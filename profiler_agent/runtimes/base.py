@@ -1,9 +1,12 @@
 """What every inference runtime offers to the harness."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from profiler_agent.canary import canary_us
 from shared.device import Conditions
 from shared.measurement import LeaseItem, NodeSamples
 
@@ -46,3 +49,22 @@ class Runtime(Protocol):
         Raises:
             UnsupportedWorkloadError: the runtime lacks an operator, the dtype or the artifact.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How time passes on a device, as the harness reads it."""
+
+    wall_ns: Callable[[], int] = time.perf_counter_ns
+    cpu_ns: Callable[[], int] = time.thread_time_ns
+    """Of the calling thread."""
+    canary_us: Callable[[], float] = canary_us
+    """How fast the device is now; see :mod:`profiler_agent.canary`."""
+
+
+@runtime_checkable
+class InVirtualTime(Protocol):
+    """What a runtime has besides if its time is not the device's own."""
+
+    def begin(self, seed: int) -> Clock:
+        """Return the clock of a lease whose times are drawn from this seed."""

@@ -21,12 +21,14 @@ sys.meta_path.insert(0, Blocker())
 """
 
 COMPILED = {"torch", "sqlalchemy", "fastapi", "pydantic", "numpy", "onnx", "onnxruntime", "sklearn", "PIL"}
+COMPILED |= {"pyarrow", "yaml"}
 
 MODULES_OF_A_PHONE = [
     "shared.operators, shared.workload, shared.blocks, shared.search_space, shared.architecture",
     "shared.device, shared.measurement, shared.wire, shared.agent_client, shared.server_client",
     "profiler_agent.__main__, profiler_agent.app, profiler_agent.core, profiler_agent.dial_out",
     "profiler_agent.harness, profiler_agent.measuring_process, profiler_agent.runtimes",
+    "profiler_agent.simulated_process",
 ]
 
 

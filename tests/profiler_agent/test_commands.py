@@ -64,6 +64,13 @@ def test_a_refused_enrolment_stores_nothing(server_url: str, tmp_path: Path) -> 
     assert load_credentials(tmp_path) == Credentials()
 
 
+def test_a_simulated_device_says_so(tmp_path: Path) -> None:
+    flags = ["--runtime", "simulated", "--simulated-device", "samsung_s7", "--data", str(tmp_path)]
+    facts = json.loads(cli.invoke(app, ["info", "--json", *flags]).stdout)
+    assert (facts["name"], facts["cpu_model"]) == ("simulated-samsung_s7", "simulated samsung_s7")
+    assert [(one["name"], one["version"]) for one in facts["runtimes"]] == [("simulated", "samsung_s7")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -73,6 +80,8 @@ def test_a_refused_enrolment_stores_nothing(server_url: str, tmp_path: Path) -> 
         (["run", "--listen", "nowhere"], 2, "HOST:PORT"),
         (["run", "--cores", "a"], 2, "cores"),
         (["info", "--runtime", "abacus"], 2, "abacus"),
+        (["info", "--runtime", "simulated", "--simulated-device", "pixel9"], 2, "these can: titan_rtx_64"),
+        (["info", "--simulated-device", "pixel2"], 2, "--runtime simulated only"),
     ],
 )
 def test_says_what_is_wrong(tmp_path: Path, arguments: list[str], status: int, words: str) -> None:

@@ -13,6 +13,7 @@ from profiler_agent.runtimes.base import (
     UnsupportedWorkloadError,
 )
 from profiler_agent.runtimes.onnxruntime import nodes_of_profile
+from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
 from search_server.profiling.artifacts import onnx_bytes
 from shared.architecture import random_architecture
 from shared.device import Conditions
@@ -27,9 +28,9 @@ NETWORK = random_architecture(
 BLOCK = Workload((8, 5, 6), (Segment("block", (Conv2d(8, 4),)),))
 
 
-@pytest.fixture(params=[runtime.name for runtime in available_runtimes()])
+@pytest.fixture(params=[*(runtime.name for runtime in available_runtimes()), "simulated"])
 def runtime(request: pytest.FixtureRequest) -> Runtime:
-    return load_runtime(request.param)
+    return SimulatedRuntime() if request.param == "simulated" else load_runtime(request.param)
 
 
 def load(
@@ -43,7 +44,7 @@ def load(
 
 class TestEveryRuntime:
     def test_tells_name_and_version(self, runtime: Runtime) -> None:
-        known = {each.name: each.version for each in available_runtimes()}
+        known = {each.name: each.version for each in available_runtimes()} | {"simulated": DEFAULT_DEVICE}
         assert known[runtime.name] in runtime.version
 
     @pytest.mark.parametrize("workload", [NETWORK, BLOCK])
@@ -76,6 +77,12 @@ class TestEveryRuntime:
 def test_an_unknown_runtime_is_refused_with_those_that_exist() -> None:
     with pytest.raises(RuntimeUnavailableError, match=r"no runtime 'caffe'; it can use onnxruntime"):
         load_runtime("caffe")
+
+
+def test_no_real_agent_has_the_simulated_runtime() -> None:
+    with pytest.raises(RuntimeUnavailableError, match="no runtime 'simulated'"):
+        load_runtime("simulated")
+    assert "simulated" not in {runtime.name for runtime in available_runtimes()}
 
 
 def test_onnxruntime_needs_a_model_file() -> None:
