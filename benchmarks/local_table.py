@@ -1,52 +1,99 @@
-"""A latency table of this machine, measured by the real agent core in processes of their own."""
+"""Tables and whole networks of this machine, measured by the real agent core in processes of their own."""
 
-import hashlib
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from profiler_agent.core import AgentCore
-from search_server.latency.fit import fit_table
+from search_server.latency.fit import fit_table, relative_latencies
 from search_server.latency.table import LatencyTable
-from search_server.profiling.artifacts import onnx_bytes
 from search_server.profiling.covers import anchor_architecture, cover_architectures
+from search_server.profiling.model_files import model_file
+from shared.architecture import Architecture
 from shared.device import Conditions
-from shared.measurement import Artifact, Lease, LeaseItem, Policy, Result
+from shared.measurement import Lease, LeaseItem, Policy, Result
 from shared.search_space import SearchSpace
+from shared.workload import Workload
 
 WINDOW_S = 5.0
 MIN_LEASES = 4
 MAX_LEASES = 8
+NETWORK_LEASES = 2
+ANCHOR_ID = "anchor"
 
 
 def measure_table(space: SearchSpace, conditions: Conditions, seed: int) -> tuple[LatencyTable, float]:
-    """Return a table, accepted or after ``MAX_LEASES``, and the device time that it took in seconds."""
+    """Return a table, accepted or after ``MAX_LEASES``, and the device time that it took in seconds.
+
+    Raises:
+        ValueError: this machine cannot measure under these conditions.
+    """
     covers = {f"cover{i}": a.workload() for i, a in enumerate(cover_architectures(space, seed))}
-    workloads = {"anchor": anchor_architecture(space).workload(), **covers}
     results: list[Result] = []
     device_s = 0.0
     with tempfile.TemporaryDirectory(prefix="edgenas-bench-") as folder:
         core = AgentCore(Path(folder))
-        items = []
-        for item_id, workload in workloads.items():
-            content = onnx_bytes(workload)
-            sha256 = hashlib.sha256(content).hexdigest()
-            with core.artifacts.writing(sha256, len(content)) as file:
-                file.write(content)
-            artifact = Artifact(sha256, len(content))
-            is_anchor = item_id == "anchor"
-            items.append(LeaseItem(item_id, workload, artifact, is_anchor, not is_anchor))
+        items = _items(core, space, covers, conditions, is_profiled=True)
         for index in range(MAX_LEASES):
-            policy = Policy(window_s=WINDOW_S, seed=1000 * seed + index)
-            lease = Lease(f"lease{index}", 1, "local", tuple(items), conditions, policy, ttl_s=120.0)
             start = time.perf_counter()
-            results += core.run(lease)
+            results += core.run(_lease(items, conditions, 1000 * seed + index))
             device_s += time.perf_counter() - start
             if index + 1 >= MIN_LEASES:
                 now = datetime.now(UTC).isoformat()
-                table = fit_table(space.name, "local", conditions, covers, "anchor", results, now)
+                table = fit_table(space.name, "local", conditions, covers, ANCHOR_ID, results, now)
                 assert table.verdict is not None
                 if table.verdict.is_accepted:
                     break
     return table, device_s
+
+
+def measure_networks(
+    space: SearchSpace, conditions: Conditions, networks: Sequence[Architecture], seed: int
+) -> NDArray[np.float64]:
+    """Return the latency of each network in units of the anchor, measured as a server has it measured.
+
+    Args:
+        space: whose anchor runs right before each network.
+        conditions: what to measure with.
+        networks: not more than a lease may hold.
+        seed: other seeds run the rounds in other orders.
+    """
+    workloads = {f"net{i}": network.workload() for i, network in enumerate(networks)}
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="edgenas-bench-") as folder:
+        core = AgentCore(Path(folder))
+        items = _items(core, space, workloads, conditions, is_profiled=False)
+        for index in range(NETWORK_LEASES):
+            results += core.run(_lease(items, conditions, 1000 * seed + index))
+    relative = relative_latencies(results, ANCHOR_ID)
+    return np.array([relative[item_id].ratio for item_id in workloads])
+
+
+def _items(
+    core: AgentCore,
+    space: SearchSpace,
+    workloads: Mapping[str, Workload],
+    conditions: Conditions,
+    is_profiled: bool,
+) -> tuple[LeaseItem, ...]:
+    """Return the anchor and the workloads as items, with their model files in the agent's cache."""
+    items = []
+    for item_id, workload in {ANCHOR_ID: anchor_architecture(space).workload(), **workloads}.items():
+        model = model_file(workload, conditions)
+        artifact = model.artifact() if model else None
+        if model and artifact:
+            with core.artifacts.writing(artifact.sha256, artifact.size_bytes) as file:
+                file.write(model.content)
+        is_anchor = item_id == ANCHOR_ID
+        items.append(LeaseItem(item_id, workload, artifact, is_anchor, is_profiled and not is_anchor))
+    return tuple(items)
+
+
+def _lease(items: tuple[LeaseItem, ...], conditions: Conditions, seed: int) -> Lease:
+    policy = Policy(window_s=WINDOW_S, max_rounds=4000, seed=seed)
+    return Lease(f"lease{seed}", 1, "local", items, conditions, policy, ttl_s=120.0)

@@ -17,6 +17,8 @@ PROTOCOL_MIN = 1
 PROTOCOL_MAX = 1
 """The protocol versions that this code speaks."""
 
+ArtifactFormat = Literal["onnx", "pt2", "tflite", "ncnn", "pte"]
+
 Status = Literal["ok", "unstable", "throttled", "deferred", "unsupported", "error"]
 """Only ``ok`` feeds a latency table."""
 
@@ -27,7 +29,7 @@ class Artifact:
 
     sha256: str
     size_bytes: int
-    format: Literal["onnx", "pt2", "tflite", "ncnn", "pte"] = "onnx"
+    format: ArtifactFormat = "onnx"
 
     def __post_init__(self) -> None:
         if len(self.sha256) != 64 or not set(self.sha256) <= set("0123456789abcdef"):

@@ -1,10 +1,20 @@
 """The inference runtimes of this device: one file each behind one protocol."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from profiler_agent.runtimes.base import Runtime, RuntimeUnavailableError
 from shared.device import RuntimeInfo
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    load: Callable[[], Runtime]
+    package: str
+    """The distribution that tells its version."""
+    install_hint: str
+    dtypes: tuple[str, ...] = ("fp32",)
 
 
 def _onnxruntime() -> Runtime:
@@ -19,11 +29,20 @@ def _torch() -> Runtime:
     return TorchRuntime()
 
 
-_LOADERS: dict[str, Callable[[], Runtime]] = {"onnxruntime": _onnxruntime, "torch": _torch}
+def _ncnn() -> Runtime:
+    from profiler_agent.runtimes.ncnn import NcnnRuntime
 
-_INSTALL_HINTS = {
-    "onnxruntime": "pip install 'edgenas[onnxruntime]', or on Termux: pkg install python-onnxruntime",
-    "torch": "pip install torch, or on Termux: pkg install python-torch",
+    return NcnnRuntime()
+
+
+_KNOWN = {
+    "onnxruntime": _Known(
+        _onnxruntime,
+        "onnxruntime",
+        "pip install 'edgenas[onnxruntime]', or on Termux: pkg install python-onnxruntime",
+    ),
+    "torch": _Known(_torch, "torch", "pip install torch, or on Termux: pkg install python-torch"),
+    "ncnn": _Known(_ncnn, "ncnn", "pip install 'edgenas[ncnn]' (PyPI has no wheel for Termux)"),
 }
 
 
@@ -33,24 +52,22 @@ def load_runtime(name: str) -> Runtime:
     Raises:
         RuntimeUnavailableError: unknown here, or not installed; the message says what to install.
     """
-    if name not in _LOADERS:
-        raise RuntimeUnavailableError(
-            f"this agent has no runtime {name!r}; it can use {', '.join(_LOADERS)}"
-        )
+    if name not in _KNOWN:
+        raise RuntimeUnavailableError(f"this agent has no runtime {name!r}; it can use {', '.join(_KNOWN)}")
     try:
-        return _LOADERS[name]()
+        return _KNOWN[name].load()
     except ImportError as error:
         raise RuntimeUnavailableError(
-            f"runtime {name!r} cannot be loaded ({error}); install it with: {_INSTALL_HINTS[name]}"
+            f"runtime {name!r} cannot be loaded ({error}); install it with: {_KNOWN[name].install_hint}"
         ) from error
 
 
 def available_runtimes() -> tuple[RuntimeInfo, ...]:
     """Return the runtimes that are installed, without loading any of them."""
     found = []
-    for name in _LOADERS:
+    for name, known in _KNOWN.items():
         try:
-            found.append(RuntimeInfo(name, version(name)))
+            found.append(RuntimeInfo(name, version(known.package), known.dtypes))
         except PackageNotFoundError:
             continue
     return tuple(found)

@@ -6,7 +6,6 @@ measuring process sets ``MALLOC_*`` for this runtime, and every sample carries i
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.device import Conditions
 from shared.measurement import LeaseItem, NodeSamples
 from shared.modules import SegmentModule, network_module, to_channels_last
@@ -54,7 +54,7 @@ class TorchModel:
                 self._segments.append((name, segment))
         images_NCHW = torch.rand(batch, *item.workload.input_shape, generator=generator)
         self._images_NCHW = images_NCHW.to(memory_format=torch.channels_last)
-        self._wall_us: dict[str, list[float]] = defaultdict(list)
+        self._times = SegmentTimes()
 
     @torch.inference_mode()
     def run(self) -> None:
@@ -70,13 +70,10 @@ class TorchModel:
         for _, segment in self._segments:
             x_NCHW = segment(x_NCHW)
             stamps_ns.append(time.perf_counter_ns())
-        for (name, _), start_ns, end_ns in zip(self._segments, stamps_ns, stamps_ns[1:], strict=False):
-            self._wall_us[name].append((end_ns - start_ns) / 1000)
+        self._times.add_run([name for name, _ in self._segments], stamps_ns)
 
     def node_samples(self) -> Sequence[NodeSamples]:
-        return tuple(
-            NodeSamples(name, name, "segment", tuple(wall_us)) for name, wall_us in self._wall_us.items()
-        )
+        return self._times.nodes()
 
 
 def fold_batch_norms(segment: SegmentModule) -> None:

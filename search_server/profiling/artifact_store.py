@@ -1,17 +1,16 @@
 """Model files by SHA-256: the bytes in the data folder, the facts in the database."""
 
-import hashlib
 import os
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import ArtifactRow, LeaseArtifactRow, LeaseRow
 from search_server.errors import NotFoundError
+from search_server.profiling.model_files import ModelFile
 from shared.measurement import Artifact
 
 
@@ -20,21 +19,22 @@ def artifact_path(data_dir: Path, sha256: str) -> Path:
     return data_dir / "artifacts" / sha256[:2] / sha256
 
 
-def store_artifact(
-    session: Session, data_dir: Path, content: bytes, file_format: Literal["onnx"], now: datetime
-) -> Artifact:
+def store_artifact(session: Session, data_dir: Path, model: ModelFile, now: datetime) -> Artifact:
     """Keep a model file; storing the same bytes again changes nothing."""
-    artifact = Artifact(hashlib.sha256(content).hexdigest(), len(content), file_format)
+    artifact = model.artifact()
     path = artifact_path(data_dir, artifact.sha256)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(content)
+            file.write(model.content)
         os.replace(file.name, path)
     if session.get(ArtifactRow, artifact.sha256) is None:
         session.merge(
             ArtifactRow(
-                sha256=artifact.sha256, size_bytes=artifact.size_bytes, format=file_format, created_at=now
+                sha256=artifact.sha256,
+                size_bytes=artifact.size_bytes,
+                format=artifact.format,
+                created_at=now,
             )
         )
         session.flush()

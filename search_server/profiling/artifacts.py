@@ -13,6 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from search_server.profiling.folding import Array, FoldedWeights
 from shared.operators import (
     BatchNorm2d,
     ChannelShuffle,
@@ -28,10 +29,6 @@ from shared.workload import Segment, Workload
 OPSET = 17
 IR_VERSION = 8
 """Both old enough for the ONNX Runtime of a phone's package manager."""
-
-BATCH_NORM_EPS = 1e-5
-
-Array = NDArray[np.float32]
 
 
 def onnx_bytes(workload: Workload, weights: Mapping[str, Array] | None = None, batch: int = 1) -> bytes:
@@ -51,7 +48,7 @@ def onnx_bytes(workload: Workload, weights: Mapping[str, Array] | None = None, b
     Raises:
         ValueError: an array is missing or has another shape than its operator.
     """
-    graph = _Graph(weights)
+    graph = _Graph(None if weights is None else FoldedWeights(weights))
     tensor = "images"
     for segment, shape in zip(workload.segments, workload.shapes(), strict=False):
         tensor = graph.add_segment(segment, shape, tensor, batch)
@@ -82,7 +79,7 @@ def _ends_with_linear(workload: Workload) -> bool:
 class _Graph:
     """Nodes and initializers of a model that grows operator by operator."""
 
-    def __init__(self, weights: Mapping[str, Array] | None) -> None:
+    def __init__(self, weights: FoldedWeights | None) -> None:
         self.weights = weights
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
@@ -162,37 +159,19 @@ class _Graph:
         return self.add("Reshape", f"{name}/reshape_out", [tensor, joined], f"{name}/out")
 
     def _convolution(self, name: str, conv: Conv2d, norm: str | None) -> tuple[str, str]:
-        shape = (conv.out_channels, conv.in_channels // conv.groups, conv.kernel_size, conv.kernel_size)
         if self.weights is None:
+            shape = (conv.out_channels, conv.in_channels // conv.groups, *[conv.kernel_size] * 2)
             return self._fill(name, shape), self._zeros(name, conv.out_channels)
-        kernel = self._weight(f"{name}.weight", shape)
-        bias = np.zeros(conv.out_channels, np.float32)
-        if norm is not None:
-            size = (conv.out_channels,)
-            gain, shift, mean, variance = (
-                self._weight(f"{norm}.{part}", size)
-                for part in ("weight", "bias", "running_mean", "running_var")
-            )
-            scale = gain / np.sqrt(variance + BATCH_NORM_EPS)
-            kernel, bias = kernel * scale[:, None, None, None], shift - mean * scale
-        return self._initializer(f"{name}.weight", kernel), self._initializer(f"{name}.bias", bias)
+        return self._stored(name, *self.weights.convolution(name, conv, norm))
 
     def _linear(self, name: str, linear: Linear) -> tuple[str, str]:
-        shape = (linear.out_features, linear.in_features)
         if self.weights is None:
+            shape = (linear.out_features, linear.in_features)
             return self._fill(name, shape), self._zeros(name, linear.out_features)
-        kernel = self._weight(f"{name}.weight", shape)
-        bias = self._weight(f"{name}.bias", (linear.out_features,))
-        return self._initializer(f"{name}.weight", kernel), self._initializer(f"{name}.bias", bias)
+        return self._stored(name, *self.weights.linear(name, linear))
 
-    def _weight(self, name: str, shape: tuple[int, ...]) -> Array:
-        assert self.weights is not None
-        if name not in self.weights:
-            raise ValueError(f"weights lack {name!r} of shape {shape}")
-        array = self.weights[name]
-        if array.shape != shape:
-            raise ValueError(f"weight {name!r} must have shape {shape}, got {array.shape}")
-        return array.astype(np.float32)
+    def _stored(self, name: str, kernel: Array, bias: Array) -> tuple[str, str]:
+        return self._initializer(f"{name}.weight", kernel), self._initializer(f"{name}.bias", bias)
 
     def _fill(self, name: str, shape: tuple[int, ...]) -> str:
         value = helper.make_tensor("value", TensorProto.FLOAT, [1], [1.0 / np.prod(shape[1:])])

@@ -8,8 +8,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from search_server.profiling.artifact_store import store_artifact
-from search_server.profiling.artifacts import onnx_bytes
 from search_server.profiling.covers import anchor_architecture, cover_architectures
+from search_server.profiling.model_files import model_file
 from shared.architecture import Architecture
 from shared.device import Conditions
 from shared.measurement import LeaseItem, Policy
@@ -29,9 +29,6 @@ GROUP_SIZE = 12
 COVER_SEED = 0
 ANCHOR_ID = "anchor"
 
-MODEL_FILE_RUNTIMES = ("onnxruntime",)
-"""Runtimes that load a model file; the others build the model from the workload itself."""
-
 
 @dataclass(frozen=True, slots=True)
 class ItemFactory:
@@ -45,10 +42,8 @@ class ItemFactory:
     def item(self, item_id: str, architecture: Architecture, profile_segments: bool = False) -> LeaseItem:
         """Return an item that measures a network; the id ``anchor`` makes it the anchor."""
         workload = architecture.workload()
-        artifact = None
-        if self.conditions.runtime in MODEL_FILE_RUNTIMES:
-            content = onnx_bytes(workload, batch=self.conditions.batch)
-            artifact = store_artifact(self.session, self.data_dir, content, "onnx", self.now)
+        file = model_file(workload, self.conditions)
+        artifact = store_artifact(self.session, self.data_dir, file, self.now) if file else None
         is_anchor = item_id == ANCHOR_ID
         return LeaseItem(item_id, workload, artifact, is_anchor, profile_segments)
 

@@ -14,7 +14,7 @@ from profiler_agent.runtimes.base import (
 )
 from profiler_agent.runtimes.onnxruntime import nodes_of_profile
 from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
-from search_server.profiling.artifacts import onnx_bytes
+from search_server.profiling.model_files import model_file
 from shared.architecture import random_architecture
 from shared.device import Conditions
 from shared.measurement import LeaseItem
@@ -36,9 +36,11 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
 def load(
     runtime: Runtime, workload: Workload, folder: Path, conditions: Conditions | None = None
 ) -> LoadedModel:
-    path = folder / "model.onnx"
-    path.write_bytes(onnx_bytes(workload))
-    item = LeaseItem("item", workload, profile_segments=True)
+    model = model_file(workload, Conditions(runtime=runtime.name))
+    path = folder / "model" if model else None
+    if model and path:
+        path.write_bytes(model.content)
+    item = LeaseItem("item", workload, model.artifact() if model else None, profile_segments=True)
     return runtime.load(item, conditions or Conditions(runtime=runtime.name), path)
 
 
@@ -85,10 +87,10 @@ def test_no_real_agent_has_the_simulated_runtime() -> None:
     assert "simulated" not in {runtime.name for runtime in available_runtimes()}
 
 
-def test_onnxruntime_needs_a_model_file() -> None:
-    item = LeaseItem("item", BLOCK)
-    with pytest.raises(UnsupportedWorkloadError, match="needs an ONNX artifact"):
-        load_runtime("onnxruntime").load(item, Conditions(), None)
+@pytest.mark.parametrize(("name", "what"), [("onnxruntime", "an ONNX artifact"), ("ncnn", "a param file")])
+def test_a_runtime_that_loads_files_needs_one(name: str, what: str) -> None:
+    with pytest.raises(UnsupportedWorkloadError, match=f"needs {what}"):
+        load_runtime(name).load(LeaseItem("item", BLOCK), Conditions(name), None)
 
 
 def test_a_reorder_belongs_to_the_segment_before_it_whatever_its_name() -> None:

@@ -8,11 +8,8 @@ from search_server.profiling.artifacts import onnx_bytes
 from shared.architecture import parse_architecture
 from shared.modules import NetworkModule
 from shared.operators import Conv2d
-from shared.search_space import search_space
 from shared.workload import Segment, Workload
-
-ALL_BLOCKS = "k3_e1,k3_e1_g2,k3_e3,k3_e6,k5_e1,k5_e1_g2,k5_e3,k5_e6,skip,k3_e1,skip,skip,skip"
-WORKLOAD = parse_architecture(ALL_BLOCKS, search_space("fbnet-tiny:width=0.5,resolution=16")).workload()
+from tests.profiling.networks import WORKLOAD, trained_network, weights_of
 
 
 def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -22,20 +19,9 @@ def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(session.run(None, {"images": images})[0])
 
 
-def weights_of(module: NetworkModule) -> dict[str, NDArray[np.float32]]:
-    return {
-        name.removeprefix("segments."): value.numpy().astype(np.float32)
-        for name, value in module.state_dict().items()
-    }
-
-
 def test_the_model_computes_what_the_torch_network_computes() -> None:
-    torch.manual_seed(0)
-    module = NetworkModule(WORKLOAD)
+    module = trained_network(WORKLOAD)
     images = torch.randn(2, *WORKLOAD.input_shape)
-    for _ in range(3):
-        module(images * 2 + 1)  # moves the running statistics away from 0 and 1
-    module.eval()
     with torch.inference_mode():
         expected = module(images).numpy()
     actual = run(onnx_bytes(WORKLOAD, weights_of(module), batch=2), images.numpy())

@@ -1,0 +1,91 @@
+"""ncnn on the CPU: weights of zeros, time-stamps at the borders of segments within one run.
+
+ncnn computes a blob when it is asked for and keeps what it has computed, so extracting the segments' last
+blobs one after another is one pass through the network; extraction type 1 leaves a blob in the packed
+layout in which the next layer takes it. Blobs come from pools that keep their memory, as in ncnn's own
+benchmark. All half-precision shortcuts are off: dtype fp32 means fp32.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import ncnn
+import numpy as np
+
+from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from profiler_agent.runtimes.segment_times import SegmentTimes
+from shared.device import Conditions
+from shared.measurement import LeaseItem, NodeSamples
+
+_HALF_PRECISION = (
+    "use_fp16_packed",
+    "use_fp16_storage",
+    "use_fp16_arithmetic",
+    "use_bf16_packed",
+    "use_bf16_storage",
+)
+
+_AS_IT_IS = 1
+"""Extraction type: no conversion of precision or packing."""
+
+
+class NcnnRuntime:
+    """ncnn without Vulkan."""
+
+    name = "ncnn"
+
+    @property
+    def version(self) -> str:
+        return str(ncnn.__version__)
+
+    def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> "NcnnModel":
+        """Load the param file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
+        if artifact_path is None or (item.artifact and item.artifact.format != "ncnn"):
+            raise UnsupportedWorkloadError(f"ncnn needs a param file for item {item.item_id!r}")
+        if conditions.dtype != "fp32":
+            raise UnsupportedWorkloadError(
+                f"ncnn runs dtype fp32 here, not {conditions.dtype!r}; ask for fp32"
+            )
+        if conditions.batch != 1:
+            raise UnsupportedWorkloadError(f"ncnn runs batch 1, not {conditions.batch}; ask for batch 1")
+        return NcnnModel(item, conditions.threads, artifact_path)
+
+
+class NcnnModel:
+    """One workload in one net."""
+
+    def __init__(self, item: LeaseItem, threads: int, path: Path) -> None:
+        self._net = ncnn.Net()  # before the pools: attributes go in this order, and its memory is theirs
+        self._blob_pool = ncnn.UnlockedPoolAllocator()
+        self._workspace_pool = ncnn.PoolAllocator()
+        options = self._net.opt
+        options.num_threads = threads
+        options.blob_allocator = self._blob_pool
+        options.workspace_allocator = self._workspace_pool
+        for name in _HALF_PRECISION:
+            setattr(options, name, False)
+        if self._net.load_param(str(path)) or self._net.load_model(ncnn.DataReaderFromEmpty()):
+            raise UnsupportedWorkloadError(f"ncnn cannot load the param file of item {item.item_id!r}")
+        images = np.random.default_rng(0).random(item.workload.input_shape, dtype=np.float32)
+        self._images = ncnn.Mat(images).clone()
+        self._segments = [segment.name for segment in item.workload.segments if segment.operators]
+        self._times = SegmentTimes()
+
+    def run(self) -> None:
+        extractor = self._net.create_extractor()
+        extractor.input("images", self._images)
+        extractor.extract("logits")
+
+    def run_profiled(self) -> None:
+        self.run()  # warms the caches
+        extractor = self._net.create_extractor()
+        extractor.input("images", self._images)
+        stamps_ns = [time.perf_counter_ns()]
+        for blob in [*self._segments[:-1], "logits"]:
+            extractor.extract(blob, _AS_IT_IS)
+            stamps_ns.append(time.perf_counter_ns())
+        self._times.add_run(self._segments, stamps_ns)
+
+    def node_samples(self) -> Sequence[NodeSamples]:
+        return self._times.nodes()
