@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from search_server.nas.caps import CombineName
 from search_server.nas.latency_loss import LossName, UnitName
 from search_server.nas.paths import TAU_FLOOR, PathsName
 from search_server.nas.supernet import WeightsName
@@ -22,8 +23,17 @@ class SearchConfig:
     """Candidates that run in a layer: all, one, or two."""
     weights: WeightsName = "entangled"
     loss: LossName = "budget"
-    target_us: float | None = None
-    """The latency that loss ``budget`` holds."""
+    target_us: float | tuple[float, ...] | None = None
+    """The latency that loss ``budget`` holds; with several tables, one for each."""
+    latency_sigmas: float = 0.0
+    """Standard errors that the search puts on top of each latency: ``cautious_table.py``."""
+    combine: CombineName = "worst"
+    """Several tables: each within its target, or only the weighted mean of latency / target."""
+    table_weights: tuple[float, ...] | None = None
+    """Of ``combine="weighted"``; None: all alike."""
+    max_macs: float | None = None
+    """Most multiply-accumulates of a network, for one image."""
+    max_params: float | None = None
     alpha: float = 0.2
     beta: float = 0.6
     latency_unit: UnitName = "us"
@@ -65,8 +75,7 @@ class SearchConfig:
         _require_choice("theta_gradient", self.theta_gradient, ThetaGradientName)
         if self.loss == "budget" and self.target_us is None:
             raise ValueError("loss 'budget' needs target_us; give a target, or use loss 'fbnet'")
-        if self.target_us is not None and self.target_us <= 0:
-            raise ValueError(f"target_us must be above 0, got {self.target_us}")
+        self._check_limits()
         if not 0 <= self.warmup_epochs < self.epochs:
             raise ValueError(
                 f"warmup_epochs must lie in 0..{self.epochs - 1} (below epochs), got {self.warmup_epochs}"
@@ -85,6 +94,36 @@ class SearchConfig:
             raise ValueError(f"theta_paths must be at least 1, got {self.theta_paths}")
         if self.final_entropy is not None and not 0 < self.final_entropy <= 1:
             raise ValueError(f"final_entropy must lie in 0..1 (above 0), got {self.final_entropy}")
+
+    def _check_limits(self) -> None:
+        _require_choice("combine", self.combine, CombineName)
+        if any(not target_us > 0 for target_us in self.targets_us):
+            raise ValueError(f"target_us must be above 0, got {self.target_us}")
+        if not 0 <= self.latency_sigmas <= 5:
+            raise ValueError(f"latency_sigmas must lie in 0..5, got {self.latency_sigmas:g}")
+        if self.table_weights is not None and (
+            len(self.table_weights) != len(self.targets_us) or min(self.table_weights) <= 0
+        ):
+            raise ValueError(
+                f"table_weights must be {len(self.targets_us)} numbers above 0, one for each target, "
+                f"got {self.table_weights}"
+            )
+        for name in ("max_macs", "max_params"):
+            limit = getattr(self, name)
+            if limit is not None and not limit > 0:
+                raise ValueError(f"{name} must be above 0, got {limit:g}")
+        holds_several = len(self.targets_us) > 1 or self.max_macs is not None or self.max_params is not None
+        if holds_several and self.loss != "budget":
+            raise ValueError(
+                f"loss {self.loss!r} holds no limits; several tables or max_* need loss 'budget'"
+            )
+
+    @property
+    def targets_us(self) -> tuple[float, ...]:
+        """``target_us`` as a tuple, empty without one."""
+        if self.target_us is None:
+            return ()
+        return self.target_us if isinstance(self.target_us, tuple) else (self.target_us,)
 
     @property
     def num_theta_paths(self) -> int:

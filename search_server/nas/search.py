@@ -29,11 +29,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from search_server.nas.batches import Batch
+from search_server.nas.caps import ExpectedCost, expected_costs
 from search_server.nas.config import SearchConfig
 from search_server.nas.latency_loss import (
     AdditiveLoss,
@@ -41,11 +43,11 @@ from search_server.nas.latency_loss import (
     FBNetLoss,
     LatencyLoss,
     LatencyModel,
-    LatencySource,
-    require_reachable,
     table_hash,
 )
+from search_server.nas.memory import peak_memory_bytes
 from search_server.nas.paths import entropy_L, log_probabilities, sample_paths
+from search_server.nas.search_caps import Tables, latency_models, search_caps
 from search_server.nas.search_warnings import search_warnings
 from search_server.nas.supernet import Supernet
 from search_server.nas.theta_step import ThetaStepFacts, ThetaStepper, frozen_statistics
@@ -82,8 +84,12 @@ class SearchStepFacts:
     images_per_s: float
     theta: tuple[tuple[float, ...], ...]
     """softmax(theta), layers x candidates."""
+    costs: tuple[ExpectedCost, ...] = ()
+    """Every limit of loss ``budget``, and the mean over what theta draws."""
     warnings: tuple[str, ...] = ()
     """Where latency does not bear on theta as asked, with figures."""
+    peak_memory_bytes: int = 0
+    """Most that this process had in memory so far."""
 
 
 class SearchRun:
@@ -92,7 +98,7 @@ class SearchRun:
     def __init__(
         self,
         space: SearchSpace,
-        table: LatencySource,
+        tables: Tables,
         weight_batches: BatchSource,
         theta_batches: BatchSource,
         config: SearchConfig,
@@ -101,14 +107,16 @@ class SearchRun:
         self.config = config
         self.weight_batches = weight_batches
         self.theta_batches = theta_batches
-        self.table_hash = table_hash(table)
+        latencies = latency_models(space, tables, config)
+        self.latency = next(iter(latencies.values()))
+        self.caps = search_caps(space, latencies, config)
+        self.table_hash = table_hash(latencies.values())
         self.generator = torch.Generator().manual_seed(config.seed)
         self.supernet = Supernet(space, config.weights, self.generator)
         if config.channels_last:
             to_channels_last(self.supernet)
         for layer in self.supernet.mixed_layers():
             layer.recomputes_branches = config.recomputes_branches
-        self.latency = LatencyModel(table, space.num_layers, len(space.candidates))
         self.loss = _latency_loss(config, self.latency)
         self.weight_optimiser = torch.optim.SGD(
             self.supernet.weight_parameters(),
@@ -116,7 +124,7 @@ class SearchRun:
             momentum=config.weight_momentum,
             weight_decay=config.weight_decay,
         )
-        self.theta = ThetaStepper(self.supernet, self.latency, self.loss, config, self.generator)
+        self.theta = ThetaStepper(self.supernet, self.latency, self.caps, self.loss, config, self.generator)
         self.theta.hold(entropy_limit=1.0)
         self.epoch = 0
         self.step = 0
@@ -143,7 +151,8 @@ class SearchRun:
                 steps, num_theta_images = self._train_theta(tau)
             num_images += num_theta_images
             accuracy = sum(step.accuracy for step in steps) / len(steps)
-        expected_us = self.theta.expected_us()
+        probabilities = self.probabilities()
+        costs = expected_costs(self.caps, np.array(probabilities))
         facts = SearchStepFacts(
             step=self.step,
             epoch=self.epoch,
@@ -151,12 +160,14 @@ class SearchRun:
             weight_loss=weight_loss,
             theta_loss=sum(step.loss for step in steps) / len(steps) if steps else None,
             accuracy=accuracy,
-            expected_latency_us=expected_us,
+            expected_latency_us=self.theta.expected_us(),
             entropy=float(entropy_L(self.supernet.theta_LK.detach()).mean()),
             tau=tau,
             images_per_s=num_images / (time.perf_counter() - started),
-            theta=self.probabilities(),
-            warnings=search_warnings(self.config, self.latency, expected_us, steps),
+            theta=probabilities,
+            costs=costs,
+            warnings=search_warnings(self.config, costs, steps),
+            peak_memory_bytes=peak_memory_bytes(),
         )
         self.epoch += 1
         return facts
@@ -217,7 +228,7 @@ class SearchRun:
 
 def search(
     space: SearchSpace,
-    table: LatencySource,
+    tables: Tables,
     weight_batches: BatchSource,
     theta_batches: BatchSource,
     config: SearchConfig,
@@ -226,15 +237,16 @@ def search(
 
     Args:
         space: what is searched.
-        table: the latency of each candidate in each layer.
+        tables: the latency of each candidate in each layer, on one device or on each of several, in
+            the order of ``config.target_us``.
         weight_batches: images that train the weights.
         theta_batches: other images, that train theta.
         config: see ``SearchConfig`` and ``search_config``.
 
     Raises:
-        ValueError: the table does not fit the space, or the target is below the fastest network.
+        ValueError: a table does not fit the space, or no network keeps the limits.
     """
-    return SearchRun(space, table, weight_batches, theta_batches, config)
+    return SearchRun(space, tables, weight_batches, theta_batches, config)
 
 
 def _set_cosine_rate(optimiser: torch.optim.SGD, lr: float, progress: float) -> None:
@@ -248,6 +260,4 @@ def _latency_loss(config: SearchConfig, latency: LatencyModel) -> LatencyLoss:
         return FBNetLoss(latency.min_us, config.alpha, config.beta, config.latency_unit)
     if config.loss == "additive":
         return AdditiveLoss(config.latency_weight)
-    assert config.target_us is not None, "checked by SearchConfig"
-    require_reachable(config.target_us, latency)
-    return BudgetLoss(config.target_us)
+    return BudgetLoss()

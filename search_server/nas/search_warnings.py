@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from search_server.nas.caps import ExpectedCost, amount
 from search_server.nas.config import SearchConfig
-from search_server.nas.latency_loss import LatencyModel
 from search_server.nas.theta_step import ThetaStepFacts
 
 NEGLIGIBLE = 0.02
@@ -12,20 +12,19 @@ _TOLERANCE = 0.01
 
 
 def search_warnings(
-    config: SearchConfig, latency: LatencyModel, expected_us: float, steps: Sequence[ThetaStepFacts]
+    config: SearchConfig, costs: Sequence[ExpectedCost], steps: Sequence[ThetaStepFacts]
 ) -> tuple[str, ...]:
     """Return a sentence for each thing that is not as the configuration asks, with figures.
 
     Args:
         config: what was asked.
-        latency: of the table.
-        expected_us: E[LAT] after the steps.
+        costs: where theta stands against its limits after the steps.
         steps: the steps of theta of an epoch; none in the warm-up.
     """
     if not steps:
         return ()
     if config.loss == "budget":
-        return _missed_target(config, latency, expected_us)
+        return _missed_limits(costs)
     by_latency = sum(step.latency_gradient for step in steps)
     by_cross_entropy = sum(step.cross_entropy_gradient for step in steps)
     if by_latency >= NEGLIGIBLE * by_cross_entropy:
@@ -40,12 +39,14 @@ def search_warnings(
     )
 
 
-def _missed_target(config: SearchConfig, latency: LatencyModel, expected_us: float) -> tuple[str, ...]:
-    assert config.target_us is not None, "checked by SearchConfig"
-    if abs(expected_us / config.target_us - 1) <= _TOLERANCE:
+def _missed_limits(costs: Sequence[ExpectedCost]) -> tuple[str, ...]:
+    """Tell of each limit that is exceeded, and of all limits if none is used in full."""
+    shares = [cost.expected / cost.limit for cost in costs]
+    exceeded = [cost for cost, share in zip(costs, shares, strict=True) if share > 1 + _TOLERANCE]
+    if max(shares) >= 1 - _TOLERANCE and not exceeded:
         return ()
-    return (
-        f"E[LAT] is {expected_us / 1e3:.4g} ms, the target {config.target_us / 1e3:.4g} ms: by this "
-        f"table networks take {latency.min_us / 1e3:.4g} to {latency.max_us / 1e3:.4g} ms; choose a target "
-        "between these",
+    return tuple(
+        f"E[cost] of {cost.name} is {amount(cost.expected, cost.unit)}, the limit "
+        f"{amount(cost.limit, cost.unit)}: theta does not hold it"
+        for cost in exceeded or costs
     )

@@ -7,7 +7,7 @@ Shape letters: N batch, L layers, K candidates.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from search_server.nas.batches import Batch
 from search_server.nas.budget import hold
+from search_server.nas.caps import Cap
 from search_server.nas.config import SearchConfig
 from search_server.nas.latency_loss import LatencyLoss, LatencyModel
 from search_server.nas.paths import Paths, log_probabilities, sample_paths
@@ -42,12 +43,14 @@ class ThetaStepper:
         self,
         supernet: Supernet,
         latency: LatencyModel,
+        caps: Sequence[Cap],
         loss: LatencyLoss,
         config: SearchConfig,
         generator: torch.Generator,
     ) -> None:
         self.supernet = supernet
         self.latency = latency
+        self.caps = caps
         self.loss = loss
         self.config = config
         self.generator = generator
@@ -83,10 +86,9 @@ class ThetaStepper:
         )
 
     def hold(self, entropy_limit: float) -> None:
-        """Bring theta to the target latency and within the entropy limit, a share of log K."""
-        target_us = self.config.target_us if self.config.loss == "budget" else None
+        """Bring theta to its caps and within the entropy limit, a share of log K."""
         theta_LK = self.supernet.theta_LK
-        hold(theta_LK, self.latency, target_us, entropy_limit * math.log(theta_LK.shape[1]))
+        hold(theta_LK, self.caps, entropy_limit * math.log(theta_LK.shape[1]))
 
     @torch.no_grad()
     def expected_us(self) -> float:

@@ -6,10 +6,12 @@ from itertools import islice
 import torch
 
 from search_server.nas.batches import Batches, training_batches
+from search_server.nas.caps import Cap, latency_cap
 from search_server.nas.config import SearchConfig
 from search_server.nas.data import load_data
 from search_server.nas.latency_loss import LatencyModel
 from search_server.nas.search import SearchRun, search
+from search_server.nas.search_caps import Tables
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace, search_space
 
@@ -48,6 +50,10 @@ LATENCY = LatencyModel(TABLE, NUM_LAYERS, NUM_CANDIDATES)
 MIDDLE_US = (LATENCY.min_us + LATENCY.max_us) / 2
 
 
+def cap_at(limit_us: float, table: MacsTable = TABLE) -> Cap:
+    return latency_cap("latency", LatencyModel(table, NUM_LAYERS, NUM_CANDIDATES), limit_us)
+
+
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -63,8 +69,8 @@ def digit_batches(num_images: int = 96, batch_size: int = 32) -> tuple[Batches, 
     return training_batches(weights, batch_size, seed=1), training_batches(theta, batch_size, seed=2)
 
 
-def small_search(config: SearchConfig, table: MacsTable = TABLE) -> SearchRun:
-    return search(SPACE, table, *digit_batches(), config)
+def small_search(config: SearchConfig, tables: Tables = TABLE) -> SearchRun:
+    return search(SPACE, tables, *digit_batches(), config)
 
 
 def run_epochs(run: SearchRun, num_epochs: int) -> None:
