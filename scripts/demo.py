@@ -160,7 +160,7 @@ def find_network(client: SearchClient, device: str, profile: Profile) -> Search:
     with job_progress(lambda: None, "") as progress:
         for event in client.search_events(search.job.job_id):
             if isinstance(event, SearchStep):
-                progress.note(step_line(event, create.epochs, table.anchor_us))
+                progress.note(step_line(event, create.epochs))
             else:
                 progress.update(event.job, event.stage)
     return client.search(search.job.job_id)

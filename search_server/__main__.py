@@ -84,18 +84,29 @@ def serve(
 
 
 @app.command()
-def worker(data: DataOption = None) -> None:
+def worker(
+    data: DataOption = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write TensorBoard's event files there, a folder a search."),
+    ] = None,
+) -> None:
     """Run searches from the queue, and call the agents that listen.
 
     Example: search-server worker
+
+    Example: search-server worker --tensorboard runs
     """
-    settings = _settings(data)
+    settings = _settings(data, tensorboard=tensorboard)
     database = _open_database(settings)
+    environment = {"EDGENAS_DATABASE_URL": settings.url, "EDGENAS_DATA": str(settings.data.absolute())}
+    if settings.tensorboard is not None:
+        environment["EDGENAS_TENSORBOARD"] = str(settings.tensorboard.absolute())
     running = Worker(
         database,
         worker_id=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"[-64:],
         now=utc_now,
-        environment={"EDGENAS_DATABASE_URL": settings.url, "EDGENAS_DATA": str(settings.data.absolute())},
+        environment=environment,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop.set())
@@ -195,7 +206,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _settings(data: Path | None, **flags: str | int | None) -> Settings:
+def _settings(data: Path | None, **flags: str | int | Path | None) -> Settings:
     given: dict[str, Any] = {"data": data, **flags}
     return Settings(**{name: value for name, value in given.items() if value is not None})
 

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     """Networks in which the server may call agents, as CIDR; none: agents dial out only."""
     max_queued_jobs: int = 100
     """Unfinished jobs that one token may have."""
+    tensorboard: Path | None = None
+    """Folder for event files of searches, a folder each; None: none are written."""
 
     @property
     def url(self) -> str:

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from search_server.resources.searches import SearchCreate
+from search_server.resources.searches import DeviceTarget, SearchCreate
 from shared.device import Conditions
 from shared.wire import from_dict, to_dict
 
@@ -41,6 +41,8 @@ def search_request(
     """
     _check_keys(document, SearchCreate, "the job file")
     _check_keys(document.get("conditions", {}), Conditions, "conditions of the job file")
+    for index, other in enumerate(document.get("also", ())):
+        _check_keys(other, DeviceTarget, f"also[{index}] of the job file")
     defaults = to_dict(Conditions())
     changed = {key: value for key, value in to_dict(conditions).items() if value != defaults[key]}
     merged = {
@@ -54,7 +56,9 @@ def search_request(
     return from_dict(merged, SearchCreate)
 
 
-def _check_keys(document: Any, target: type[SearchCreate] | type[Conditions], where: str) -> None:
+def _check_keys(
+    document: Any, target: type[SearchCreate] | type[DeviceTarget] | type[Conditions], where: str
+) -> None:
     names = [field.name for field in fields(target)]
     if not isinstance(document, Mapping):
         raise ValueError(f"{where} must be keys and values, got {document!r}")

@@ -16,7 +16,7 @@ from search_server.client.commands import (
 from search_server.client.endpoints import SearchFormat
 from search_server.client.job_progress import job_progress, require_done
 from search_server.client.search_client import SearchClient
-from search_server.client.search_view import print_search, step_line
+from search_server.client.search_view import print_search, step_line, warning_lines
 from search_server.client.show import grid, milliseconds, share
 from search_server.resources.searches import Search, SearchStep
 
@@ -117,13 +117,13 @@ def watch(client: SearchClient, search: Search, as_json: bool) -> None:
     Raises:
         JobFailedError: the search failed or was cancelled.
     """
-    target_us = search.request.target_ms * 1000 if search.request.target_ms else None
     job_id = search.job.job_id
     farewell = f"stopped watching; search {job_id} goes on, stop it with: edgenas search cancel {job_id}"
     with job_progress(lambda: None, farewell) as progress:
         for event in client.search_events(job_id):
             if isinstance(event, SearchStep):
-                progress.note(step_line(event, search.request.epochs, target_us))
+                for line in (step_line(event, search.request.epochs), *warning_lines(event)):
+                    progress.note(line)
             else:
                 search = event
                 progress.update(search.job, search.stage)

@@ -1,27 +1,54 @@
 """A search in words: what was asked, its epochs, what it found against the baselines."""
 
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from search_server.client.commands import out
 from search_server.client.show import count, facts, grid, milliseconds, share
-from search_server.resources.searches import Search, SearchStep
+from search_server.resources.searches import DeviceLatency, ExpectedCost, Search, SearchStep
 
 
-def step_line(step: SearchStep, num_epochs: int, target_us: float | None) -> str:
-    """Return one epoch on one line: E[LAT] against the target, entropy, accuracy, speed."""
-    target = "" if target_us is None else f" of {milliseconds(target_us)}"
+def step_line(step: SearchStep, num_epochs: int) -> str:
+    """Return one epoch on one line: where theta stands against its limits, entropy, accuracy, speed."""
     return (
-        f"epoch {step.epoch + 1:3}/{num_epochs} {step.phase:6}  "
-        f"E\\[LAT] {milliseconds(step.expected_latency_us)}{target} ms  "
+        f"epoch {step.epoch + 1:3}/{num_epochs} {step.phase:6}  {_limits(step)}  "
         f"entropy {step.entropy:.2f}  accuracy {share(step.accuracy):>6}  "
         f"loss {step.weight_loss:.3f}  {step.images_per_s:,.0f} img/s"
     )
+
+
+def warning_lines(step: SearchStep) -> list[str]:
+    """Return what a person should know of an epoch, a line each."""
+    return [f"[yellow]warning:[/] {escape(warning)}" for warning in step.warnings]
+
+
+def _limits(step: SearchStep) -> str:
+    costs = [
+        f"{'' if len(step.costs) == 1 else f'{escape(cost.name)} '}{_amount(cost, cost.expected)} of "
+        f"{_amount(cost, cost.limit)}{_UNITS[cost.unit]}"
+        for cost in step.costs
+    ]
+    return f"E\\[LAT] {', '.join(costs) or f'{milliseconds(step.expected_latency_us)} ms'}"
+
+
+_UNITS = {"us": " ms", "MACs": "", "parameters": "", "of the targets": ""}
+
+
+def _amount(cost: ExpectedCost, value: float) -> str:
+    if cost.unit == "us":
+        return milliseconds(value)
+    return f"{value:.3f}" if cost.unit == "of the targets" else f"{value / 1e6:.2f} M"
 
 
 def print_search(search: Search) -> None:
     """Print a search on stdout."""
     job, request = search.job, search.request
     target = "none" if request.target_ms is None else f"{request.target_ms:g} ms"
+    limits = [f"{other.device} {other.target_ms:g} ms" for other in request.also]
+    limits += [f"{count(request.max_macs)} MACs"] if request.max_macs else []
+    limits += [f"{count(request.max_params)} parameters"] if request.max_params else []
+    limits += [f"with {request.latency_sigmas:g} sigma on top"] if request.latency_sigmas else []
+    limits += ["their weighted mean only"] if request.combine == "weighted" else []
     stage = f", {search.stage}" if search.stage and job.status == "running" else ""
     status = f"{job.status}, {100 * job.progress:.0f} %{stage}"
     out.print(
@@ -32,7 +59,7 @@ def print_search(search: Search) -> None:
                 "device": f"{job.device_name}, {job.conditions}",
                 "space": job.space,
                 "data": request.data,
-                "target": f"{target}, loss {request.loss}, paths {request.paths}",
+                "target": f"{'; '.join([target, *limits])}, loss {request.loss}, paths {request.paths}",
                 "table": search.snapshot or "not chosen yet",
                 "found": str(search.result.architecture) if search.result else "nothing yet",
             }
@@ -51,6 +78,7 @@ def _comparison(search: Search) -> Grid:
         ">measured ms",
         ">validation",
         ">test",
+        *(f">{other.device} ms" for other in search.request.also),
         title="Compared",
     )
     target_ms, result = search.request.target_ms, search.result
@@ -69,9 +97,17 @@ def _comparison(search: Search) -> Grid:
             milliseconds(network.measured_us) + (mark if is_measured else ""),
             share(network.validation_accuracy),
             share(network.test_accuracy),
+            *map(_on_other, network.others),
             style="bold" if is_result else "",
         )
     if target_ms is not None:
         table.caption = f"target {target_ms:g} ms; ! is above it; sampled: drawn from theta, not chosen"
         table.caption_justify = "left"
     return table
+
+
+def _on_other(latency: DeviceLatency) -> str:
+    """Return a network's latency on a further device; ``~`` is predicted, ``!`` above the target."""
+    us = latency.measured_us or latency.predicted_us
+    sign, mark = "~" if latency.measured_us is None else "", " !" if us > latency.target_us else ""
+    return f"{sign}{milliseconds(us)}{mark}"

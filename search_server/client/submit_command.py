@@ -9,7 +9,8 @@ from search_server.client.commands import JsonOption, command, err, out, print_j
 from search_server.client.job_file import read_job_file, search_request
 from search_server.client.search_client import SearchClient
 from search_server.client.search_commands import watch
-from search_server.resources.searches import LossName, PathsName
+from search_server.client.search_options import class_options, device_options, number
+from search_server.resources.searches import CombineName, LossName, PathsName
 from shared.device import Conditions
 
 
@@ -21,12 +22,36 @@ def add_command(app: typer.Typer) -> None:
 def submit(
     client: SearchClient,
     conditions: Conditions,
-    device: Annotated[str | None, typer.Option("--device", "-d", metavar="D", help="Name or id.")] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device",
+            "-d",
+            metavar="D[=MS]",
+            help="Name or id; with a target of its own, and more than once, for several devices.",
+        ),
+    ] = None,
     space: Annotated[str | None, typer.Option("--space", "-s", metavar="SPACE")] = None,
     data: Annotated[
         str | None, typer.Option(metavar="PATH", help="A data set by name, or a folder on the server.")
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="N|FILE", help="So many of the data's classes, or those a file lists."),
+    ] = None,
     target_ms: Annotated[float | None, typer.Option(metavar="T", help="Latency to stay within.")] = None,
+    latency_sigmas: Annotated[
+        float | None, typer.Option(metavar="K", help="Add so many standard errors to each latency.")
+    ] = None,
+    combine: Annotated[
+        CombineName | None, typer.Option(help="Of several devices: each in its target, or their mean.")
+    ] = None,
+    max_macs: Annotated[
+        str | None, typer.Option(metavar="N", help="Most multiply-accumulates, such as 60M.")
+    ] = None,
+    max_params: Annotated[
+        str | None, typer.Option(metavar="N", help="Most parameters, such as 2M.")
+    ] = None,
     loss: Annotated[
         LossName | None, typer.Option(help="budget holds the target; fbnet is the paper's.")
     ] = None,
@@ -56,13 +81,19 @@ def submit(
 
     Example: edgenas search submit -d pixel -s fbnet-tiny --data digits --target-ms 0.5 --watch
 
+    Example: edgenas search submit -d pixel=20 -d raspi4=35 -s fbnet-cifar --data cifar --max-macs 60M
+
     Example: edgenas search submit -f job.toml --seed 1
     """
     given = {
-        "device": device,
+        **device_options(device or [], target_ms),
+        **class_options(classes),
         "space": space,
         "data": data,
-        "target_ms": target_ms,
+        "latency_sigmas": latency_sigmas,
+        "combine": combine,
+        "max_macs": None if max_macs is None else number("--max-macs", max_macs),
+        "max_params": None if max_params is None else number("--max-params", max_params),
         "loss": loss,
         "paths": paths,
         "epochs": epochs,

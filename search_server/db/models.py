@@ -101,6 +101,8 @@ class JobRow(Base):
     result: Mapped[dict[str, Any] | None]
     snapshot: Mapped[str | None] = mapped_column(Word)
     """The latency table that a profile made or a search used."""
+    other_snapshots: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    """The tables of the further devices of a search."""
     stage: Mapped[str] = mapped_column(String(200), default="")
     message: Mapped[str] = mapped_column(Text, default="")
     progress: Mapped[float] = mapped_column(default=0.0)

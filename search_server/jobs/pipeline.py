@@ -4,29 +4,34 @@ The only file where torch and the database meet. Everything that took long is ke
 so a search that is stopped or killed goes on from there:
 
     search.pt      the search after its last epoch
-    <key>.pt       a trained network, by the latency key of its workload
+    <hash>.pt      a trained network, by its blocks
     network.onnx   the found network; network.pt its weights, network.json what is known of it
 """
 
+import hashlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from search_server.context import utc_now
+from search_server.jobs.event_files import event_files
 from search_server.jobs.recording import finish_search, record_architecture, record_step
 from search_server.jobs.search_job import SearchJob, StoppedError, Transaction, open_search_job
+from search_server.jobs.targets import SPAN, corrections, is_on_target, loads, nearness
 from search_server.jobs.verification import measure_networks
 from search_server.nas.batches import evaluation_batches, training_batches
+from search_server.nas.caps import Cap, latency_cap, load
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.config import SearchConfig
 from search_server.nas.data import load_data
 from search_server.nas.export import load_network, numpy_weights, save_network
 from search_server.nas.images import DataSplits
-from search_server.nas.sample import decided_architecture, rank, sample_architectures
 from search_server.nas.search import SearchRun, search
+from search_server.nas.search_caps import are_kept
+from search_server.nas.shortlist import shortlist
 from search_server.nas.train import TrainConfig, evaluate, train
 from search_server.profiling.artifacts import onnx_bytes
 from search_server.resources.searches import FoundArchitecture, Role, SearchStep
@@ -37,23 +42,21 @@ from shared.architecture import (
     uniform_architecture,
 )
 from shared.modules import network_module
-from shared.wire import to_json
+from shared.wire import from_dict, to_dict, to_json
 
 NUM_FINALISTS = 2
 """Networks that are trained from scratch; the better one on the validation split is the found one."""
-MAX_SHORTLISTS = 3
-"""How often networks are sampled anew because the device was slower than predicted."""
-SHORTLIST_SPAN = 0.05
-"""A shortlist holds networks from so much below the limit up to the limit."""
-NEAR = 0.03
-"""Relative distance at which a random baseline counts as equally fast."""
 
 # Where each stage ends, as a share of the whole.
 SEARCHED, MEASURED, TRAINED = 0.5, 0.6, 0.98
 
 
 def run_search_job(
-    job_id: str, transaction: Transaction, data_dir: Path, should_stop: Callable[[], bool]
+    job_id: str,
+    transaction: Transaction,
+    data_dir: Path,
+    should_stop: Callable[[], bool],
+    events_dir: Path | None = None,
 ) -> None:
     """Run a search to its end, or until it is asked to stop; call it again to go on.
 
@@ -62,17 +65,22 @@ def run_search_job(
         transaction: opens a session that commits at its end.
         data_dir: the server's data folder.
         should_stop: asked between steps.
+        events_dir: where TensorBoard reads event files; None for none.
 
     Raises:
         ValueError: the data or the table does not suit the search; the message says what would.
     """
-    job = open_search_job(job_id, transaction, data_dir, should_stop)
+    job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir)
     try:
-        data = load_data(job.request.data, job.space.resolution, job.request.seed)
+        request = job.request
+        data = load_data(
+            request.data, job.space.resolution, request.seed, request.num_classes, request.class_names
+        )
         data.require_fit(job.space.num_classes, job.space.name)
         run = search_supernet(job, data)
-        finalists = measured_finalists(job, run, data)
-        baselines = measured_baselines(job, finalists[0])
+        caps = shortlist_caps(job, run)
+        finalists = measured_finalists(job, run, caps, data)
+        baselines = measured_baselines(job, caps)
         trained = train_all(job, [*finalists, *baselines], data)
         found = most_accurate(trained)
         export(job, found)
@@ -85,95 +93,121 @@ def run_search_job(
 def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
     """Train weights and theta of the supernet; a checkpoint and a recorded step an epoch."""
     request = job.request
-    config = SearchConfig(
-        paths=request.paths,
-        loss=request.loss,
-        target_us=job.target_us,
-        epochs=request.epochs,
-        warmup_epochs=request.warmup_epochs,
-        seed=request.seed,
-    )
     weight_batches, theta_batches = (
         training_batches(part, request.batch_size, seed=2 * request.seed + index)
         for index, part in enumerate((data.weights, data.theta))
     )
-    run = search(job.space, job.table, weight_batches, theta_batches, config)
+    tables = {device.name: device.table for device in job.devices}
+    run = search(job.space, tables, weight_batches, theta_batches, search_settings(job))
     checkpoint = job.folder / "search.pt"
     if checkpoint.exists():
         load_checkpoint(run, checkpoint)
     job.tell("search", SEARCHED * run.epoch / request.epochs, "searching")
-    for facts in run:
-        save_checkpoint(run, checkpoint)
-        step = {name: value for name, value in asdict(facts).items() if name != "warnings"}
-        with job.transaction() as session:
-            record_step(session, job.job_id, SearchStep(**step))
-        message = "; ".join(facts.warnings) or f"searching: epoch {run.epoch} of {request.epochs}"
-        job.tell("search", SEARCHED * run.epoch / request.epochs, message)
+    with event_files(job.event_folder, run.step) as events:
+        for facts in run:
+            save_checkpoint(run, checkpoint)
+            step = from_dict(to_dict(facts), SearchStep)
+            with job.transaction() as session:
+                record_step(session, job.job_id, step)
+            events.write(step)
+            message = "; ".join(facts.warnings) or f"searching: epoch {run.epoch} of {request.epochs}"
+            job.tell("search", SEARCHED * run.epoch / request.epochs, message)
     return run
 
 
-def measured_finalists(job: SearchJob, run: SearchRun, data: DataSplits) -> list[FoundArchitecture]:
-    """Sample networks within the target, measure them, and return the best of those that hold it.
+def search_settings(job: SearchJob) -> SearchConfig:
+    """Return what a request says of the search itself."""
+    request = job.request
+    return SearchConfig(
+        paths=request.paths,
+        loss=request.loss,
+        target_us=job.targets_us or None,
+        latency_sigmas=request.latency_sigmas,
+        combine=request.combine,
+        table_weights=tuple(device.weight for device in job.devices) if request.also else None,
+        max_macs=request.max_macs,
+        max_params=request.max_params,
+        epochs=request.epochs,
+        warmup_epochs=request.warmup_epochs,
+        seed=request.seed,
+    )
 
-    The best are those with the highest accuracy under inherited weights. Where the device turns out to
-    be slower than predicted, networks are sampled anew below a limit corrected by what was measured.
+
+def shortlist_caps(job: SearchJob, run: SearchRun) -> tuple[Cap, ...]:
+    """Return the limits of the networks to look at: those of the search, or the latency that it led to."""
+    if run.caps:
+        return run.caps
+    limit_us = job.targets_us[0] if job.targets_us else job.predict_us(run.architecture())
+    return (latency_cap(job.devices[0].name, run.latency, limit_us),)
+
+
+def measured_finalists(
+    job: SearchJob, run: SearchRun, caps: Sequence[Cap], data: DataSplits
+) -> list[FoundArchitecture]:
+    """Decode theta within the caps, measure, and return the best networks that are on target.
+
+    The best are those with the highest accuracy under inherited weights. If the measurements put none on
+    target, theta is decoded once more, under limits corrected by the median of measured / predicted.
     """
-    limit_us = job.target_us
-    for _ in range(MAX_SHORTLISTS):
-        shortlist = sample_shortlist(job, run, data, limit_us)
-        networks: list[tuple[Role, Architecture]] = [("found", network) for network in shortlist]
-        measured = measure_networks(job, networks, SEARCHED)
-        if job.target_us is None or limit_us is None:
-            return measured[:NUM_FINALISTS]
-        within = [network for network in measured if known_us(network) <= job.target_us]
-        if within:
-            return within[:NUM_FINALISTS]
-        fastest = min(measured, key=known_us)
-        limit_us *= job.target_us / known_us(fastest)
-    return [fastest]
+    measured = measured_shortlist(job, run, caps, data)
+    if not job.targets_us:
+        return measured[:NUM_FINALISTS]
+    if not any(is_on_target(loads(job, network)) for network in measured):
+        corrected = corrected_caps(job, caps, measured)
+        if corrected is not None:
+            measured = measured_shortlist(job, run, corrected, data) + measured
+    distinct = {network.architecture: network for network in measured}
+    return sorted(distinct.values(), key=lambda each: nearness(loads(job, each)))[:NUM_FINALISTS]
 
 
-def sample_shortlist(
-    job: SearchJob, run: SearchRun, data: DataSplits, limit_us: float | None
-) -> list[Architecture]:
-    """Return distinct networks predicted within a limit, the most accurate first."""
-    job.tell("sample", SEARCHED, "ranking networks drawn from theta")
-    high_us = job.predict_us(run.architecture()) if limit_us is None else limit_us
-    low_us = (1 - SHORTLIST_SPAN) * high_us
-    decided = decided_architecture(run.supernet, job.table, high_us, low_us)
-    drawn = sample_architectures(
-        run.supernet,
-        job.predict_us,
-        job.request.num_samples,
-        torch.Generator().manual_seed(job.request.seed),
-        low_us=low_us,
-        high_us=high_us,
-    )
-    candidates = {network.blocks: network for network in (decided, *drawn)}
-    ranked = rank(
-        run.supernet,
-        candidates.values(),
-        job.predict_us,
-        evaluation_batches(data.weights),
-        evaluation_batches(data.validation),
-    )
-    return [each.architecture for each in ranked[: job.request.num_samples]]
+def measured_shortlist(
+    job: SearchJob, run: SearchRun, caps: Sequence[Cap], data: DataSplits
+) -> list[FoundArchitecture]:
+    """Return the shortlist under some caps, measured, the most accurate first."""
+    job.tell("sample", SEARCHED, "ranking networks decoded and drawn from theta")
+    request = job.request
+    networks = shortlist(run.supernet, caps, data, request.num_samples, request.seed, 1 - SPAN)
+    return measure_networks(job, [("found", network) for network in networks], SEARCHED)
 
 
-def measured_baselines(job: SearchJob, found: FoundArchitecture) -> list[FoundArchitecture]:
-    """Return the uniform network nearest to the target, and a random one beside it, measured."""
+def corrected_caps(
+    job: SearchJob, caps: Sequence[Cap], measured: Sequence[FoundArchitecture]
+) -> list[Cap] | None:
+    """Return limits under which networks should measure as their targets say; None if that cannot be.
+
+    Only measured latencies correct a limit: that of a device without an agent stays, and so do those on
+    MACs and parameters.
+    """
+    networks = [parse_architecture(each.architecture, job.space) for each in measured]
+    measured_ND = [loads(job, each) for each in measured]
+    latency_caps = caps[: len(measured_ND[0])]
+    predicted_ND = [[cap.cost(network) / cap.limit for cap in latency_caps] for network in networks]
+    factors = corrections(measured_ND, predicted_ND)
+    is_known = [device.can_measure for device in job.devices]
+    if len(latency_caps) < len(job.devices):
+        is_known = [all(is_known)]
+    limits = [
+        cap.limit / factor if known else cap.limit
+        for cap, factor, known in zip(latency_caps, factors, is_known, strict=True)
+    ]
+    corrected = [cap.with_limit(limit) for cap, limit in zip(latency_caps, limits, strict=True)]
+    corrected += caps[len(latency_caps) :]
+    return corrected if limits != [cap.limit for cap in latency_caps] and are_kept(corrected) else None
+
+
+def measured_baselines(job: SearchJob, caps: Sequence[Cap]) -> list[FoundArchitecture]:
+    """Return the uniform network nearest to the limits, and a random one beside them, measured."""
     if not job.request.compare_baselines:
         return []
-    reference_us = job.target_us or found.predicted_us
 
     def distance(architecture: Architecture) -> float:
-        return abs(job.predict_us(architecture) / reference_us - 1)
+        return abs(load(caps, architecture) - 1)
 
     uniform = min((uniform_architecture(job.space, b) for b in job.space.candidates), key=distance)
     networks: list[tuple[Role, Architecture]] = [("uniform", uniform)]
     generator = random.Random(job.request.seed)
     drawn = (random_architecture(job.space, generator) for _ in range(20_000))
-    near = next((network for network in drawn if distance(network) <= NEAR), None)
+    near = next((network for network in drawn if distance(network) <= SPAN), None)
     if near is not None:
         networks.append(("random", near))
     return measure_networks(job, networks, SEARCHED + (MEASURED - SEARCHED) / 2)
@@ -236,23 +270,28 @@ def export(job: SearchJob, found: FoundArchitecture) -> None:
 
 def outcome(job: SearchJob, found: FoundArchitecture) -> str:
     """Return the end of the job in a sentence."""
-    target = f", target {job.target_us / 1000:.4g} ms" if job.target_us else ""
+    target = f", target {job.targets_us[0] / 1000:.4g} ms" if job.targets_us else ""
+    latencies = [
+        f"{_latency_words(found.measured_us, found.predicted_us)}{target}",
+        *(
+            f"on {other.device} {_latency_words(other.measured_us, other.predicted_us)}, "
+            f"target {other.target_us / 1000:.4g} ms"
+            for other in found.others
+        ),
+    ]
+    return f"{'; '.join(latencies)}; test accuracy {found.test_accuracy or 0.0:.1%}"
+
+
+def _latency_words(measured_us: float | None, predicted_us: float) -> str:
     measured = (
         "not measured, since the device has no agent"
-        if found.measured_us is None
-        else f"measured {found.measured_us / 1000:.4g} ms"
+        if measured_us is None
+        else f"measured {measured_us / 1000:.4g} ms"
     )
-    return (
-        f"{measured}, predicted {found.predicted_us / 1000:.4g} ms{target}; "
-        f"test accuracy {found.test_accuracy or 0.0:.1%}"
-    )
-
-
-def known_us(network: FoundArchitecture) -> float:
-    """Return the measured latency, or the predicted one where nothing can be measured."""
-    return network.predicted_us if network.measured_us is None else network.measured_us
+    return f"{measured}, predicted {predicted_us / 1000:.4g} ms"
 
 
 def weights_path(job: SearchJob, architecture: Architecture) -> Path:
     """Return where the trained weights of a network are kept."""
-    return job.folder / f"{architecture.workload().key}.pt"
+    blocks = hashlib.sha256(str(architecture).encode()).hexdigest()[:16]
+    return job.folder / f"{blocks}.pt"

@@ -29,7 +29,9 @@ def main(job_id: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
         pipeline = importlib.import_module("search_server.jobs.pipeline")
-        pipeline.run_search_job(job_id, database.transaction, settings.data, stop.is_set)
+        pipeline.run_search_job(
+            job_id, database.transaction, settings.data, stop.is_set, settings.tensorboard
+        )
     except (ServerError, ValueError) as error:
         _log.warning("search failed", job=job_id, error=str(error))
         _fail(database, job_id, str(error))

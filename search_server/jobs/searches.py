@@ -6,18 +6,18 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from search_server.db.models import DeviceRow, JobRow, SearchArchitectureRow, SearchStepRow
+from search_server.db.models import JobRow, SearchArchitectureRow, SearchStepRow
 from search_server.db.paging import fetch_page
 from search_server.devices.registry import find_device
-from search_server.errors import ConflictError, InvalidValueError, refusing_values
+from search_server.errors import ConflictError, refusing_values
 from search_server.jobs.data_check import check_data
 from search_server.jobs.registry import Submission, create_job, earlier_job, job_resource
+from search_server.jobs.search_tables import other_table, require_usable
 from search_server.latency.snapshots import require_table
-from search_server.latency.table import LatencyTable
 from search_server.resources.page import Page
 from search_server.resources.searches import FoundArchitecture, Search, SearchCreate, SearchStep
 from shared.search_space import search_space
-from shared.wire import FieldError, from_dict
+from shared.wire import from_dict
 
 
 def submit_search(session: Session, create: SearchCreate, submission: Submission, now: datetime) -> JobRow:
@@ -34,9 +34,15 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
     with refusing_values("body.data"):
         check_data(create.data)
     table = require_table(session, device, space.name, create.conditions, create.snapshot)
-    _require_usable(table, device, create)
+    target_ms = create.target_ms if create.combine == "worst" else None
+    require_usable(table, device.name, target_ms, "body.target_ms")
+    others = [
+        other_table(session, create, other, space.name, f"body.also.{index}")
+        for index, other in enumerate(create.also)
+    ]
     job = create_job(session, submission, "search", device, space.name, table.conditions, create, now)
     job.snapshot = table.snapshot
+    job.other_snapshots = [other.snapshot for other in others]
     job.message = "waiting for a worker; 'search-server worker' starts one"
     return job
 
@@ -67,6 +73,7 @@ def search_resource(session: Session, job: JobRow, now: datetime) -> Search:
         job=job_resource(session, job, now),
         request=find_request(job),
         snapshot=job.snapshot,
+        other_snapshots=tuple(job.other_snapshots),
         stage=job.stage,
         result=from_dict(job.result, FoundArchitecture) if job.result else None,
         architectures=search_architectures(session, job.job_id),
@@ -116,28 +123,3 @@ def export_path(data_dir: Path, job_id: str, file_format: str) -> Path:
     """Return where a search leaves the found network: ``network.onnx`` or ``network.pt``."""
     suffix = {"onnx": "onnx", "torch": "pt"}[file_format]
     return data_dir / "searches" / job_id / f"network.{suffix}"
-
-
-def _require_usable(table: LatencyTable, device: DeviceRow, create: SearchCreate) -> None:
-    """Refuse a table that was not accepted or lacks cells, and a target that no network meets."""
-    if table.verdict is not None and not table.verdict.is_accepted:
-        raise ConflictError(
-            "table_refused",
-            f"table {table.snapshot} was refused when it was measured: {'; '.join(table.verdict.reasons)}; "
-            f"measure again: edgenas profile -d {device.name} -s {table.space} --force",
-        )
-    try:
-        fastest_us, slowest_us = table.latency_range_us()
-    except ValueError as error:
-        raise ConflictError("table_incomplete", str(error)) from error
-    if create.target_ms is None:
-        return
-    fastest_ms, slowest_ms = fastest_us / 1000, slowest_us / 1000
-    if not fastest_ms <= create.target_ms <= slowest_ms:
-        side = "below the fastest" if create.target_ms < fastest_ms else "above the slowest"
-        message = (
-            f"target_ms {create.target_ms:g} lies {side} network of space {table.space} on device "
-            f"{device.name}: networks take {fastest_ms:.4g} to {slowest_ms:.4g} ms by table "
-            f"{table.snapshot}; choose a target between"
-        )
-        raise InvalidValueError("unreachable_target", message, (FieldError("body.target_ms", message),))

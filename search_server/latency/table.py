@@ -160,6 +160,22 @@ class LatencyTable:
             space.head(), self._head_input()
         )
 
+    def sigma_us_LK(self) -> list[list[float]]:
+        """Return the standard error of every entry of :meth:`latency_us_LK`, microseconds."""
+        space = self.search_space
+        return [
+            [self._sigma_us(space.candidate(layer, block), layer.input_shape) for block in space.candidates]
+            for layer in space.layers
+        ]
+
+    @property
+    def fixed_sigma_us(self) -> float:
+        """Standard errors of stem and head, added, microseconds."""
+        space = self.search_space
+        return self._sigma_us(space.stem(), space.input_shape) + self._sigma_us(
+            space.head(), self._head_input()
+        )
+
     def latency_range_us(self) -> tuple[float, float]:
         """Return the predicted latency of the fastest and of the slowest network of the space."""
         rows = self.latency_us_LK()
@@ -184,6 +200,10 @@ class LatencyTable:
                 "profile the space again on this device"
             )
         return self.entries[key].latency_units * self.anchor_us
+
+    def _sigma_us(self, segment: Segment, shape: tuple[int, int, int]) -> float:
+        key = segment_key(segment, shape)
+        return 0.0 if key == IDENTITY_KEY else self.entries[key].sigma_units * self.anchor_us
 
     def _cell(self, block: str, segment: Segment, shape: tuple[int, int, int]) -> TableCell:
         key = segment_key(segment, shape)

@@ -102,10 +102,14 @@ def expected_costs(caps: Sequence[Cap], probability_LK: Matrix) -> tuple[Expecte
     return tuple(ExpectedCost(cap.name, cap.unit, cap.expected(probability_LK), cap.limit) for cap in caps)
 
 
+def load(caps: Sequence[Cap], architecture: Architecture) -> float:
+    """Return the largest share of its limit that a network uses: at most 1 if it keeps all of them."""
+    return max(cap.cost(architecture) / cap.limit for cap in caps)
+
+
 def is_within(caps: Sequence[Cap], architecture: Architecture, least_load: float = 0.0) -> bool:
     """Return whether a network keeps every limit and uses at least a share ``least_load`` of one."""
-    loads = [cap.cost(architecture) / cap.limit for cap in caps]
-    return not loads or least_load - _ROUNDING <= max(loads) <= 1 + _ROUNDING
+    return not caps or least_load - _ROUNDING <= load(caps, architecture) <= 1 + _ROUNDING
 
 
 def latency_cap(name: str, latency: LatencyModel, target_us: float) -> Cap:

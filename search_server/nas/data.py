@@ -1,5 +1,6 @@
 """Data sets by name or folder, split in four."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ from sklearn.datasets import load_digits
 
 from search_server.nas.cifar import load_cifar
 from search_server.nas.class_folders import load_class_folders
+from search_server.nas.class_subset import choose_classes, keep_classes
 from search_server.nas.idx_files import load_idx
-from search_server.nas.images import DataSplits, ImagesInMemory, split_images
+from search_server.nas.images import DataSplits, ImagesInMemory, ImageSource, split_images
 from search_server.nas.parquet_files import load_parquet
 from shared.image_folders import find_image_folder
 
@@ -21,7 +23,13 @@ _LOADERS = {
 }
 
 
-def load_data(name: str, resolution: int, seed: int = 0) -> DataSplits:
+def load_data(
+    name: str,
+    resolution: int,
+    seed: int = 0,
+    num_classes: int | None = None,
+    class_names: Sequence[str] = (),
+) -> DataSplits:
     """Return a data set at a resolution, in four disjoint splits.
 
     A folder's own test split is kept as such; see ``shared.image_folders`` for what a folder may hold.
@@ -29,16 +37,23 @@ def load_data(name: str, resolution: int, seed: int = 0) -> DataSplits:
     Args:
         name: ``digits``: 1,797 handwritten digits of 8x8 pixels, which scikit-learn ships; or a folder.
         resolution: height and width of the images.
-        seed: of the splits.
+        seed: of the splits, and of the drawing of classes.
+        num_classes: so many of the classes; None: all.
+        class_names: these of the classes; empty: all.
 
     Raises:
-        ValueError: there is no such data set, a file of it is damaged, or a class has too few images.
+        ValueError: there is no such data set or class, a file is damaged, or a class has too few images.
     """
+    train, test = _load(name, resolution)
+    names = choose_classes(train.class_names, num_classes, class_names, seed)
+    return split_images(keep_classes(train, names), keep_classes(test, names) if test else None, seed)
+
+
+def _load(name: str, resolution: int) -> tuple[ImageSource, ImageSource | None]:
     if name == "digits":
-        return split_images(_digits(resolution), None, seed)
+        return _digits(resolution), None
     folder = find_image_folder(Path(name).expanduser())
-    train, test = _LOADERS[folder.kind](folder, resolution)
-    return split_images(train, test, seed)
+    return _LOADERS[folder.kind](folder, resolution)
 
 
 def _digits(resolution: int) -> ImagesInMemory:

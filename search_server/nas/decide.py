@@ -103,4 +103,5 @@ def _merge(states: _States) -> _States:
 def _prices(log_p_LK: Matrix, caps: Sequence[Cap]) -> Matrix:
     """Return what a whole limit of each cap is worth in log-probability; any such prices give a bound."""
     limit_in_spreads_D = np.array([cap.limit / cap.spread for cap in caps])
-    return multipliers(_SHARPNESS * log_p_LK, caps) / _SHARPNESS * limit_in_spreads_D
+    price_D: Matrix = multipliers(_SHARPNESS * log_p_LK, caps) / _SHARPNESS * limit_in_spreads_D
+    return price_D

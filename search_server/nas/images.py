@@ -4,7 +4,7 @@ Shape letters: N images, C channels, H height, W width.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +40,9 @@ class ImageSource(Protocol):
     def select(self, indices: Sequence[int]) -> "ImageSource":
         """Return the images at these indices as a source of their own."""
 
+    def with_classes(self, labels_N: Tensor, class_names: tuple[str, ...]) -> "ImageSource":
+        """Return the same images under other labels."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImagesInMemory:
@@ -54,6 +57,9 @@ class ImagesInMemory:
 
     def images(self, indices: Sequence[int]) -> Tensor:
         return fit_images(self.images_NCHW[torch.as_tensor(indices, dtype=torch.int64)], self.resolution)
+
+    def with_classes(self, labels_N: Tensor, class_names: tuple[str, ...]) -> "ImagesInMemory":
+        return replace(self, labels_N=labels_N, class_names=class_names)
 
     def select(self, indices: Sequence[int]) -> "ImagesInMemory":
         chosen = torch.as_tensor(indices, dtype=torch.int64)
@@ -81,6 +87,9 @@ class ImageFiles:
         for image_CHW, index in zip(images_NCHW, indices, strict=True):
             image_CHW.copy_(read_image(self.files[index], self.resolution))
         return images_NCHW
+
+    def with_classes(self, labels_N: Tensor, class_names: tuple[str, ...]) -> "ImageFiles":
+        return replace(self, labels_N=labels_N, class_names=class_names)
 
     def select(self, indices: Sequence[int]) -> "ImageFiles":
         chosen = torch.as_tensor(indices, dtype=torch.int64)

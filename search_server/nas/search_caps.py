@@ -60,21 +60,19 @@ def search_caps(
         caps.append(params_cap(space, config.max_params))
     for cap in caps:
         cap.require_reachable()
-    _require_together(caps)
-    return tuple(caps)
-
-
-def _require_together(caps: Sequence[Cap]) -> None:
-    """Check that some network keeps all limits at once, by looking for one."""
-    num_candidates = caps[0].cost_LK.shape[1]
-    uniform_LK = np.full(caps[0].cost_LK.shape, -np.log(num_candidates))
-    if most_probable_within(uniform_LK, caps) is None:
+    if not are_kept(caps):
         limits = "; ".join(
             f"{cap.name}: {amount(cap.limit, cap.unit)}, of {amount(cap.least, cap.unit)} to "
             f"{amount(cap.most, cap.unit)}"
             for cap in caps
         )
         raise ValueError(f"no network keeps all limits at once ({limits}); raise one of them")
+    return tuple(caps)
+
+
+def are_kept(caps: Sequence[Cap]) -> bool:
+    """Return whether some network keeps all limits at once, by looking for one."""
+    return most_probable_within(np.zeros(caps[0].cost_LK.shape), caps) is not None
 
 
 def _named(tables: Tables) -> Mapping[str, LatencySource]:

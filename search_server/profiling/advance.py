@@ -93,7 +93,10 @@ def _level_table(session: Session, job: JobRow, evidence: Evidence) -> LatencyTa
     """Return the table whose level measured networks take: of the search that asked, or the newest."""
     parent = session.get(JobRow, job.parent_job_id) if job.parent_job_id else None
     if parent is not None and parent.snapshot is not None:
-        return load_table(session, parent.snapshot)
+        for snapshot in (parent.snapshot, *parent.other_snapshots):
+            table = load_table(session, snapshot)
+            if (table.device_id, table.conditions.key) == (job.device_id, job.conditions_key):
+                return table
     return newest_accepted(session, job.device_id, job.space, evidence.measured_conditions)
 
 

@@ -7,17 +7,34 @@ from search_server.resources.jobs import Job
 from shared.device import Conditions
 
 LossName = Literal["fbnet", "budget"]
-
-
 PathsName = Literal["soft", "one", "two"]
-
-
+CombineName = Literal["worst", "weighted"]
+CostUnit = Literal["us", "MACs", "parameters", "of the targets"]
 Role = Literal["found", "uniform", "random"]
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceTarget:
+    """One more device of a search, on which networks have to keep a latency too."""
+
+    device: str
+    target_ms: float
+    conditions: Conditions | None = None
+    """None: those of the search; for a device without an agent, those of its newest table."""
+    snapshot: str | None = None
+    weight: float = 1.0
+    """Of ``combine="weighted"``, where the first device counts 1."""
+
+    def __post_init__(self) -> None:
+        if not self.target_ms > 0:
+            raise ValueError(f"target_ms of device {self.device} must be above 0, got {self.target_ms:g}")
+        if not self.weight > 0:
+            raise ValueError(f"weight of device {self.device} must be above 0, got {self.weight:g}")
+
+
+@dataclass(frozen=True, slots=True)
 class SearchCreate:
-    """Search a space for networks within a latency on a device."""
+    """Search a space for networks within a latency on a device, or on several."""
 
     device: str
     space: str
@@ -39,6 +56,19 @@ class SearchCreate:
     snapshot: str | None = None
     compare_baselines: bool = True
     """Also train and measure a uniform and a random network near the same latency."""
+    also: tuple[DeviceTarget, ...] = ()
+    """Further devices, each with its own target."""
+    combine: CombineName = "worst"
+    """Each device within its target, or only the weighted mean of latency / target."""
+    latency_sigmas: float = 0.0
+    """Standard errors of the latency tables that the search puts on top of each entry."""
+    max_macs: int | None = None
+    """Most multiply-accumulates of a network, for one image."""
+    max_params: int | None = None
+    num_classes: int | None = None
+    """Search with so many classes of the data, drawn by ``seed``; None: all of them."""
+    class_names: tuple[str, ...] = ()
+    """Search with these classes of the data; empty: see ``num_classes``."""
 
     def __post_init__(self) -> None:
         if self.target_ms is not None and self.target_ms <= 0:
@@ -57,6 +87,37 @@ class SearchCreate:
             raise ValueError(f"batch_size must lie in 2..8192, got {self.batch_size}")
         if not 1 <= self.num_samples <= 100:
             raise ValueError(f"num_samples must lie in 1..100, got {self.num_samples}")
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        if not 0 <= self.latency_sigmas <= 5:
+            raise ValueError(f"latency_sigmas must lie in 0..5, got {self.latency_sigmas:g}")
+        if len(self.also) > 7:
+            raise ValueError(f"a search takes up to 8 devices, got {1 + len(self.also)}")
+        for name in ("max_macs", "max_params"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise ValueError(f"{name} must be at least 1, got {limit}")
+        if self.num_classes is not None and self.num_classes < 2:
+            raise ValueError(f"num_classes must be at least 2, got {self.num_classes}")
+        if self.class_names and self.num_classes is not None:
+            raise ValueError("give num_classes or class_names, not both")
+        if self.loss != "budget" and (self.also or self.max_macs or self.max_params):
+            raise ValueError(
+                f"loss {self.loss!r} holds no limits; several devices, max_macs and max_params need "
+                "loss 'budget'"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedCost:
+    """The mean cost of the networks that theta draws, against a limit."""
+
+    name: str
+    """A device, ``MACs`` or ``parameters``."""
+    unit: CostUnit
+    expected: float
+    limit: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +140,24 @@ class SearchStep:
     images_per_s: float
     theta: tuple[tuple[float, ...], ...]
     """softmax(theta), layers x candidates."""
+    costs: tuple[ExpectedCost, ...] = ()
+    """Every limit that the search holds, and where theta stands; empty with loss ``fbnet``."""
+    warnings: tuple[str, ...] = ()
+    """Where the search does not do what was asked, with figures."""
+    peak_memory_bytes: int | None = None
+    """Most that the searching process had in memory so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLatency:
+    """A network on one more device of a search."""
+
+    device: str
+    """Its name."""
+    target_us: float
+    predicted_us: float
+    measured_us: float | None = None
+    """None: the device has no agent, or was not asked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +173,8 @@ class FoundArchitecture:
     """Level of the snapshot that the search used, like ``predicted_us``."""
     validation_accuracy: float | None = None
     test_accuracy: float | None = None
+    others: tuple[DeviceLatency, ...] = ()
+    """The further devices of the search, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +185,8 @@ class Search:
     request: SearchCreate
     snapshot: str | None = None
     """Hash of the latency table that the search used."""
+    other_snapshots: tuple[str, ...] = ()
+    """The same for its further devices."""
     stage: str = ""
     """The line of the pipeline it is at."""
     result: FoundArchitecture | None = None

@@ -1,5 +1,6 @@
 """A device without an agent: networks are chosen by prediction, and nothing claims to be measured."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> SearchJob:
+def job(tmp_path: Path) -> Iterator[SearchJob]:
     """A search on a device that only an imported table speaks of."""
     database = Database(f"sqlite:///{tmp_path / 'edgenas.db'}")
     migrate_to_head(database.engine)
@@ -32,7 +33,8 @@ def job(tmp_path: Path) -> SearchJob:
         target_ms = table.summary.anchor_us / 1000
         create = SearchCreate("shelf", "fbnet-tiny", "digits", target_ms)
         job_id = submit_search(session, create, Submission(None), NOW).job_id
-    return open_search_job(job_id, database.transaction, tmp_path, lambda: False)
+    yield open_search_job(job_id, database.transaction, tmp_path, lambda: False)
+    database.close()
 
 
 def test_networks_keep_their_predictions(job: SearchJob, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,5 +55,4 @@ def test_networks_keep_their_predictions(job: SearchJob, capsys: pytest.CaptureF
 def test_the_outcome_says_that_nothing_was_measured(job: SearchJob) -> None:
     pipeline = pytest.importorskip("search_server.jobs.pipeline")
     (found,) = measure_networks(job, [("found", uniform_architecture(job.space, "k3_e3"))], 0.5)
-    assert pipeline.known_us(found) == found.predicted_us
     assert pipeline.outcome(job, found).startswith("not measured, since the device has no agent, predicted")

@@ -171,9 +171,10 @@ def test_macs_and_parameters_are_limits_like_any_other() -> None:
     workload = network.workload()
     macs, params = macs_cap(SPACE, 1.0), params_cap(SPACE, 1.0)
     assert (macs.cost(network), params.cost(network)) == (workload.macs, workload.num_params)
+    max_macs = (macs.least + macs.most) / 2
     config = SearchConfig(
         target_us=0.9 * LATENCY.max_us,
-        max_macs=(macs.least + macs.most) / 2,
+        max_macs=max_macs,
         max_params=params.most,
         epochs=1,
         warmup_epochs=0,
@@ -184,7 +185,7 @@ def test_macs_and_parameters_are_limits_like_any_other() -> None:
     shares = {cost.name: cost.expected / cost.limit for cost in facts.costs}
     assert shares["MACs"] == pytest.approx(1, abs=1e-4)
     assert max(shares["latency"], shares["parameters"]) < 1
-    assert decided_architecture(run.supernet, run.caps).workload().macs <= config.max_macs
+    assert decided_architecture(run.supernet, run.caps).workload().macs <= max_macs
 
 
 def test_sigmas_make_the_table_slower() -> None:

@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("result", sa.JSON(), nullable=True),
         sa.Column("snapshot", sa.String(length=32), nullable=True),
+        sa.Column("other_snapshots", sa.JSON(), nullable=False),
         sa.Column("stage", sa.String(length=200), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("progress", sa.Double(), nullable=False),

@@ -1,0 +1,60 @@
+"""The steps of a search as event files that TensorBoard shows; needs the extra ``tensorboard``."""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_server.resources.searches import SearchStep
+
+
+@dataclass(frozen=True, slots=True)
+class EventFiles:
+    """Writes steps; without a writer it writes nothing."""
+
+    writer: Any | None
+    """``torch.utils.tensorboard.SummaryWriter``."""
+
+    def write(self, step: SearchStep) -> None:
+        """Write every figure of a step under the step's number."""
+        if self.writer is None:
+            return
+        for name, value in scalars(step).items():
+            self.writer.add_scalar(name, value, step.step)
+        self.writer.flush()
+
+
+@contextmanager
+def event_files(folder: Path | None, first_step: int) -> Iterator[EventFiles]:
+    """Open event files until the block ends; what an earlier run wrote behind ``first_step`` is void.
+
+    Raises:
+        ValueError: TensorBoard is not installed.
+    """
+    if folder is None:
+        yield EventFiles(None)
+        return
+    try:
+        tensorboard: Any = importlib.import_module("torch.utils.tensorboard")
+    except ImportError as error:
+        raise ValueError("event files need TensorBoard: pip install 'edgenas[tensorboard]'") from error
+    with tensorboard.SummaryWriter(str(folder), purge_step=first_step + 1) as writer:
+        yield EventFiles(writer)
+
+
+def scalars(step: SearchStep) -> dict[str, float]:
+    """Return the figures of a step by their name in TensorBoard."""
+    figures: dict[str, float | None] = {
+        "loss/weights": step.weight_loss,
+        "loss/theta": step.theta_loss,
+        "accuracy": step.accuracy,
+        "latency/expected_ms": step.expected_latency_us / 1000,
+        "theta/entropy": step.entropy,
+        "theta/tau": step.tau,
+        "speed/images_per_s": step.images_per_s,
+        "memory/peak_bytes": step.peak_memory_bytes,
+    }
+    figures |= {f"load/{cost.name}": cost.expected / cost.limit for cost in step.costs}
+    return {name: value for name, value in figures.items() if value is not None}
