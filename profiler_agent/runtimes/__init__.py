@@ -29,6 +29,12 @@ def _torch() -> Runtime:
     return TorchRuntime()
 
 
+def _litert() -> Runtime:
+    from profiler_agent.runtimes.litert import LitertRuntime
+
+    return LitertRuntime()
+
+
 def _ncnn() -> Runtime:
     from profiler_agent.runtimes.ncnn import NcnnRuntime
 
@@ -42,6 +48,12 @@ _KNOWN = {
         "pip install 'edgenas[onnxruntime]', or on Termux: pkg install python-onnxruntime",
     ),
     "torch": _Known(_torch, "torch", "pip install torch, or on Termux: pkg install python-torch"),
+    "litert": _Known(
+        _litert,
+        "ai-edge-litert",
+        "pip install 'edgenas[litert]' (PyPI has no wheel for Termux)",
+        ("fp32", "int8"),
+    ),
     "ncnn": _Known(_ncnn, "ncnn", "pip install 'edgenas[ncnn]' (PyPI has no wheel for Termux)"),
 }
 

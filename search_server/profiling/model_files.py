@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from search_server.profiling.artifacts import onnx_bytes
 from search_server.profiling.ncnn_model import ncnn_param
+from search_server.profiling.tflite_model import tflite_bytes
 from shared.device import Conditions
 from shared.measurement import Artifact, ArtifactFormat
 from shared.workload import Workload
@@ -30,6 +31,10 @@ def model_file(workload: Workload, conditions: Conditions) -> ModelFile | None:
     match conditions.runtime:
         case "onnxruntime":
             return ModelFile("onnx", onnx_bytes(workload, batch=conditions.batch))
+        case "litert":
+            return ModelFile(
+                "tflite", tflite_bytes(workload, batch=conditions.batch, dtype=conditions.dtype)
+            )
         case "ncnn":
             return ModelFile("ncnn", ncnn_param(workload).encode())
         case _:

@@ -16,7 +16,7 @@ from profiler_agent.runtimes.onnxruntime import nodes_of_profile
 from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
 from search_server.profiling.model_files import model_file
 from shared.architecture import random_architecture
-from shared.device import Conditions
+from shared.device import DTYPES, Conditions
 from shared.measurement import LeaseItem
 from shared.operators import Conv2d
 from shared.search_space import search_space
@@ -36,12 +36,13 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
 def load(
     runtime: Runtime, workload: Workload, folder: Path, conditions: Conditions | None = None
 ) -> LoadedModel:
-    model = model_file(workload, Conditions(runtime=runtime.name))
+    conditions = conditions or Conditions(runtime=runtime.name)
+    model = model_file(workload, conditions)
     path = folder / "model" if model else None
     if model and path:
         path.write_bytes(model.content)
     item = LeaseItem("item", workload, model.artifact() if model else None, profile_segments=True)
-    return runtime.load(item, conditions or Conditions(runtime=runtime.name), path)
+    return runtime.load(item, conditions, path)
 
 
 class TestEveryRuntime:
@@ -71,9 +72,19 @@ class TestEveryRuntime:
             names.append([node.name for node in model.node_samples()])
         assert names[0] == names[1]
 
-    def test_refuses_a_dtype_that_it_lacks(self, runtime: Runtime, tmp_path: Path) -> None:
-        with pytest.raises(UnsupportedWorkloadError, match="ask for fp32"):
-            load(runtime, NETWORK, tmp_path, Conditions(runtime=runtime.name, dtype="int8"))
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_runs_the_dtypes_that_it_has_and_refuses_the_others(
+        self, runtime: Runtime, dtype: str, tmp_path: Path
+    ) -> None:
+        known = {each.name: each.dtypes for each in available_runtimes()}
+        conditions = Conditions(runtime=runtime.name, dtype=dtype)
+        if dtype in known.get(runtime.name, ("fp32",)):
+            model = load(runtime, NETWORK, tmp_path, conditions)
+            model.run_profiled()
+            assert model.node_samples()
+        else:
+            with pytest.raises(UnsupportedWorkloadError, match="ask for fp32"):
+                load(runtime, NETWORK, tmp_path, conditions)
 
 
 def test_an_unknown_runtime_is_refused_with_those_that_exist() -> None:
@@ -87,7 +98,10 @@ def test_no_real_agent_has_the_simulated_runtime() -> None:
     assert "simulated" not in {runtime.name for runtime in available_runtimes()}
 
 
-@pytest.mark.parametrize(("name", "what"), [("onnxruntime", "an ONNX artifact"), ("ncnn", "a param file")])
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("onnxruntime", "an ONNX artifact"), ("litert", "a tflite artifact"), ("ncnn", "a param file")],
+)
 def test_a_runtime_that_loads_files_needs_one(name: str, what: str) -> None:
     with pytest.raises(UnsupportedWorkloadError, match=f"needs {what}"):
         load_runtime(name).load(LeaseItem("item", BLOCK), Conditions(name), None)

@@ -1,0 +1,80 @@
+"""LiteRT on the CPU (XNNPACK): one signature for the network, one a segment for the times of segments.
+
+XNNPACK takes the whole graph as one node and Python cannot read a profile of it. So a profiled run calls
+the segments' own signatures one after another, each on the output buffer of the one before, without a
+copy, and stamps the time between them; the cost of a call (2 to 3 us) is what the fit takes off.
+"""
+
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from ai_edge_litert.compiled_model import CompiledModel
+from ai_edge_litert.options import CpuOptions, Options
+
+from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from profiler_agent.runtimes.segment_times import SegmentTimes
+from shared.device import Conditions
+from shared.measurement import LeaseItem, NodeSamples
+
+_NETWORK = "network"
+
+
+class LitertRuntime:
+    """LiteRT without accelerators."""
+
+    name = "litert"
+
+    @property
+    def version(self) -> str:
+        return version("ai-edge-litert")
+
+    def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> "LitertModel":
+        """Load the tflite file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
+        if artifact_path is None or (item.artifact and item.artifact.format != "tflite"):
+            raise UnsupportedWorkloadError(f"litert needs a tflite artifact for item {item.item_id!r}")
+        options = Options(cpu_options=CpuOptions(num_threads=conditions.threads))
+        model = CompiledModel.from_file(str(artifact_path), options=options)
+        if not model.is_fully_accelerated():
+            raise UnsupportedWorkloadError(
+                f"XNNPACK cannot run all of item {item.item_id!r} as {conditions.dtype}; ask for fp32"
+            )
+        return LitertModel(item, model)
+
+
+class LitertModel:
+    """One workload; its input stays as it is allocated, zeros, since no time depends on it."""
+
+    def __init__(self, item: LeaseItem, model: CompiledModel) -> None:
+        self._model = model
+        self._network = model.get_signature_index(_NETWORK)
+        self._images = model.create_input_buffers(self._network)
+        self._logits = model.create_output_buffers(self._network)
+        self._chain = []
+        buffers = self._images
+        for segment in item.workload.segments if item.profile_segments else ():
+            if segment.operators:
+                index = model.get_signature_index(segment.name)
+                outputs = model.create_output_buffers(index)
+                self._chain.append((segment.name, index, buffers, outputs))
+                buffers = outputs
+        self._times = SegmentTimes()
+
+    def run(self) -> None:
+        self._model.run_by_index(self._network, self._images, self._logits)
+
+    def run_profiled(self) -> None:
+        self._run_chain()  # warms the caches
+        stamps_ns = self._run_chain()
+        self._times.add_run([name for name, *_ in self._chain], stamps_ns)
+
+    def node_samples(self) -> Sequence[NodeSamples]:
+        return self._times.nodes()
+
+    def _run_chain(self) -> list[int]:
+        stamps_ns = [time.perf_counter_ns()]
+        for _, index, inputs, outputs in self._chain:
+            self._model.run_by_index(index, inputs, outputs)
+            stamps_ns.append(time.perf_counter_ns())
+        return stamps_ns
