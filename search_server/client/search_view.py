@@ -70,12 +70,13 @@ def print_search(search: Search) -> None:
 
 
 def _comparison(search: Search) -> Grid:
+    measured = "simulated" if search.job.conditions.runtime == "simulated" else "measured"
     table = grid(
         "network",
         ">MACs",
         ">params",
         ">predicted ms",
-        ">measured ms",
+        f">{measured} ms",
         ">validation",
         ">test",
         *(f">{other.device} ms" for other in search.request.also),

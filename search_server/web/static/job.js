@@ -9,9 +9,15 @@ export function hasEnded(job) {
   return ["done", "failed", "cancelled"].includes(job.status);
 }
 
-/** Return the status as a badge. */
+/** Return whether a job's latencies are made up, and nothing was measured for them. */
+export function isSimulated(job) {
+  return job.conditions.runtime === "simulated";
+}
+
+/** Return the status as a badge, with another one for simulated latencies. */
 export function statusBadge(job) {
-  return badge(KINDS[job.status], job.status);
+  return h("span", {}, badge(KINDS[job.status], job.status),
+    isSimulated(job) ? [" ", badge("simulated", "simulated")] : null);
 }
 
 /** Return a bar with the share done and what happens now. */

@@ -3,7 +3,7 @@
 import { get, list, repeat, run } from "./api.js";
 import { byId, commandLine, fill, grid, h } from "./dom.js";
 import { ago, milliseconds, share } from "./format.js";
-import { progressBar, statusBadge } from "./job.js";
+import { isSimulated, progressBar, statusBadge } from "./job.js";
 
 const COLUMNS = [
   { title: "Search" }, { title: "Status" }, { title: "Progress" }, { title: "Device" }, { title: "Space" },
@@ -13,7 +13,7 @@ const COLUMNS = [
 
 function row({ job, request, result, stage }) {
   const latency = !result ? null : result.measured_us !== null
-    ? `${milliseconds(result.measured_us)} measured` : `${milliseconds(result.predicted_us)} predicted`;
+    ? `${milliseconds(result.measured_us)} ${isSimulated(job) ? "simulated" : "measured"}` : `${milliseconds(result.predicted_us)} predicted`;
   return { cells: [
     h("a", { href: `/searches/${job.job_id}` }, h("code", {}, job.job_id)),
     statusBadge(job), progressBar(job, stage), job.device_name, job.space,

@@ -5,7 +5,7 @@ import { drawCurves } from "./charts.js";
 import { badge, byId, commandLine, facts, fill, grid, h } from "./dom.js";
 import { ago, conditions, count, milliseconds, share } from "./format.js";
 import { heatMap } from "./heat_map.js";
-import { hasEnded, progressBar, statusBadge } from "./job.js";
+import { hasEnded, isSimulated, progressBar, statusBadge } from "./job.js";
 
 const jobId = document.body.dataset.subject;
 const candidates = byId("theta").dataset.candidates.split(",");
@@ -13,8 +13,8 @@ const steps = new Map();
 let search = null;
 let followsNewest = true;
 
-const COLUMNS = [
-  { title: "Network" }, { title: "Predicted, ms", number: true }, { title: "Measured, ms", number: true },
+const columns = (measured) => [
+  { title: "Network" }, { title: "Predicted, ms", number: true }, { title: `${measured}, ms`, number: true },
   { title: "Error", number: true }, { title: "Validation", number: true }, { title: "Test", number: true },
   { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
 ];
@@ -61,8 +61,10 @@ function showComparison() {
       h("details", {}, h("summary", {}, "show"), h("code", {}, network.architecture.replaceAll(",", ", "))),
     ] };
   });
-  fill(byId("comparison"), grid(COLUMNS, rows, search.request.target_ms === null ? null
-    : `Target ${search.request.target_ms} ms. Predicted: from the latency table. Measured: on the device, at the table's level. Sampled: drawn from θ, not chosen.`));
+  const measured = isSimulated(search.job) ? "Simulated" : "Measured";
+  const how = isSimulated(search.job) ? "drawn with a device's noise, not measured" : "on the device, at the table's level";
+  fill(byId("comparison"), grid(columns(measured), rows, search.request.target_ms === null ? null
+    : `Target ${search.request.target_ms} ms. Predicted: from the latency table. ${measured}: ${how}. Sampled: drawn from θ, not chosen.`));
 }
 
 function showSteps() {
