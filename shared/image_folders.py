@@ -22,6 +22,9 @@ IMAGE_FOLDERS_HINT = (
     "(data_batch_1.bin, ...), or with train*.parquet and test*.parquet"
 )
 
+HUB_PREFIX = "hf:"
+"""Begins the name of a data set of the Hugging Face hub: ``hf:NAME[:CONFIG]``."""
+
 _TEST_NAMES = ("test", "val", "valid", "validation")
 """In order of preference; of several, the first one is the test split and the others are not read."""
 

@@ -1,9 +1,13 @@
 """Which data a search can use, told without loading any (and without torch)."""
 
+import importlib.util
 from pathlib import Path
 
 from search_server.resources.searches import DataSet
-from shared.image_folders import IMAGE_FOLDERS_HINT, find_image_folder
+from shared.image_folders import HUB_PREFIX, IMAGE_FOLDERS_HINT, find_image_folder
+
+_HAS_HUB = importlib.util.find_spec("datasets") is not None
+_HUB_HINT = "data 'hf:...' needs the library datasets on server and worker: pip install 'edgenas[hub]'"
 
 DATA_SETS: tuple[DataSet, ...] = (
     DataSet(
@@ -13,6 +17,15 @@ DATA_SETS: tuple[DataSet, ...] = (
         is_available=True,
         hint="handwritten digits, 8x8 pixels, part of scikit-learn; a search takes minutes. For data of "
         f"your own give the path of {IMAGE_FOLDERS_HINT}",
+    ),
+    DataSet(
+        name="hf:NAME[:CONFIG]",
+        num_images=None,
+        num_classes=None,
+        is_available=_HAS_HUB,
+        hint="images with class labels from the Hugging Face hub, or a folder that its library reads"
+        if _HAS_HUB
+        else _HUB_HINT,
     ),
 )
 
@@ -25,6 +38,10 @@ def check_data(data: str) -> None:
     """
     names = [known.name for known in DATA_SETS]
     if data in names:
+        return
+    if data.startswith(HUB_PREFIX) and data != HUB_PREFIX:
+        if not _HAS_HUB:
+            raise ValueError(_HUB_HINT)
         return
     folder = Path(data).expanduser()
     if not folder.is_dir():

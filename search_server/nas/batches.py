@@ -16,10 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from search_server.nas.crops import draw_crops
 from search_server.nas.images import ImageFiles, ImageSource
 
 Batch = tuple[Tensor, Tensor]
 """float32 images ``(N, 3, H, W)`` and int64 labels ``(N,)``."""
+
+CROP_RESOLUTION = 64
 
 _MEAN = 0.45
 _STD = 0.25
@@ -28,16 +31,18 @@ _STD = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Random shift with zero padding, and random mirroring."""
+    """Random shift with zero padding, or random parts of the images; and random mirroring."""
 
     shift: float = 0.125
     """Largest shift as a share of the image's side."""
     mirror: bool = False
+    crops: bool = False
+    """Random resized crops in place of shifts: ``crops.py``; done where the images are read."""
 
     def __call__(self, images_NCHW: Tensor, generator: torch.Generator) -> Tensor:
         """Return uint8 images of the same shape, each with its own draw."""
         num, _, height, width = images_NCHW.shape
-        pad = round(self.shift * height)
+        pad = 0 if self.crops else round(self.shift * height)
         if pad:
             padded = F.pad(images_NCHW, (pad, pad, pad, pad))
             top_N = torch.randint(2 * pad + 1, (num, 1), generator=generator)
@@ -103,7 +108,10 @@ class Batches:
             torch.randperm(num_images, generator=generator) if self.shuffles else torch.arange(num_images)
         )
         chunks = [chunk.tolist() for chunk in torch.split(order, self.batch_size)][: len(self)]
-        for images_NCHW, labels_N in self._load(chunks):
+        crops_N4 = None
+        if self.augmentation is not None and self.augmentation.crops:
+            crops_N4 = draw_crops(num_images, generator)
+        for images_NCHW, labels_N in self._load(chunks, crops_N4):
             if self.augmentation is not None:
                 images_NCHW = self.augmentation(images_NCHW, generator)
             yield normalise(images_NCHW), labels_N
@@ -116,21 +124,23 @@ class Batches:
         """Go on as if ``state['epoch']`` epochs had been begun."""
         self.epoch = state["epoch"]
 
-    def _load(self, chunks: list[list[int]]) -> Iterator[Batch]:
+    def _load(self, chunks: list[list[int]], crops_N4: Tensor | None) -> Iterator[Batch]:
         if not isinstance(self.source, ImageFiles):
-            yield from map(self._read, chunks)
+            for chunk in chunks:
+                yield self._read(chunk, crops_N4)
             return
         with ThreadPoolExecutor(self.num_threads) as pool:
             ahead: deque[Future[Batch]] = deque()
             for chunk in chunks:
-                ahead.append(pool.submit(self._read, chunk))
+                ahead.append(pool.submit(self._read, chunk, crops_N4))
                 if len(ahead) > self.num_threads:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
 
-    def _read(self, chunk: list[int]) -> Batch:
-        return self.source.images(chunk), self.source.labels_N[torch.as_tensor(chunk)]
+    def _read(self, chunk: list[int], crops_N4: Tensor | None) -> Batch:
+        crops = None if crops_N4 is None else crops_N4[chunk]
+        return self.source.images(chunk, crops), self.source.labels_N[torch.as_tensor(chunk)]
 
 
 def normalise(images_NCHW: Tensor) -> Tensor:
@@ -139,8 +149,14 @@ def normalise(images_NCHW: Tensor) -> Tensor:
 
 
 def training_batches(source: ImageSource, batch_size: int, seed: int) -> Batches:
-    """Return shuffled batches with a light augmentation: shift, and mirroring where the data allows it."""
-    return Batches(source, batch_size, seed, augmentation=Augmentation(mirror=source.mirrors))
+    """Return shuffled, augmented batches.
+
+    Small images are shifted, and mirrored where the data allows it. Photographs of ``CROP_RESOLUTION``
+    and more are trained on as in ImageNet's recipes: random parts, at full size, mirrored.
+    """
+    crops = source.mirrors and source.resolution >= CROP_RESOLUTION
+    augmentation = Augmentation(mirror=source.mirrors, crops=crops)
+    return Batches(source, batch_size, seed, augmentation=augmentation)
 
 
 def evaluation_batches(source: ImageSource, batch_size: int = 256) -> Batches:

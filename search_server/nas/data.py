@@ -10,10 +10,11 @@ from sklearn.datasets import load_digits
 from search_server.nas.cifar import load_cifar
 from search_server.nas.class_folders import load_class_folders
 from search_server.nas.class_subset import choose_classes, keep_classes
+from search_server.nas.hub import load_hub
 from search_server.nas.idx_files import load_idx
 from search_server.nas.images import DataSplits, ImagesInMemory, ImageSource, split_images
 from search_server.nas.parquet_files import load_parquet
-from shared.image_folders import find_image_folder
+from shared.image_folders import HUB_PREFIX, find_image_folder
 
 _LOADERS = {
     "classes": load_class_folders,
@@ -35,7 +36,8 @@ def load_data(
     A folder's own test split is kept as such; see ``shared.image_folders`` for what a folder may hold.
 
     Args:
-        name: ``digits``: 1,797 handwritten digits of 8x8 pixels, which scikit-learn ships; or a folder.
+        name: ``digits``: 1,797 handwritten digits of 8x8 pixels, which scikit-learn ships; or
+            ``hf:NAME[:CONFIG]`` of the Hugging Face hub; or a folder.
         resolution: height and width of the images.
         seed: of the splits, and of the drawing of classes.
         num_classes: so many of the classes; None: all.
@@ -52,6 +54,8 @@ def load_data(
 def _load(name: str, resolution: int) -> tuple[ImageSource, ImageSource | None]:
     if name == "digits":
         return _digits(resolution), None
+    if name.startswith(HUB_PREFIX):
+        return load_hub(name.removeprefix(HUB_PREFIX), resolution)
     folder = find_image_folder(Path(name).expanduser())
     return _LOADERS[folder.kind](folder, resolution)
 

@@ -3,17 +3,19 @@
 Shape letters: N images, C channels, H height, W width.
 """
 
+import os
+from collections import deque
 from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
+
+from search_server.nas.crops import crop_box
+from search_server.nas.decode_image import fit_images, open_image, read_image
 
 MEMORY_LIMIT_BYTES = 2**30
 """Decoded images up to this size are kept in memory."""
@@ -34,8 +36,12 @@ class ImageSource(Protocol):
     def mirrors(self) -> bool:
         """A mirrored image shows the same class (not so for digits)."""
 
-    def images(self, indices: Sequence[int]) -> Tensor:
-        """Return uint8 images ``(len(indices), 3, H, W)``."""
+    @property
+    def resolution(self) -> int:
+        """Height and width of the images that are returned."""
+
+    def images(self, indices: Sequence[int], crops_N4: Tensor | None = None) -> Tensor:
+        """Return uint8 images ``(len(indices), 3, H, W)``: whole, or a drawn part of each."""
 
     def select(self, indices: Sequence[int]) -> "ImageSource":
         """Return the images at these indices as a source of their own."""
@@ -55,8 +61,17 @@ class ImagesInMemory:
     resolution: int
     mirrors: bool
 
-    def images(self, indices: Sequence[int]) -> Tensor:
-        return fit_images(self.images_NCHW[torch.as_tensor(indices, dtype=torch.int64)], self.resolution)
+    def images(self, indices: Sequence[int], crops_N4: Tensor | None = None) -> Tensor:
+        images_NCHW = self.images_NCHW[torch.as_tensor(indices, dtype=torch.int64)]
+        if crops_N4 is None:
+            return fit_images(images_NCHW, self.resolution)
+        height, width = images_NCHW.shape[2:]
+        boxes = [crop_box(width, height, crop) for crop in crops_N4.tolist()]
+        parts = [
+            image_CHW[None, :, top:bottom, left:right]
+            for image_CHW, (left, top, right, bottom) in zip(images_NCHW, boxes, strict=True)
+        ]
+        return torch.cat([fit_images(part, self.resolution) for part in parts])
 
     def with_classes(self, labels_N: Tensor, class_names: tuple[str, ...]) -> "ImagesInMemory":
         return replace(self, labels_N=labels_N, class_names=class_names)
@@ -82,10 +97,11 @@ class ImageFiles:
     resolution: int
     mirrors: bool
 
-    def images(self, indices: Sequence[int]) -> Tensor:
+    def images(self, indices: Sequence[int], crops_N4: Tensor | None = None) -> Tensor:
         images_NCHW = torch.empty((len(indices), 3, self.resolution, self.resolution), dtype=torch.uint8)
-        for image_CHW, index in zip(images_NCHW, indices, strict=True):
-            image_CHW.copy_(read_image(self.files[index], self.resolution))
+        crops = [None] * len(indices) if crops_N4 is None else crops_N4.tolist()
+        for image_CHW, index, crop in zip(images_NCHW, indices, crops, strict=True):
+            image_CHW.copy_(read_image(self.files[index], self.resolution, crop))
         return images_NCHW
 
     def with_classes(self, labels_N: Tensor, class_names: tuple[str, ...]) -> "ImageFiles":
@@ -177,12 +193,18 @@ def decode_images(
     Raises:
         ValueError: an image that is decoded now cannot be read.
     """
-    with _open_image(files[0]) as first:
+    with open_image(files[0]) as first:
         mirrors = first.mode not in ("1", "L", "LA", "I;16")
     encoded = ImageFiles(tuple(files), labels_N, class_names, resolution, mirrors)
     if len(files) * 3 * resolution**2 > limit_bytes:
         return encoded
-    images_NCHW = encoded.images(range(len(files)))
+    images_NCHW = torch.empty((len(files), 3, resolution, resolution), dtype=torch.uint8)
+
+    def decode(index: int) -> None:
+        images_NCHW[index] = read_image(files[index], resolution)
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        deque(pool.map(decode, range(len(files))), maxlen=0)
     return ImagesInMemory(images_NCHW, labels_N, class_names, resolution, mirrors)
 
 
@@ -197,54 +219,3 @@ def number_labels(labels: Sequence[Hashable], classes: Sequence[Hashable], where
     if unknown is not None:
         raise ValueError(f"{where} has label {unknown!r}, which the training images do not have")
     return torch.tensor([numbers[label] for label in labels], dtype=torch.int64)
-
-
-def read_image(file: Path | bytes, resolution: int) -> Tensor:
-    """Return an image as uint8 ``(3, resolution, resolution)``: shorter side scaled, centre cropped.
-
-    Args:
-        file: a path, or the content of an image file.
-        resolution: height and width of the result.
-
-    Raises:
-        ValueError: it cannot be read as an image; the message names the file.
-    """
-    with _open_image(file) as image:
-        try:
-            rgb = image.convert("RGB")
-        except _UNREADABLE as error:
-            raise _unreadable(file, error) from error
-    scale = resolution / min(rgb.size)
-    width, height = (max(resolution, round(side * scale)) for side in rgb.size)
-    left, top = (width - resolution) // 2, (height - resolution) // 2
-    rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
-    square = rgb.crop((left, top, left + resolution, top + resolution))
-    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
-
-
-def fit_images(images_NCHW: Tensor, resolution: int) -> Tensor:
-    """Return uint8 images with three channels at a resolution; gray is repeated, size interpolated."""
-    if images_NCHW.shape[2:] != (resolution, resolution):
-        scaled = F.interpolate(
-            images_NCHW.float(), (resolution, resolution), mode="bilinear", antialias=True
-        )
-        images_NCHW = scaled.round_().clamp_(0, 255).to(torch.uint8)
-    if images_NCHW.shape[1] == 1:
-        images_NCHW = images_NCHW.expand(-1, 3, -1, -1)
-    return images_NCHW.contiguous()
-
-
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that are damaged, no images, or far too large."""
-
-
-def _open_image(file: Path | bytes) -> Image.Image:
-    try:
-        return Image.open(BytesIO(file) if isinstance(file, bytes) else file)
-    except _UNREADABLE as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path | bytes, error: BaseException) -> ValueError:
-    name = f"of {len(file)} bytes in a data file" if isinstance(file, bytes) else str(file)
-    return ValueError(f"cannot read image {name}: {error}; repair it or take it out")

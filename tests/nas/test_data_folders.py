@@ -14,9 +14,11 @@ from PIL import Image
 from pyarrow import parquet
 
 from search_server.jobs.data_check import DATA_SETS, check_data
-from search_server.nas.batches import Batches, training_batches
+from search_server.nas.batches import Augmentation, Batches, training_batches
+from search_server.nas.crops import crop_box
 from search_server.nas.data import load_data
-from search_server.nas.images import ImageFiles, ImagesInMemory, ImageSource, decode_images, read_image
+from search_server.nas.decode_image import read_image
+from search_server.nas.images import ImageFiles, ImagesInMemory, ImageSource, decode_images
 
 COLOURS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
 
@@ -259,3 +261,66 @@ def test_few_or_unreadable_images_are_refused_by_name(tmp_path: Path) -> None:
         (tmp_path / "green" / "3.png").write_bytes(content)
         with pytest.raises(ValueError, match=r"cannot read image .*green/3\.png"):
             load_data(str(tmp_path), 16)
+
+
+def test_photographs_are_trained_on_in_random_parts(tmp_path: Path) -> None:
+    """A folder at ImageNet's resolution: from memory and from files, the same epoch for the same seed."""
+    numbers = np.random.default_rng(0)
+    for name in ("left", "right"):
+        (tmp_path / name).mkdir()
+        for index in range(10):
+            pixels = numbers.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
+    data = load_data(str(tmp_path), 224)
+    first, again = (list(training_batches(data.training, 4, seed=0)) for _ in range(2))
+    assert all(torch.equal(one[0], other[0]) for one, other in zip(first, again, strict=True))
+    assert first[0][0].shape == (4, 3, 224, 224)
+    files = sorted(tmp_path.glob("*/*.png"))
+    lazy = decode_images(files, torch.arange(20) % 2, ("left", "right"), 224, limit_bytes=0)
+    one, many = (Batches(lazy, 4, 0, augmentation=Augmentation(crops=True), num_threads=n) for n in (1, 4))
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(one, many, strict=True))
+
+
+@pytest.mark.parametrize("crop", [(0.0, 0.5, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0), (0.4, 0.1, 0.3, 0.9)])
+def test_a_crop_lies_within_its_image(crop: tuple[float, ...]) -> None:
+    left, top, right, bottom = crop_box(64, 48, crop)
+    assert 0 <= left < right <= 64
+    assert 0 <= top < bottom <= 48
+    area = (right - left) * (bottom - top) / (64 * 48)
+    assert area <= 0.08 + 0.92 * crop[0] + 0.02
+    assert area >= 0.07
+
+
+def test_some_classes_of_a_data_set(tmp_path: Path) -> None:
+    make_classes(tmp_path)
+    named = load_data(str(tmp_path), 16, class_names=("red", "blue"))
+    assert named.weights.class_names == ("blue", "red")
+    assert total(named.weights, named.theta, named.validation, named.test) == 16
+    red = named.test.images([named.test.labels_N.tolist().index(1)])[0]
+    assert tuple(red[:, 8, 8].tolist()) == COLOURS["red"]
+    first, again, other = (load_data("digits", 8, seed, num_classes=4) for seed in (0, 0, 1))
+    assert first.test.class_names == again.test.class_names != other.test.class_names
+    assert torch.equal(first.test.labels_N, again.test.labels_N)
+    assert set(first.weights.labels_N.tolist()) == {0, 1, 2, 3}
+    with pytest.raises(ValueError, match="no class pink; its 3 classes are blue, green, red"):
+        load_data(str(tmp_path), 16, class_names=("pink",))
+    with pytest.raises(ValueError, match="num_classes is 4, but the data has 3 classes"):
+        load_data(str(tmp_path), 16, num_classes=4)
+
+
+def test_a_folder_by_the_library_of_the_hugging_face_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    pytest.importorskip("datasets")
+    make_classes(tmp_path / "pictures" / "train")
+    make_classes(tmp_path / "pictures" / "test", num_images=2)
+    name = f"hf:{tmp_path / 'pictures'}"
+    check_data(name)
+    data = load_data(name, 16)
+    assert data.weights.class_names == ("blue", "green", "red")
+    assert data.test.labels_N.tolist() == [0, 0, 1, 1, 2, 2]
+    assert tuple(data.test.images([5])[0][:, 8, 8].tolist()) == COLOURS["red"]
+    with pytest.raises(ValueError, match=r"cannot load data set '.*nowhere' of the Hugging Face hub"):
+        load_data(f"hf:{tmp_path / 'nowhere'}", 16)

@@ -122,7 +122,7 @@ async def test_data_is_checked(api: Api, device: SyntheticDevice, tmp_path: Path
         (tmp_path / "pets" / name / "1.JPG").touch()
     create = SearchCreate("raspi", "fbnet-tiny", str(tmp_path / "pets"), target_ms(device))
     await api.post("/searches", create)
-    assert [data["name"] for data in await api.get("/data")] == ["digits"]
+    assert [data["name"] for data in await api.get("/data")] == ["digits", "hf:NAME[:CONFIG]"]
 
 
 async def test_two_workers_never_share_a_search(job_id: str, database: Database, clock: Clock) -> None:
