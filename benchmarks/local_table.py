@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,40 +12,44 @@ from numpy.typing import NDArray
 from profiler_agent.core import AgentCore
 from search_server.latency.fit import fit_table, relative_latencies
 from search_server.latency.table import LatencyTable
-from search_server.profiling.covers import anchor_architecture, cover_architectures
+from search_server.profiling.covers import anchor_architecture, cover_architectures, family_architectures
 from search_server.profiling.model_files import model_file
+from search_server.profiling.plan import (
+    ANCHOR_ID,
+    MAX_PROFILE_LEASES,
+    MEASUREMENT_LEASES,
+    MIN_PROFILE_LEASES,
+    policy,
+)
 from shared.architecture import Architecture
 from shared.device import Conditions
-from shared.measurement import Lease, LeaseItem, Policy, Result
+from shared.measurement import Lease, LeaseItem, Result
 from shared.search_space import SearchSpace
 from shared.workload import Workload
 
-WINDOW_S = 5.0
-MIN_LEASES = 4
-MAX_LEASES = 8
-NETWORK_LEASES = 2
-ANCHOR_ID = "anchor"
-
 
 def measure_table(space: SearchSpace, conditions: Conditions, seed: int) -> tuple[LatencyTable, float]:
-    """Return a table, accepted or after ``MAX_LEASES``, and the device time that it took in seconds.
+    """Return a table, accepted or after the most leases, and the device time that it took in seconds.
 
     Raises:
         ValueError: this machine cannot measure under these conditions.
     """
     covers = {f"cover{i}": a.workload() for i, a in enumerate(cover_architectures(space, seed))}
+    families = {f"family_{b}": a.workload() for b, a in family_architectures(space).items()}
     results: list[Result] = []
     device_s = 0.0
     with tempfile.TemporaryDirectory(prefix="edgenas-bench-") as folder:
         core = AgentCore(Path(folder))
-        items = _items(core, space, covers, conditions, is_profiled=True)
-        for index in range(MAX_LEASES):
+        items = _items(core, space, {**covers, **families}, conditions, profiled=set(covers))
+        for index in range(MAX_PROFILE_LEASES):
             start = time.perf_counter()
             results += core.run(_lease(items, conditions, 1000 * seed + index))
             device_s += time.perf_counter() - start
-            if index + 1 >= MIN_LEASES:
+            if index + 1 >= MIN_PROFILE_LEASES:
                 now = datetime.now(UTC).isoformat()
-                table = fit_table(space.name, "local", conditions, covers, ANCHOR_ID, results, now)
+                table = fit_table(
+                    space.name, "local", conditions, covers, ANCHOR_ID, results, now, families
+                )
                 assert table.verdict is not None
                 if table.verdict.is_accepted:
                     break
@@ -67,8 +71,8 @@ def measure_networks(
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="edgenas-bench-") as folder:
         core = AgentCore(Path(folder))
-        items = _items(core, space, workloads, conditions, is_profiled=False)
-        for index in range(NETWORK_LEASES):
+        items = _items(core, space, workloads, conditions)
+        for index in range(MEASUREMENT_LEASES):
             results += core.run(_lease(items, conditions, 1000 * seed + index))
     relative = relative_latencies(results, ANCHOR_ID)
     return np.array([relative[item_id].ratio for item_id in workloads])
@@ -79,7 +83,7 @@ def _items(
     space: SearchSpace,
     workloads: Mapping[str, Workload],
     conditions: Conditions,
-    is_profiled: bool,
+    profiled: Collection[str] = (),
 ) -> tuple[LeaseItem, ...]:
     """Return the anchor and the workloads as items, with their model files in the agent's cache."""
     items = []
@@ -90,10 +94,9 @@ def _items(
             with core.artifacts.writing(artifact.sha256, artifact.size_bytes) as file:
                 file.write(model.content)
         is_anchor = item_id == ANCHOR_ID
-        items.append(LeaseItem(item_id, workload, artifact, is_anchor, is_profiled and not is_anchor))
+        items.append(LeaseItem(item_id, workload, artifact, is_anchor, item_id in profiled))
     return tuple(items)
 
 
 def _lease(items: tuple[LeaseItem, ...], conditions: Conditions, seed: int) -> Lease:
-    policy = Policy(window_s=WINDOW_S, max_rounds=4000, seed=seed)
-    return Lease(f"lease{seed}", 1, "local", items, conditions, policy, ttl_s=120.0)
+    return Lease(f"lease{seed}", 1, "local", items, conditions, policy(seed), ttl_s=120.0)

@@ -85,7 +85,10 @@ class _Model:
 
 
 def _run(order: Order) -> list[list[tuple[float, float]]]:
-    models = [_Model(path, shape) for path, shape in zip(order.paths, order.shapes, strict=True)]
+    places = list(range(len(order.paths)))
+    random.Random(order.seed).shuffle(places)  # models that are loaded late run up to 3 % faster
+    loaded = {place: _Model(order.paths[place], order.shapes[place]) for place in places}
+    models = [loaded[place] for place in range(len(order.paths))]
     for model in models * 2:
         model.seconds(is_warm=False)
     shuffled = list(range(len(models)))

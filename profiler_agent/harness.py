@@ -1,11 +1,13 @@
 """Rounds and samples: how the items of a lease are measured, interleaved in random order.
 
-A round runs every item plain and, where asked, once more under the runtime's profiler, in an order
-drawn anew each round. The anchor runs right before every plain run of another item: contention lasts
-for tens of milliseconds, so the two share it and their ratio is steady where neither time is. Every
-timed run follows an untimed run of the same model: else the more models a lease has, the colder their
-caches, and networks of different leases could not be compared. Between rounds the pace of the device is
-checked; see :mod:`profiler_agent.pace`.
+First come the plain rounds, in an order drawn anew each round. The anchor runs right before every run of
+another item: contention lasts for tens of milliseconds, so the two share it and their ratio is steady
+where neither time is. Every timed run follows an untimed run of the same model: else the more models a
+lease has, the colder their caches, and networks of different leases could not be compared.
+
+Then come the rounds under the runtime's profiler, with models of their own, when those of the plain rounds
+are gone: as neighbours they made networks 1 to 2 % slower against the anchor than a lease without profiled
+items does. Between rounds the pace of the device is checked; see :mod:`profiler_agent.pace`.
 """
 
 import gc
@@ -14,9 +16,8 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from profiler_agent.canary import typical_us
@@ -35,7 +36,7 @@ from shared.measurement import Lease, LeaseItem, NodeSamples, Result, RunSamples
 
 @dataclass(slots=True)
 class _Recorder:
-    """The samples of one item while its rounds go on."""
+    """The samples of one item while its plain rounds go on."""
 
     model: LoadedModel
     clock: Clock
@@ -45,7 +46,6 @@ class _Recorder:
     round_index: list[int] = field(default_factory=list)
     involuntary_switches: list[int] = field(default_factory=list)
     minor_faults: list[int] = field(default_factory=list)
-    profiled_wall_us: list[float] = field(default_factory=list)
     least_wait_us: float = float("inf")
 
     def run(self, round_index: int, origin_ns: int) -> None:
@@ -71,17 +71,23 @@ class _Recorder:
         """How much longer the last run waited for a core than this model ever has to."""
         return self.wall_us[-1] - self.cpu_us[-1] - self.least_wait_us
 
-    def run_profiled(self) -> None:
-        start_ns = self.clock.wall_ns()
-        self.model.run_profiled()
-        self.profiled_wall_us.append((self.clock.wall_ns() - start_ns) / 1000)
-
     def samples(self) -> RunSamples:
         return RunSamples(**{f.name: tuple(getattr(self, f.name)) for f in fields(RunSamples)})
 
 
-_MAX_PROFILED_RUNS = 40
-"""Profiled runs of an item in a lease, spread over the window: more would only make the profile longer."""
+@dataclass(frozen=True, slots=True)
+class _Profile:
+    """What the profiled rounds say about one item."""
+
+    nodes: tuple[NodeSamples, ...] = ()
+    wall_us: tuple[float, ...] = ()
+
+
+PROFILED_SHARE = 0.4
+"""Of the window, where items are profiled at all."""
+
+_MAX_PROFILED_RUNS = 100
+"""Of an item in a lease: more would only make the profile longer."""
 
 _REWARM_S = 0.1
 """Warming up again after a pause: every timed run has an untimed one before it, only clocks must rise."""
@@ -113,34 +119,30 @@ def measure(
     clock = runtime.begin(lease.policy.seed) if isinstance(runtime, InVirtualTime) else Clock()
     start_ns = clock.wall_ns()
     before = read_environment()
-    recorders: dict[str, _Recorder] = {}
+    bench = _Bench(lease, runtime, artifact_paths, clock, report_progress)
+    pace = bench.pace(canary_reference_us, sense_canary_us or clock.canary_us)
+    runs = bench.plain_rounds(pace)
+    profiles = bench.profiled_rounds(pace)
+    after = read_environment()
+    anchor_runs = next((runs[item.item_id] for item in lease.items if item.is_anchor), None)
+    cores_seen = tuple(sorted(bench.cores_seen))
     for item in lease.items:
-        path = artifact_paths[item.artifact.sha256] if item.artifact else None
-        try:
-            recorders[item.item_id] = _Recorder(runtime.load(item, lease.conditions, path), clock)
-        except UnsupportedWorkloadError as error:
+        if item.item_id in bench.unsupported:
+            reason = bench.unsupported[item.item_id]
             yield Result(
                 lease.lease_id,
                 lease.fence,
                 item.item_id,
                 "unsupported",
-                str(error),
+                reason,
                 runtime_version=runtime.version,
             )
-    items = [item for item in lease.items if item.item_id in recorders]
-    models = [recorders[item.item_id].model for item in items]
-    _warm_up(models, clock, lease.policy.warmup_s)
-    pace = _pace(lease, models, clock, canary_reference_us, sense_canary_us or clock.canary_us)
-    cores_seen = _run_rounds(lease, items, recorders, clock, pace, report_progress)
-    after = read_environment()
-    runs = {item.item_id: recorders[item.item_id].samples() for item in items}
-    anchor_runs = next((runs[item.item_id] for item in items if item.is_anchor), None)
-    for item in items:
-        recorder = recorders[item.item_id]
+            continue
         if pace.is_lost:
             judgement = judge_slow_device(pace.slowdown, pace.paused_s, after)
         else:
             judgement = judge(runs[item.item_id], anchor_runs, cores_remark(cores_asked, cores_seen))
+        profile = profiles.get(item.item_id, _Profile())
         yield Result(
             lease_id=lease.lease_id,
             fence=lease.fence,
@@ -148,8 +150,8 @@ def measure(
             status=judgement.status,
             reason=judgement.reason,
             runs=runs[item.item_id],
-            nodes=tuple(_known_segments(item, recorder.model.node_samples())),
-            profiled_wall_us=tuple(recorder.profiled_wall_us),
+            nodes=tuple(_known_segments(item, profile.nodes)),
+            profiled_wall_us=profile.wall_us,
             runtime_version=runtime.version,
             cores_seen=cores_seen,
             environment_before=before,
@@ -162,75 +164,144 @@ def measure(
         )
 
 
-def _warm_up(models: Sequence[LoadedModel], clock: Clock, seconds: float) -> None:
-    """Run each model at least once, and all together for some time."""
-    end_ns = clock.wall_ns() + seconds * 1e9
-    while models:
-        for model in models:
-            model.run()
-        if clock.wall_ns() >= end_ns:
-            break
+class _Bench:
+    """One lease at work: its models in memory, and the two kinds of rounds."""
 
+    def __init__(
+        self,
+        lease: Lease,
+        runtime: Runtime,
+        artifact_paths: Mapping[str, Path],
+        clock: Clock,
+        report_progress: Callable[[float], None],
+    ) -> None:
+        self.unsupported: dict[str, str] = {}
+        """Why, by item."""
+        self.cores_seen: set[int] = set()
+        self._lease = lease
+        self._runtime = runtime
+        self._artifact_paths = artifact_paths
+        self._clock = clock
+        self._report_progress = report_progress
+        self._generator = random.Random(lease.policy.seed)
+        self._warming: list[Callable[[], None]] = []
+        """What runs to warm up: the models of the rounds at work."""
 
-def _pace(
-    lease: Lease,
-    models: Sequence[LoadedModel],
-    clock: Clock,
-    reference_us: float | None,
-    sense_us: Callable[[], float],
-) -> Pace:
-    """Return what watches over the rounds: a cold device rests in a pause, a hot one is kept under load."""
-    is_sustained = lease.conditions.thermal == "sustained"
-    pause = partial(_warm_up, models, clock) if is_sustained else time.sleep
-    warm_up = partial(_warm_up, models[:1], clock, _REWARM_S)
-    return Pace(
-        reference_us, lease.policy.max_pause_s, pause, warm_up, sense_us, lambda: clock.wall_ns() / 1e9
-    )
+    def pace(self, reference_us: float | None, sense_us: Callable[[], float]) -> Pace:
+        """Return what watches over the rounds; in a pause a device rests, or is kept hot on wish."""
+        is_sustained = self._lease.conditions.thermal == "sustained"
+        return Pace(
+            reference_us,
+            self._lease.policy.max_pause_s,
+            pause=self._warm_up if is_sustained else time.sleep,
+            warm_up=lambda: self._warm_up(_REWARM_S, only_first=True),
+            sense_us=sense_us,
+            now_s=lambda: self._clock.wall_ns() / 1e9,
+        )
 
+    def plain_rounds(self, pace: Pace) -> dict[str, RunSamples]:
+        """Run the items plain, each right after the anchor; return their samples by item."""
+        lease = self._lease
+        models = self._load([replace(item, profile_segments=False) for item in lease.items])
+        recorders = {item_id: _Recorder(model, self._clock) for item_id, model in models.items()}
+        self._warming = [model.run for model in models.values()]
+        self._warm_up(lease.policy.warmup_s)
+        anchor_id = next((item.item_id for item in lease.items if item.is_anchor), None)
+        anchor = recorders.get(anchor_id) if anchor_id is not None else None
+        others = [
+            recorder for recorder in recorders.values() if recorder is not anchor or len(recorders) == 1
+        ]
+        origin_ns = self._clock.wall_ns()
 
-def _run_rounds(
-    lease: Lease,
-    items: Sequence[LeaseItem],
-    recorders: Mapping[str, _Recorder],
-    clock: Clock,
-    pace: Pace,
-    report_progress: Callable[[float], None],
-) -> tuple[int, ...]:
-    """Run rounds until the window is over or the pace is lost; return the cores that this thread was on."""
-    policy = lease.policy
-    anchor = next((recorders[item.item_id] for item in items if item.is_anchor), None)
-    runs = [(recorders[item.item_id], False) for item in items if not item.is_anchor or len(items) == 1]
-    runs += [(recorders[item.item_id], True) for item in items if item.profile_segments]
-    shuffle = random.Random(policy.seed).shuffle
-    cores_seen: set[int] = set()
-    share = 0.0
-    origin_ns = clock.wall_ns()
-    gc.collect()
-    gc.disable()
-    try:
-        for round_index in range(policy.max_rounds if runs else 0):
-            if not pace.is_kept():
-                break
-            shuffle(runs)
-            for recorder, is_profiled in runs:
+        def run_round(round_index: int) -> None:
+            self._generator.shuffle(others)
+            for recorder in others:
                 pace.resume()
-                if is_profiled:
-                    if len(recorder.profiled_wall_us) <= share * _MAX_PROFILED_RUNS:
-                        recorder.run_profiled()
-                        pace.note_run(0.0)
-                    continue
                 if anchor is not None and recorder is not anchor:
                     anchor.run(round_index, origin_ns)
                 recorder.run(round_index, origin_ns)
                 pace.note_run(recorder.stalled_us)
-            cores_seen.update(_current_core())
-            share = ((clock.wall_ns() - origin_ns) / 1e9 - pace.paused_s) / policy.window_s
-            report_progress(min(1.0, share))
-            if share >= 1 and round_index + 1 >= policy.min_rounds:
+
+        is_profiling = any(item.profile_segments for item in lease.items)
+        if others:
+            end = 1.0 - PROFILED_SHARE if is_profiling else 1.0
+            self._repeat(run_round, pace, 0.0, end, lease.policy.max_rounds)
+        return {item_id: recorder.samples() for item_id, recorder in recorders.items()}
+
+    def profiled_rounds(self, pace: Pace) -> dict[str, _Profile]:
+        """Run the items that ask for it under the runtime's profiler; return what it tells by item."""
+        self._warming = []  # the last hold on the models of the plain rounds
+        gc.collect()
+        if pace.is_lost:
+            return {}
+        models = self._load([item for item in self._lease.items if item.profile_segments])
+        if not models:
+            return {}
+        wall_us: dict[str, list[float]] = {item_id: [] for item_id in models}
+        self._warming = [model.run_profiled for model in models.values()]
+        self._warm_up(0.0)
+        pace.note_run(0.0)
+        order = list(models)
+
+        def run_round(_: int) -> None:
+            self._generator.shuffle(order)
+            for item_id in order:
+                pace.resume()
+                start_ns = self._clock.wall_ns()
+                models[item_id].run_profiled()
+                wall_us[item_id].append((self._clock.wall_ns() - start_ns) / 1000)
+                pace.note_run(0.0)
+
+        max_rounds = min(_MAX_PROFILED_RUNS, self._lease.policy.max_rounds)
+        self._repeat(run_round, pace, 1.0 - PROFILED_SHARE, 1.0, max_rounds)
+        return {
+            item_id: _Profile(tuple(model.node_samples()), tuple(wall_us[item_id]))
+            for item_id, model in models.items()
+        }
+
+    def _load(self, items: Sequence[LeaseItem]) -> dict[str, LoadedModel]:
+        """Load items in random order: models that come late to a process lie better in memory."""
+        models = {}
+        for item in self._generator.sample(items, k=len(items)):
+            path = self._artifact_paths[item.artifact.sha256] if item.artifact else None
+            if item.item_id not in self.unsupported:
+                try:
+                    models[item.item_id] = self._runtime.load(item, self._lease.conditions, path)
+                except UnsupportedWorkloadError as error:
+                    self.unsupported[item.item_id] = str(error)
+        return models
+
+    def _warm_up(self, seconds: float, only_first: bool = False) -> None:
+        """Run each model at least once, and all together for some time."""
+        runs = self._warming[:1] if only_first else self._warming
+        end_ns = self._clock.wall_ns() + seconds * 1e9
+        while runs:
+            for run in runs:
+                run()
+            if self._clock.wall_ns() >= end_ns:
                 break
-    finally:
-        gc.enable()
-    return tuple(sorted(cores_seen))
+
+    def _repeat(
+        self, run_round: Callable[[int], None], pace: Pace, start: float, end: float, max_rounds: int
+    ) -> None:
+        """Run rounds from one share of the window to another, or until the pace is lost."""
+        policy = self._lease.policy
+        origin_s, paused_before_s = self._clock.wall_ns() / 1e9, pace.paused_s
+        gc.collect()
+        gc.disable()
+        try:
+            for round_index in range(max_rounds):
+                if not pace.is_kept():
+                    break
+                run_round(round_index)
+                self.cores_seen.update(_current_core())
+                ran_s = self._clock.wall_ns() / 1e9 - origin_s - (pace.paused_s - paused_before_s)
+                share = start + ran_s / policy.window_s
+                self._report_progress(min(end, share))
+                if share >= end and round_index + 1 >= policy.min_rounds:
+                    break
+        finally:
+            gc.enable()
 
 
 def _known_segments(item: LeaseItem, nodes: Sequence[NodeSamples]) -> Iterator[NodeSamples]:

@@ -9,6 +9,7 @@ import math
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,6 @@ from shared.device import Conditions
 from shared.measurement import LeaseItem, NodeSamples
 
 _KERNEL_SUFFIX = "_kernel_time"
-
-_RUNS_PER_PROFILED_RUN = 2
-"""The first warms the caches and is dropped."""
 
 
 class OnnxRuntime:
@@ -47,36 +45,40 @@ class OnnxRuntime:
 
 
 class OnnxRuntimeModel:
-    """One workload in one or, if segments are profiled too, two sessions."""
+    """One workload in a session, which is under the profiler if the item's segments are profiled."""
 
     def __init__(self, item: LeaseItem, conditions: Conditions, path: Path) -> None:
         shape = (conditions.batch, *item.workload.input_shape)
         self._images = np.random.default_rng(0).random(shape, dtype=np.float32)
         self._logits = np.zeros((conditions.batch, math.prod(item.workload.output_shape)), np.float32)
-        self._session = _session(path, conditions.threads, profile_prefix=None)
-        self._binding = self._bind(self._session)
         self._profile_folder: tempfile.TemporaryDirectory[str] | None = None
+        prefix = None
         if item.profile_segments:
             self._profile_folder = tempfile.TemporaryDirectory(prefix="edgenas-profile-")
             prefix = str(Path(self._profile_folder.name) / "node")
-            self._profiled_session = _session(path, conditions.threads, prefix)
-            self._profiled_binding = self._bind(self._profiled_session)
+        self._session = _session(path, conditions.threads, prefix)
+        self._binding = self._bind(self._session)
+        self._is_timed: list[bool] = []
+        """Which runs count, of all that the profile will show."""
 
     def run(self) -> None:
         self._session.run_with_iobinding(self._binding)
+        if self._profile_folder is not None:
+            self._is_timed.append(False)
 
     def run_profiled(self) -> None:
         assert self._profile_folder is not None, "the item was loaded without profile_segments"
-        for _ in range(_RUNS_PER_PROFILED_RUN):
-            self._profiled_session.run_with_iobinding(self._profiled_binding)
+        self.run()  # warms the caches
+        self._session.run_with_iobinding(self._binding)
+        self._is_timed.append(True)
 
     def node_samples(self) -> Sequence[NodeSamples]:
         if self._profile_folder is None:
             return ()
-        events = json.loads(Path(self._profiled_session.end_profiling()).read_text())
+        events = json.loads(Path(self._session.end_profiling()).read_text())
         self._profile_folder.cleanup()
         self._profile_folder = None
-        return nodes_of_profile(events)
+        return nodes_of_profile(events, self._is_timed)
 
     def _bind(self, session: onnxruntime.InferenceSession) -> onnxruntime.IOBinding:
         binding = session.io_binding()
@@ -85,8 +87,10 @@ class OnnxRuntimeModel:
         return binding
 
 
-def nodes_of_profile(events: Sequence[dict[str, object]]) -> tuple[NodeSamples, ...]:
-    """Return the node times of an ONNX Runtime profile, in execution order.
+def nodes_of_profile(
+    events: Sequence[dict[str, object]], is_timed: Sequence[bool]
+) -> tuple[NodeSamples, ...]:
+    """Return the node times of those runs of an ONNX Runtime profile that count, in execution order.
 
     A node belongs to the segment that its name begins with. A layout reorder, which the runtime adds
     under a name that changes from session to session, belongs to the segment of the node before it and
@@ -111,9 +115,8 @@ def nodes_of_profile(events: Sequence[dict[str, object]]) -> tuple[NodeSamples, 
                 num_added[segment] += 1
                 names[node] = segment, f"{segment}/added{num_added[segment]}/{op_types[node]}"
         wall_us[node].append(float(str(event["dur"])))
-    timed = slice(_RUNS_PER_PROFILED_RUN - 1, None, _RUNS_PER_PROFILED_RUN)
     return tuple(
-        NodeSamples(name, owner, op_types[node], tuple(wall_us[node][timed]))
+        NodeSamples(name, owner, op_types[node], tuple(compress(wall_us[node], is_timed)))
         for node, (owner, name) in names.items()
     )
 

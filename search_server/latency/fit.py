@@ -8,8 +8,10 @@ Method, for covers measured in rounds with an anchor (see docs/measuring.md):
    covers and layers in which its segment stands.
 3. The profiler's own cost per node ``c`` is the value in 0..6 us with the least scatter of measured over
    predicted latency of the covers; the one scale ``k`` is the median of that ratio.
+4. Entries are pulled towards what networks of one candidate throughout say, see ``families.py``; then the
+   covers set ``k`` anew.
 
-The plain runs of the covers are only ever used as ratios to the anchor run right before them.
+Plain runs are only ever used as ratios to the anchor run right before them.
 """
 
 from collections import defaultdict
@@ -19,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from search_server.latency.families import family_factors
 from search_server.latency.table import Z_90, LatencyTable, TableEntry
 from search_server.resources.tables import Verdict
 from shared.device import Conditions
@@ -89,6 +92,7 @@ def fit_table(
     anchor_id: str,
     results: Sequence[Result],
     created_at: str,
+    families: Mapping[str, Workload] | None = None,
 ) -> LatencyTable:
     """Return the latency table that the results of some leases of the same items give.
 
@@ -100,6 +104,7 @@ def fit_table(
         anchor_id: the anchor's item id.
         results: results of all leases so far; only status ``ok`` counts.
         created_at: UTC, ISO 8601.
+        families: networks with one candidate throughout, by item id; None leaves the entries as they are.
 
     Raises:
         UnfittableError: a cover or the anchor has no usable result.
@@ -112,9 +117,17 @@ def fit_table(
         raise UnfittableError(f"no usable measurement of {', '.join(missing)} ({reasons or 'no results'})")
     measured_units = {cover: relative[cover].ratio for cover in covers}
     nodes = _node_times(usable, covers)
-    cost_us = min(_PROFILER_COST_US, key=lambda c: _scale_and_scatter(covers, nodes, c, measured_units)[1])
-    scale, scatter = _scale_and_scatter(covers, nodes, cost_us, measured_units)
+
+    def cost_scatter(cost_us: float) -> float:
+        return _scale_and_scatter(covers, _entries(covers, nodes, cost_us)[0], measured_units)[1]
+
+    cost_us = min(_PROFILER_COST_US, key=cost_scatter)
     entries_us, counts = _entries(covers, nodes, cost_us)
+    scale, _ = _scale_and_scatter(covers, entries_us, measured_units)
+    units = {key: us * scale for key, us in entries_us.items()}
+    factors = family_factors(units, families or {}, {name: one.ratio for name, one in relative.items()})
+    entries_us = {key: us * factors.get(key, 1.0) for key, us in entries_us.items()}
+    scale, scatter = _scale_and_scatter(covers, entries_us, measured_units)
     differences = _odd_even_differences(covers, nodes, cost_us, min_us=MIN_JUDGED_UNITS / scale)
     sigma = float(np.sqrt(np.mean(np.square(differences)))) / 2
     anchor_us = np.concatenate([r.runs.wall_us for r in usable if r.item_id == anchor_id])
@@ -194,10 +207,9 @@ def _entries(
 
 
 def _scale_and_scatter(
-    covers: Mapping[str, Workload], nodes: _NodeTimes, cost_us: float, measured_units: Mapping[str, float]
+    covers: Mapping[str, Workload], entries_us: Mapping[str, float], measured_units: Mapping[str, float]
 ) -> tuple[float, float]:
     """Return k, units per microsecond, and the relative scatter of measured over predicted."""
-    entries_us, _ = _entries(covers, nodes, cost_us)
     ratios = np.array(
         [
             measured_units[cover]

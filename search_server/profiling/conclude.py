@@ -86,10 +86,15 @@ def conclude_profile(evidence: Evidence, now: datetime) -> Conclusion:
                 evidence.space,
                 evidence.device_id,
                 evidence.conditions,
-                {item.item_id: item.workload for item in evidence.items if not item.is_anchor},
+                {item.item_id: item.workload for item in evidence.items if item.profile_segments},
                 ANCHOR_ID,
                 evidence.results,
                 now.isoformat(),
+                {
+                    item.item_id: item.workload
+                    for item in evidence.items
+                    if not item.is_anchor and not item.profile_segments
+                },
             )
         )
     except UnfittableError as error:

@@ -5,6 +5,7 @@ are too warm or too cold. Here every candidate is timed in every layer in the co
 """
 
 import random
+from collections.abc import Mapping
 
 from shared.architecture import Architecture, uniform_architecture
 from shared.search_space import SearchSpace
@@ -20,3 +21,9 @@ def cover_architectures(space: SearchSpace, seed: int) -> tuple[Architecture, ..
 def anchor_architecture(space: SearchSpace) -> Architecture:
     """Return the network in whose time all entries are expressed: the middle-sized uniform one."""
     return uniform_architecture(space, "k3_e3" if "k3_e3" in space.candidates else space.candidates[0])
+
+
+def family_architectures(space: SearchSpace) -> Mapping[str, Architecture]:
+    """Return by candidate the network that has it in every layer; without skip, which is no network."""
+    blocks = [block for block in space.candidates if block != "skip"]
+    return {block: uniform_architecture(space, block) for block in blocks}

@@ -8,16 +8,16 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from search_server.profiling.artifact_store import store_artifact
-from search_server.profiling.covers import anchor_architecture, cover_architectures
+from search_server.profiling.covers import anchor_architecture, cover_architectures, family_architectures
 from search_server.profiling.model_files import model_file
 from shared.architecture import Architecture
 from shared.device import Conditions
 from shared.measurement import LeaseItem, Policy
 from shared.search_space import SearchSpace
 
-WINDOW_S = 5.0
+WINDOW_S = 4.0
 MIN_PROFILE_LEASES = 4
-"""Per-node minima repeat well once they come from 20 s of measuring."""
+"""Each in a process of its own: where models lie in memory shifts their latencies by a percent or two."""
 MAX_PROFILE_LEASES = 8
 """A table that is still not good enough after so many windows is refused."""
 MAX_ROUNDS = 4000
@@ -49,11 +49,13 @@ class ItemFactory:
 
 
 def profile_items(space: SearchSpace, factory: ItemFactory) -> tuple[LeaseItem, ...]:
-    """Return the anchor and the cover networks ``cover0`` ..., which together fill a table."""
+    """Return the anchor, the cover networks ``cover0`` ..., and the families ``family_k3_e1`` ..."""
     covers = cover_architectures(space, COVER_SEED)
+    families = family_architectures(space)
     return (
         factory.item(ANCHOR_ID, anchor_architecture(space)),
         *(factory.item(f"cover{i}", cover, profile_segments=True) for i, cover in enumerate(covers)),
+        *(factory.item(f"family_{block}", network) for block, network in families.items()),
     )
 
 

@@ -117,7 +117,7 @@ def test_a_reorder_belongs_to_the_segment_before_it_whatever_its_name() -> None:
         event("ReorderInput", "ReorderInput", 2),
         event("layer01/0/conv2d", "Conv", 9),
     ]
-    nodes = nodes_of_profile([*run, {"cat": "Session", "name": "model_run"}, *run])
+    nodes = nodes_of_profile([*run, {"cat": "Session", "name": "model_run"}, *run], [False, True])
     assert [(node.name, node.segment, node.wall_us) for node in nodes] == [
         ("stem/0/conv2d", "stem", (7.0,)),
         ("stem/added1/ReorderOutput", "stem", (3.0,)),
