@@ -46,6 +46,7 @@ _KNOWN = {
         _onnxruntime,
         "onnxruntime",
         "pip install 'edgenas[onnxruntime]', or on Termux: pkg install python-onnxruntime",
+        ("fp32", "int8"),
     ),
     "torch": _Known(_torch, "torch", "pip install torch, or on Termux: pkg install python-torch"),
     "litert": _Known(

@@ -30,7 +30,7 @@ def model_file(workload: Workload, conditions: Conditions) -> ModelFile | None:
     """
     match conditions.runtime:
         case "onnxruntime":
-            return ModelFile("onnx", onnx_bytes(workload, batch=conditions.batch))
+            return ModelFile("onnx", onnx_bytes(workload, batch=conditions.batch, dtype=conditions.dtype))
         case "litert":
             return ModelFile(
                 "tflite", tflite_bytes(workload, batch=conditions.batch, dtype=conditions.dtype)

@@ -33,6 +33,11 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
     return SimulatedRuntime() if request.param == "simulated" else load_runtime(request.param)
 
 
+def dtypes_of(runtime: Runtime) -> tuple[str, ...]:
+    known = {each.name: each.dtypes for each in available_runtimes()}
+    return known.get(runtime.name, ("fp32",))
+
+
 def load(
     runtime: Runtime, workload: Workload, folder: Path, conditions: Conditions | None = None
 ) -> LoadedModel:
@@ -64,21 +69,26 @@ class TestEveryRuntime:
         assert len({node.name for node in nodes}) == len(nodes)
         assert all(wall_us >= 0 for node in nodes for wall_us in node.wall_us)
 
-    def test_names_its_nodes_alike_in_every_session(self, runtime: Runtime, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_names_its_nodes_alike_in_every_session(
+        self, runtime: Runtime, dtype: str, tmp_path: Path
+    ) -> None:
+        if dtype not in dtypes_of(runtime):
+            pytest.skip(f"{runtime.name} has no {dtype}")
         names = []
         for _ in range(2):
-            model = load(runtime, NETWORK, tmp_path)
+            model = load(runtime, NETWORK, tmp_path, Conditions(runtime=runtime.name, dtype=dtype))
             model.run_profiled()
             names.append([node.name for node in model.node_samples()])
         assert names[0] == names[1]
+        assert len(set(names[0])) == len(names[0])
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_runs_the_dtypes_that_it_has_and_refuses_the_others(
         self, runtime: Runtime, dtype: str, tmp_path: Path
     ) -> None:
-        known = {each.name: each.dtypes for each in available_runtimes()}
         conditions = Conditions(runtime=runtime.name, dtype=dtype)
-        if dtype in known.get(runtime.name, ("fp32",)):
+        if dtype in dtypes_of(runtime):
             model = load(runtime, NETWORK, tmp_path, conditions)
             model.run_profiled()
             assert model.node_samples()
@@ -105,6 +115,14 @@ def test_no_real_agent_has_the_simulated_runtime() -> None:
 def test_a_runtime_that_loads_files_needs_one(name: str, what: str) -> None:
     with pytest.raises(UnsupportedWorkloadError, match=f"needs {what}"):
         load_runtime(name).load(LeaseItem("item", BLOCK), Conditions(name), None)
+
+
+def test_onnxruntime_computes_an_int8_model_in_integers(tmp_path: Path) -> None:
+    model = load(load_runtime("onnxruntime"), NETWORK, tmp_path, Conditions(dtype="int8"))
+    model.run_profiled()
+    kinds = {node.op_type for node in model.node_samples()}
+    assert {"QLinearConv", "QLinearAdd", "QGemm"} <= kinds
+    assert not {"Conv", "Add", "Gemm", "Relu"} & kinds
 
 
 def test_a_reorder_belongs_to_the_segment_before_it_whatever_its_name() -> None:
