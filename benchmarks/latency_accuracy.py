@@ -51,7 +51,7 @@ def main() -> None:
 
     space = search_space(arguments.space)
     networks = test_networks(space, arguments.num_random, arguments.seed)
-    table, device_s = measure_table(space, Conditions(), arguments.seed)
+    table, device_s = measure_table(space, Conditions(), arguments.seed, cover_seed=arguments.seed)
     quarters = [truth(space, networks, arguments.truth_s, seed) for seed in (1, 2, 3, 4)]
     halves = [(quarters[0] + quarters[1]) / 2, (quarters[2] + quarters[3]) / 2]
     true_units = (halves[0] + halves[1]) / 2

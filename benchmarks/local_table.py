@@ -16,6 +16,7 @@ from search_server.profiling.covers import anchor_architecture, cover_architectu
 from search_server.profiling.model_files import model_file
 from search_server.profiling.plan import (
     ANCHOR_ID,
+    COVER_SEED,
     MAX_PROFILE_LEASES,
     MEASUREMENT_LEASES,
     MIN_PROFILE_LEASES,
@@ -28,13 +29,21 @@ from shared.search_space import SearchSpace
 from shared.workload import Workload
 
 
-def measure_table(space: SearchSpace, conditions: Conditions, seed: int) -> tuple[LatencyTable, float]:
+def measure_table(
+    space: SearchSpace, conditions: Conditions, seed: int, cover_seed: int = COVER_SEED
+) -> tuple[LatencyTable, float]:
     """Return a table, accepted or after the most leases, and the device time that it took in seconds.
+
+    Args:
+        space: what to measure.
+        conditions: what to measure with.
+        seed: other seeds run the rounds in other orders.
+        cover_seed: other seeds draw other covers.
 
     Raises:
         ValueError: this machine cannot measure under these conditions.
     """
-    covers = {f"cover{i}": a.workload() for i, a in enumerate(cover_architectures(space, seed))}
+    covers = {f"cover{i}": a.workload() for i, a in enumerate(cover_architectures(space, cover_seed))}
     families = {f"family_{b}": a.workload() for b, a in family_architectures(space).items()}
     results: list[Result] = []
     device_s = 0.0

@@ -20,7 +20,7 @@ from search_server.profiling.artifacts import onnx_bytes
 from shared.device import Conditions
 from shared.search_space import SearchSpace, search_space
 
-LONGEST_OP_BY_OP_S = 160.0
+LONGEST_OP_BY_OP_S = 80.0
 
 
 def main() -> None:
