@@ -1,0 +1,116 @@
+"""What becomes of tables that are measured while a neighbour comes and goes at random.
+
+The truth about some networks is measured first, in quiet. Then a process that keeps one core and the
+memory busy is switched on and off at random, and one table after another is measured. An accepted one must
+predict as well as its intervals promise; a refused one says why.
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from benchmarks.latency_accuracy import test_networks, truth
+from benchmarks.local_table import measure_table
+from benchmarks.machine import print_figures
+from shared.device import Conditions
+from shared.search_space import search_space
+
+_BUSY = "import numpy as np\na = np.ones((2000, 2000), np.float32)\nwhile True: a = a @ a * 0"
+
+
+def main() -> None:
+    """Measure tables for some minutes under a changing load; print a row each and the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--space", default="fbnet-224")
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--num-neighbours", type=int, default=2, help="busy processes at a time, at most")
+    parser.add_argument("--json", action="store_true", help="print the last line only")
+    arguments = parser.parse_args()
+    space = search_space(arguments.space)
+    networks = test_networks(space, 20, seed=0)
+    true_units = np.mean([truth(space, networks, 4.0, seed) for seed in (1, 2)], axis=0)
+    rows: list[dict[str, Any]] = []
+    end_s = time.monotonic() + 60 * arguments.minutes
+    with changing_load(arguments.num_neighbours):
+        while time.monotonic() < end_s:
+            table, device_s = measure_table(space, Conditions(), seed=len(rows))
+            assert table.verdict is not None
+            predictions = [table.predict(network) for network in networks]
+            units = np.array([p.latency_us for p in predictions]) / table.anchor_us
+            intervals = np.array([(p.low_us, p.high_us) for p in predictions]) / table.anchor_us
+            held = (intervals[:, 0] <= true_units) & (true_units <= intervals[:, 1])
+            errors = np.abs(units / true_units - 1)
+            rows.append(
+                {
+                    "is_accepted": table.verdict.is_accepted,
+                    "reasons": table.verdict.reasons,
+                    "device_s": device_s,
+                    "mape": float(errors.mean()),
+                    "max_error": float(errors.max()),
+                    "interval_90_coverage": float(held.mean()),
+                }
+            )
+            if not arguments.json:
+                _print_row(rows[-1])
+    accepted = [row for row in rows if row["is_accepted"]]
+    reasons = Counter(str(reason).partition(" by ")[0] for row in rows for reason in row["reasons"])
+    print_figures(
+        {
+            "benchmark": "changing_load",
+            "space": space.name,
+            "minutes": arguments.minutes,
+            "num_tables": len(rows),
+            "num_refused": len(rows) - len(accepted),
+            "refused_for": dict(reasons),
+            "accepted_worst_mape": max((row["mape"] for row in accepted), default=None),
+            "accepted_worst_coverage": min((row["interval_90_coverage"] for row in accepted), default=None),
+            "num_networks": len(networks),
+            "tables": rows,
+        }
+    )
+
+
+@contextmanager
+def changing_load(num_neighbours: int) -> Iterator[None]:
+    """Keep between none and so many busy processes running, changing every 1 to 20 s."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_come_and_go, args=(num_neighbours, ended))
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _come_and_go(num_neighbours: int, ended: threading.Event) -> None:
+    generator = random.Random(0)
+    while not ended.is_set():
+        command = [sys.executable, "-c", _BUSY]
+        busy = [subprocess.Popen(command) for _ in range(generator.randint(0, num_neighbours))]
+        ended.wait(generator.uniform(1, 20))
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def _print_row(row: dict[str, Any]) -> None:
+    word = "accepted" if row["is_accepted"] else "refused "
+    print(
+        f"{word} after {row['device_s']:5.1f} s: error {row['mape']:.1%}, at most {row['max_error']:.1%}, "
+        f"90 % intervals hold {row['interval_90_coverage']:.0%}; {'; '.join(row['reasons'])}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
