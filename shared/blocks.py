@@ -1,9 +1,10 @@
-"""The nine candidate blocks of FBNet, lowered to primitive operators.
+"""Candidate blocks, FBNet's nine and their relatives, lowered to primitive operators.
 
 Source: FBNet (arXiv 1812.03443), section 3.1 and table 2. The first 1x1 convolution is kept at
 expansion 1: that is what reproduces the 249M multiply-accumulates published for FBNet-A.
 """
 
+import re
 from dataclasses import dataclass
 
 from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d, Operator, ReLU
@@ -79,16 +80,22 @@ CANDIDATES: tuple[CandidateBlock, ...] = (
 
 CANDIDATE_NAMES: tuple[str, ...] = tuple(block.name for block in CANDIDATES)
 
-_BY_NAME = {block.name: block for block in CANDIDATES}
+_NAME = re.compile(r"k([357])_e([1-6])(?:_g([2-9]|[1-9][0-9]))?")
 
 
 def candidate_block(name: str) -> CandidateBlock:
-    """Return the candidate block of this name.
+    """Return the block of this name: ``skip``, or kernel, expansion and groups as in ``k7_e4_g2``.
 
     Raises:
-        ValueError: no candidate has this name; the message lists those that exist.
+        ValueError: this is no block's name; the message says what they look like.
     """
-    try:
-        return _BY_NAME[name]
-    except KeyError:
-        raise ValueError(f"unknown block {name!r}; the blocks are {', '.join(CANDIDATE_NAMES)}") from None
+    if name == "skip":
+        return Skip()
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(
+            f"unknown block {name!r}; a block is skip, or kernel 3, 5 or 7, expansion 1 to 6, and groups "
+            "if there are any: k3_e6, k5_e1_g2"
+        )
+    kernel_size, expansion, groups = (int(text) if text else 1 for text in match.groups())
+    return InvertedResidual(kernel_size, expansion, groups)

@@ -1,114 +1,17 @@
-"""Search spaces: a fixed macro-architecture whose layers each choose one candidate block.
+"""Search spaces by name: the paper's, small ones, and spaces of one's own, written out in their names.
 
 Source: FBNet (arXiv 1812.03443), table 1. A space is written as a string, so that commands, REST and
-the database share one notation: ``fbnet-224``, or ``fbnet-224:width=0.5,resolution=160,head=1504``.
+the database share one notation: ``fbnet-224``, or ``fbnet-224:width=0.5,resolution=160,head=1504``. For
+spaces of one's own see ``custom_space.py``.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from shared.blocks import CANDIDATE_NAMES, candidate_block
-from shared.operators import BatchNorm2d, Conv2d, GlobalAvgPool, Linear, ReLU, Shape
-from shared.workload import Segment
+from shared.custom_space import custom_space, is_custom
+from shared.macro_architecture import Layer, SearchSpace, Stage
 
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """``num_layers`` layers of equal output channels; the first has the stage's stride."""
-
-    channels: int
-    num_layers: int
-    stride: int
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One searchable layer: what it takes, what it gives."""
-
-    name: str
-    in_channels: int
-    out_channels: int
-    stride: int
-    resolution: int
-    """Height and width of the input."""
-
-    @property
-    def input_shape(self) -> Shape:
-        return self.in_channels, self.resolution, self.resolution
-
-
-@dataclass(frozen=True, slots=True)
-class SearchSpace:
-    """A macro-architecture with its candidate blocks; build one with :func:`search_space`."""
-
-    name: str
-    resolution: int
-    stem_channels: int
-    stem_stride: int
-    stages: tuple[Stage, ...]
-    head_channels: int
-    num_classes: int
-    candidates: tuple[str, ...] = CANDIDATE_NAMES
-    input_channels: int = 3
-
-    @property
-    def input_shape(self) -> Shape:
-        return self.input_channels, self.resolution, self.resolution
-
-    @property
-    def num_layers(self) -> int:
-        return sum(stage.num_layers for stage in self.stages)
-
-    @property
-    def num_architectures(self) -> int:
-        return math.prod([len(self.candidates)] * self.num_layers)
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The searchable layers in order, named ``layer01``, ``layer02``, ..."""
-        layers: list[Layer] = []
-        channels, resolution = self.stem_channels, -(-self.resolution // self.stem_stride)
-        for stage in self.stages:
-            for index in range(stage.num_layers):
-                stride = stage.stride if index == 0 else 1
-                name = f"layer{len(layers) + 1:02}"
-                layers.append(Layer(name, channels, stage.channels, stride, resolution))
-                channels, resolution = stage.channels, -(-resolution // stride)
-        return tuple(layers)
-
-    def stem(self) -> Segment:
-        """Return the fixed first segment: 3x3 conv + BN + ReLU."""
-        conv = Conv2d(self.input_channels, self.stem_channels, 3, self.stem_stride)
-        return Segment("stem", (conv, BatchNorm2d(self.stem_channels), ReLU()))
-
-    def head(self) -> Segment:
-        """Return the fixed last segment: 1x1 conv + BN + ReLU, global average pool, linear."""
-        channels = self.stages[-1].channels
-        return Segment(
-            "head",
-            (
-                Conv2d(channels, self.head_channels),
-                BatchNorm2d(self.head_channels),
-                ReLU(),
-                GlobalAvgPool(),
-                Linear(self.head_channels, self.num_classes),
-            ),
-        )
-
-    def candidate(self, layer: Layer, block_name: str) -> Segment:
-        """Return a candidate block lowered into a layer.
-
-        Raises:
-            ValueError: the block is not a candidate of this space.
-        """
-        if block_name not in self.candidates:
-            raise ValueError(
-                f"block {block_name!r} is not a candidate of space {self.name!r}; "
-                f"the candidates are {', '.join(self.candidates)}"
-            )
-        block = candidate_block(block_name)
-        return block.lower(layer.name, layer.in_channels, layer.out_channels, layer.stride)
-
+__all__ = ["SPACE_NAMES", "Layer", "SearchSpace", "Stage", "search_space"]
 
 _FBNET_STAGES = ((16, 1, 1), (24, 4, 2), (32, 4, 2), (64, 4, 2), (112, 4, 1), (184, 4, 2), (352, 1, 1))
 _CIFAR_STRIDES = (1, 1, 2, 2, 1, 2, 1)
@@ -153,14 +56,20 @@ def search_space(spec: str) -> SearchSpace:
 
     The string is a name, or a name with overrides behind a colon: ``width`` (a factor on stem and
     stage channels, rounded up to multiples of 8), ``resolution`` (pixels), ``head`` (channels of the
-    last convolution), ``classes``. The space's own ``name`` is the normalised string.
+    last convolution), ``classes``. Or it defines a space of one's own. The space's own ``name`` is the
+    normalised string.
 
     Raises:
         ValueError: unknown name or override, or a value out of range; the message says what exists.
     """
     base_name, _, text = spec.strip().partition(":")
     if base_name not in SPACE_NAMES:
-        raise ValueError(f"unknown search space {base_name!r}; the spaces are {', '.join(SPACE_NAMES)}")
+        if is_custom(text):
+            return custom_space(base_name, text)
+        raise ValueError(
+            f"unknown search space {base_name!r}; the spaces are {', '.join(SPACE_NAMES)}, "
+            "or a file of your own (.json, .toml or .yaml)"
+        )
     overrides = _parse_overrides(spec, text)
     if base_name == "fbnet-96-035":
         space = _scale(replace(_SPACES["fbnet-224"], resolution=96, head_channels=1416), 0.35)

@@ -10,7 +10,7 @@ import typer
 from search_server.client.commands import JsonOption, command, out, print_json, write_file
 from search_server.client.show import count, facts, grid
 from shared.architecture import KNOWN_ARCHITECTURES, Architecture, parse_architecture
-from shared.search_space import search_space
+from shared.space_file import read_space
 
 app = typer.Typer(no_args_is_help=True, help="What a network is; works without a server.")
 
@@ -93,7 +93,7 @@ def onnx(
 
 
 def _parse(text: str, space: str | None) -> Architecture:
-    return parse_architecture(text, search_space(space) if space else None)
+    return parse_architecture(text, read_space(space) if space else None)
 
 
 def _totals(network: Architecture) -> dict[str, Any]:

@@ -55,7 +55,13 @@ TokenFileOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option("--device", "-d", metavar="D", help="Name or id of a device.")]
 SpaceOption = Annotated[
-    str, typer.Option("--space", "-s", metavar="SPACE", help="Such as fbnet-224, or fbnet-224:width=0.5.")
+    str,
+    typer.Option(
+        "--space",
+        "-s",
+        metavar="SPACE",
+        help="Such as fbnet-224, or fbnet-224:width=0.5, or a file of your own.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 OutputOption = Annotated[

@@ -1,15 +1,14 @@
 """A search request from a file (JSON, TOML, or YAML where PyYAML is there) and options on top of it."""
 
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from search_server.resources.searches import DeviceTarget, SearchCreate
 from shared.device import Conditions
+from shared.document import read_document
+from shared.space_file import read_space
 from shared.wire import from_dict, to_dict
 
 
@@ -19,14 +18,7 @@ def read_job_file(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: the file cannot be read, has an unknown ending, or is not a table of keys.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"cannot read the job file {path}: {error.strerror}") from None
-    document = _parse(path, text)
-    if not isinstance(document, dict):
-        raise ValueError(f"the job file {path} must hold keys and values, such as target_ms = 5.0")
-    return document
+    return read_document(path, "job", "target_ms = 5.0")
 
 
 def search_request(
@@ -53,7 +45,7 @@ def search_request(
     for key in ("device", "space", "data"):
         if key not in merged:
             raise ValueError(f"a search needs --{key}, or {key} in the job file")
-    return from_dict(merged, SearchCreate)
+    return from_dict({**merged, "space": read_space(str(merged["space"])).name}, SearchCreate)
 
 
 def _check_keys(
@@ -65,30 +57,3 @@ def _check_keys(
     unknown = sorted(set(document) - set(names))
     if unknown:
         raise ValueError(f"{where}: unknown key {', '.join(unknown)}; the keys are {', '.join(names)}")
-
-
-def _parse(path: Path, text: str) -> Any:
-    ending = path.suffix.lower()
-    if ending not in (".json", ".toml", ".yaml", ".yml"):
-        raise ValueError(f"the job file {path} must end in .json, .toml or .yaml")
-    try:
-        if ending == ".json":
-            return json.loads(text)
-        if ending == ".toml":
-            return tomllib.loads(text)
-    except ValueError as error:
-        raise ValueError(f"the job file {path} is not valid {ending[1:].upper()}: {error}") from None
-    return _parse_yaml(path, text)
-
-
-def _parse_yaml(path: Path, text: str) -> Any:
-    try:
-        yaml = import_module("yaml")
-    except ModuleNotFoundError:
-        raise ValueError(
-            f"reading {path} needs PyYAML (pip install pyyaml); or write the job as .toml or .json"
-        ) from None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"the job file {path} is not valid YAML: {error}") from None

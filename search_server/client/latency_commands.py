@@ -28,7 +28,7 @@ from search_server.resources.latencies import (
 from search_server.resources.tables import Profile, ProfileCreate
 from shared.architecture import parse_architecture
 from shared.device import Conditions
-from shared.search_space import search_space
+from shared.space_file import read_space
 
 ArchitecturesArgument = Annotated[
     list[str],
@@ -59,7 +59,7 @@ def profile(
 
     Example: edgenas profile -d pixel -s fbnet-96-035 --runtime onnxruntime --threads 1
     """
-    started = client.start_profile(ProfileCreate(device, search_space(space).name, conditions, force))
+    started = client.start_profile(ProfileCreate(device, read_space(space).name, conditions, force))
     last, job_id = started, started.job.job_id
     with job_progress(lambda: client.cancel_profile(job_id), f"cancelled profile {job_id}") as progress:
         for last in client.profile_events(job_id):
@@ -88,7 +88,7 @@ def predict(
     """
     names = _names_by_blocks(space, architectures)
     predictions = client.predict(
-        PredictionCreate(device, search_space(space).name, tuple(architectures), conditions, snapshot)
+        PredictionCreate(device, read_space(space).name, tuple(architectures), conditions, snapshot)
     )
     if json:
         print_json([_predicted(names[one.architecture], one) for one in predictions])
@@ -119,7 +119,7 @@ def measure(
     """
     names = _names_by_blocks(space, architectures)
     started = client.start_measurement(
-        MeasurementCreate(device, search_space(space).name, tuple(architectures), conditions)
+        MeasurementCreate(device, read_space(space).name, tuple(architectures), conditions)
     )
     last, job_id = started, started.job.job_id
     with job_progress(
@@ -139,7 +139,7 @@ def measure(
 
 def _names_by_blocks(space: str, architectures: Sequence[str]) -> dict[str, str]:
     """Return what the caller called each network; finds wrong names before the server is asked."""
-    return {str(parse_architecture(text, search_space(space))): text for text in architectures}
+    return {str(parse_architecture(text, read_space(space))): text for text in architectures}
 
 
 def _print_profile(profile: Profile) -> None:

@@ -31,7 +31,10 @@ def submit(
             help="Name or id; with a target of its own, and more than once, for several devices.",
         ),
     ] = None,
-    space: Annotated[str | None, typer.Option("--space", "-s", metavar="SPACE")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option("--space", "-s", metavar="SPACE", help="By name, or a file of your own."),
+    ] = None,
     data: Annotated[
         str | None, typer.Option(metavar="PATH", help="A data set by name, or a folder on the server.")
     ] = None,

@@ -22,7 +22,7 @@ from search_server.client.show import age, facts, grid
 from search_server.client.table_view import diff_facts, summary_facts
 from search_server.resources.latencies import Measurement
 from shared.device import Conditions
-from shared.search_space import search_space
+from shared.space_file import read_space
 
 app = typer.Typer(no_args_is_help=True, help="Latency tables: immutable snapshots, named by their hash.")
 
@@ -49,7 +49,7 @@ def list_tables(
 
     Example: edgenas tables list -d pixel -s fbnet-224
     """
-    tables = list(client.tables(device, space, runtime))
+    tables = list(client.tables(device, read_space(space).name if space else None, runtime))
     if json:
         print_json(tables)
         return
@@ -151,7 +151,7 @@ def import_table(
 
     Example: edgenas tables import lut.json --format hw-nas-bench -d raspi4
     """
-    name = search_space(space).name if space else None
+    name = read_space(space).name if space else None
     conditions = Conditions(runtime, threads, dtype) if runtime else None
     if table_format == "whole-network-csv":
         if name is None:

@@ -93,7 +93,7 @@ class JobRow(Base):
     kind: Mapped[str] = mapped_column(Word)
     status: Mapped[str] = mapped_column(Word, default="queued")
     device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"), index=True)
-    space: Mapped[str] = mapped_column(String(200))
+    space: Mapped[str] = mapped_column(String(500))
     conditions: Mapped[dict[str, Any]]
     conditions_key: Mapped[str] = mapped_column(Word)
     request: Mapped[dict[str, Any]]
@@ -191,7 +191,7 @@ class LatencyTableRow(Base):
     table_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     snapshot: Mapped[str] = mapped_column(Word, unique=True)
     device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"))
-    space: Mapped[str] = mapped_column(String(200))
+    space: Mapped[str] = mapped_column(String(500))
     runtime: Mapped[str] = mapped_column(Word)
     conditions_key: Mapped[str] = mapped_column(Word)
     content: Mapped[str] = mapped_column(Text)
@@ -215,7 +215,7 @@ class MeasuredLatencyRow(Base):
     measured_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id"), index=True)
     device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"))
-    space: Mapped[str] = mapped_column(String(200))
+    space: Mapped[str] = mapped_column(String(500))
     conditions_key: Mapped[str] = mapped_column(Word)
     snapshot: Mapped[str | None] = mapped_column(Word)
     """The table whose level ``latency_us`` has."""

@@ -21,6 +21,7 @@ from search_server.db.session import Database
 from search_server.jobs.recording import finish_search, record_architecture, record_step, set_progress
 from search_server.latency.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
+from search_server.logs import configure_logs
 from search_server.resources.searches import FoundArchitecture, SearchStep
 from search_server.resources.tables import Verdict
 from search_server.settings import Settings
@@ -97,7 +98,8 @@ class Served:
 
 @contextmanager
 def serve(folder: Path) -> Iterator[Served]:
-    """Run the app in a thread until the block ends."""
+    """Run the app in a thread until the block ends; its logs go to stderr, as those of the server do."""
+    configure_logs()
     settings = Settings(data=folder)
     database = Database(settings.url)
     migrate_to_head(database.engine)

@@ -8,7 +8,7 @@ import { heatMap } from "./heat_map.js";
 import { hasEnded, isSimulated, progressBar, statusBadge } from "./job.js";
 
 const jobId = document.body.dataset.subject;
-const candidates = byId("theta").dataset.candidates.split(",");
+const namedSpaceCandidates = byId("theta").dataset.candidates.split(",");
 const steps = new Map();
 let search = null;
 let followsNewest = true;
@@ -83,7 +83,13 @@ function showSteps() {
   showTheta(all[Number(slider.value)]);
 }
 
+/** A space of one's own is written out in its name; all others have the same candidates. */
+function candidatesOf(space) {
+  return /blocks=([^,]+)/.exec(space)?.[1].split("-") ?? namedSpaceCandidates;
+}
+
 function showTheta(step) {
+  const candidates = candidatesOf(search.job.space);
   byId("epoch-name").textContent = `${step.epoch + 1} (${step.phase})`;
   const rows = step.theta.map((row, layer) => ({
     name: `layer${String(layer + 1).padStart(2, "0")}`,

@@ -1,0 +1,109 @@
+"""A macro-architecture: fixed stem and head around layers that each choose one candidate block.
+
+Source: FBNet (arXiv 1812.03443), table 1.
+"""
+
+import math
+from dataclasses import dataclass
+
+from shared.blocks import CANDIDATE_NAMES, candidate_block
+from shared.operators import BatchNorm2d, Conv2d, GlobalAvgPool, Linear, ReLU, Shape
+from shared.workload import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """``num_layers`` layers of equal output channels; the first has the stage's stride."""
+
+    channels: int
+    num_layers: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One searchable layer: what it takes, what it gives."""
+
+    name: str
+    in_channels: int
+    out_channels: int
+    stride: int
+    resolution: int
+    """Height and width of the input."""
+
+    @property
+    def input_shape(self) -> Shape:
+        return self.in_channels, self.resolution, self.resolution
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """A macro-architecture with its candidate blocks; ``shared.search_space`` builds them from text."""
+
+    name: str
+    resolution: int
+    stem_channels: int
+    stem_stride: int
+    stages: tuple[Stage, ...]
+    head_channels: int
+    num_classes: int
+    candidates: tuple[str, ...] = CANDIDATE_NAMES
+    input_channels: int = 3
+
+    @property
+    def input_shape(self) -> Shape:
+        return self.input_channels, self.resolution, self.resolution
+
+    @property
+    def num_layers(self) -> int:
+        return sum(stage.num_layers for stage in self.stages)
+
+    @property
+    def num_architectures(self) -> int:
+        return math.prod([len(self.candidates)] * self.num_layers)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The searchable layers in order, named ``layer01``, ``layer02``, ..."""
+        layers: list[Layer] = []
+        channels, resolution = self.stem_channels, -(-self.resolution // self.stem_stride)
+        for stage in self.stages:
+            for index in range(stage.num_layers):
+                stride = stage.stride if index == 0 else 1
+                name = f"layer{len(layers) + 1:02}"
+                layers.append(Layer(name, channels, stage.channels, stride, resolution))
+                channels, resolution = stage.channels, -(-resolution // stride)
+        return tuple(layers)
+
+    def stem(self) -> Segment:
+        """Return the fixed first segment: 3x3 conv + BN + ReLU."""
+        conv = Conv2d(self.input_channels, self.stem_channels, 3, self.stem_stride)
+        return Segment("stem", (conv, BatchNorm2d(self.stem_channels), ReLU()))
+
+    def head(self) -> Segment:
+        """Return the fixed last segment: 1x1 conv + BN + ReLU, global average pool, linear."""
+        channels = self.stages[-1].channels
+        return Segment(
+            "head",
+            (
+                Conv2d(channels, self.head_channels),
+                BatchNorm2d(self.head_channels),
+                ReLU(),
+                GlobalAvgPool(),
+                Linear(self.head_channels, self.num_classes),
+            ),
+        )
+
+    def candidate(self, layer: Layer, block_name: str) -> Segment:
+        """Return a candidate block lowered into a layer.
+
+        Raises:
+            ValueError: the block is not a candidate of this space.
+        """
+        if block_name not in self.candidates:
+            raise ValueError(
+                f"block {block_name!r} is not a candidate of space {self.name!r}; "
+                f"the candidates are {', '.join(self.candidates)}"
+            )
+        block = candidate_block(block_name)
+        return block.lower(layer.name, layer.in_channels, layer.out_channels, layer.stride)
