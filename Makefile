@@ -27,6 +27,7 @@ serve: $(INSTALLED)
 bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.latency_accuracy
 	@$(BIN)/python -m benchmarks.profile_time
+	@$(BIN)/python -m benchmarks.search_step
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

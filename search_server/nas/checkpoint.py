@@ -53,7 +53,7 @@ def load_checkpoint(run: SearchRun, path: Path) -> None:
             "anew instead of resuming it"
         )
     run.supernet.load_state_dict(saved["supernet"])
-    run.weight_optimiser.load_state_dict(saved["weight_optimiser"])
+    run.weights.optimiser.load_state_dict(saved["weight_optimiser"])
     run.theta.optimiser.load_state_dict(saved["theta_optimiser"])
     run.generator.set_state(saved["generator"])
     run.epoch, run.step = saved["epoch"], saved["step"]
@@ -76,7 +76,7 @@ def state(run: SearchRun) -> dict[str, Any]:
     """Return what changes from epoch to epoch."""
     return {
         "supernet": run.supernet.state_dict(),
-        "weight_optimiser": run.weight_optimiser.state_dict(),
+        "weight_optimiser": run.weights.optimiser.state_dict(),
         "theta_optimiser": run.theta.optimiser.state_dict(),
         "generator": run.generator.get_state(),
         "epoch": run.epoch,

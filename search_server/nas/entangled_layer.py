@@ -13,12 +13,13 @@ Shape letters: N batch, C channels, H height, W width; M hidden channels, I inpu
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_server.nas.mixed_layer import MixedLayer
+from search_server.nas.mixed_layer import MixedLayer, scaled_norm
 from shared.modules import SegmentModule, ShuffleModule, init_conv_weight, initialise
 from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d
 from shared.workload import Segment
@@ -64,10 +65,13 @@ class EntangledLayer(MixedLayer):
                 assert isinstance(norm, nn.BatchNorm2d)
                 nn.init.constant_(norm.weight, _FIRST_RESIDUAL_SCALE)
 
-    def branch(self, x_NCHW: Tensor, candidate: int) -> Tensor | None:
+    def branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
         part = self.slices[candidate]
         if part is None:
-            return self.skip(x_NCHW) if self._operators[candidate] and self.skip is not None else None
+            if self.skip is None or not self._operators[candidate]:
+                return None
+            y_NCHW: Tensor = self.skip(x_NCHW)
+            return y_NCHW if factor is None else y_NCHW * factor
         expand, depthwise, project = self._weights(part)
         norms = self._candidate_norms(candidate)
         x_NMHW = F.relu_(norms[0](F.conv2d(x_NCHW, expand, groups=part.groups)))
@@ -77,8 +81,7 @@ class EntangledLayer(MixedLayer):
             x_NMHW, depthwise, stride=part.stride, padding=part.kernel_size // 2, groups=part.hidden
         )
         x_NMHW = F.relu_(norms[1](x_NMHW))
-        y_NCHW: Tensor = norms[2](F.conv2d(x_NMHW, project, groups=part.groups))
-        return y_NCHW
+        return scaled_norm(F.conv2d(x_NMHW, project, groups=part.groups), norms[2], factor)
 
     def candidate_state(self, candidate: int) -> dict[str, Tensor]:
         part = self.slices[candidate]
@@ -97,9 +100,9 @@ class EntangledLayer(MixedLayer):
                     state[f"{index}.{name}"] = value.detach().clone()
         return state
 
-    def _candidate_norms(self, candidate: int) -> list[nn.Module]:
+    def _candidate_norms(self, candidate: int) -> list[nn.BatchNorm2d]:
         first = 3 * sum(part is not None for part in self.slices[:candidate])
-        return [self.norms[index] for index in range(first, first + 3)]
+        return [cast(nn.BatchNorm2d, self.norms[index]) for index in range(first, first + 3)]
 
     def _weights(self, part: "KernelSlice") -> tuple[Tensor, Tensor, Tensor]:
         border = (self.depthwise_M1HW.shape[-1] - part.kernel_size) // 2

@@ -2,7 +2,8 @@
 
 A layer that keeps its shape is ``y = x + sum_k m_k f_k(x)`` for any mixture ``m`` that sums to 1, since
 there every block is residual and the skip is the identity (``f = 0``). Soft, one-path and two-path
-execution differ only in the candidates they name; see ``paths.py``.
+execution differ only in the candidates they name; see ``paths.py``. A factor on a batch norm's output is a
+factor on its scale and shift, so weighing candidates costs no pass over their outputs.
 
 Source: FBNet (arXiv 1812.03443), equation 5.
 
@@ -11,10 +12,12 @@ Shape letters: N batch, C channels, H height, W width, K candidates.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from shared.modules import SegmentModule, initialise
@@ -38,8 +41,14 @@ class MixedLayer(nn.Module, ABC):
         """Activation checkpointing: a branch is computed again in the backward pass."""
 
     @abstractmethod
-    def branch(self, x_NCHW: Tensor, candidate: int) -> Tensor | None:
-        """Return a candidate's output without its residual, or None for the identity."""
+    def branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
+        """Return a candidate's output without its residual, or None for the identity.
+
+        Args:
+            x_NCHW: the layer's input.
+            candidate: its index.
+            factor: of the output, a scalar; None: 1.
+        """
 
     @abstractmethod
     def candidate_state(self, candidate: int) -> dict[str, Tensor]:
@@ -56,22 +65,18 @@ class MixedLayer(nn.Module, ABC):
         """
         y_NCHW = x_NCHW if self.keeps_shape else None
         for candidate in candidates:
-            branch_NCHW = self._run_branch(x_NCHW, candidate)
-            if branch_NCHW is None:
-                continue
-            if y_NCHW is None:
-                y_NCHW = branch_NCHW if weights_K is None else branch_NCHW * weights_K[candidate]
-            elif weights_K is None:
-                y_NCHW = y_NCHW + branch_NCHW
-            else:
-                y_NCHW = torch.addcmul(y_NCHW, branch_NCHW, weights_K[candidate])
+            factor = None if weights_K is None else weights_K[candidate]
+            branch_NCHW = self._run_branch(x_NCHW, candidate, factor)
+            if branch_NCHW is not None:
+                y_NCHW = branch_NCHW if y_NCHW is None else y_NCHW + branch_NCHW
         assert y_NCHW is not None, "at least one candidate runs"
         return y_NCHW
 
-    def _run_branch(self, x_NCHW: Tensor, candidate: int) -> Tensor | None:
+    def _run_branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
         if self.recomputes_branches and torch.is_grad_enabled():
-            return cast(Tensor | None, checkpoint(self.branch, x_NCHW, candidate, use_reentrant=False))
-        return self.branch(x_NCHW, candidate)
+            run = partial(checkpoint, self.branch, use_reentrant=False)
+            return cast(Tensor | None, run(x_NCHW, candidate, factor))
+        return self.branch(x_NCHW, candidate, factor)
 
 
 class SeparateLayer(MixedLayer):
@@ -85,8 +90,35 @@ class SeparateLayer(MixedLayer):
         self._is_identity = [not segment.operators for segment in segments]
         initialise(self, generator)
 
-    def branch(self, x_NCHW: Tensor, candidate: int) -> Tensor | None:
-        return None if self._is_identity[candidate] else self.blocks[candidate](x_NCHW)
+    def branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
+        if self._is_identity[candidate]:
+            return None
+        block = self.blocks[candidate]
+        assert isinstance(block, SegmentModule)
+        *first, last = block
+        for module in first:
+            x_NCHW = module(x_NCHW)
+        if isinstance(last, nn.BatchNorm2d):
+            return scaled_norm(x_NCHW, last, factor)
+        y_NCHW: Tensor = last(x_NCHW)
+        return y_NCHW if factor is None else y_NCHW * factor
 
     def candidate_state(self, candidate: int) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self.blocks[candidate].state_dict().items()}
+
+
+def scaled_norm(x_NCHW: Tensor, norm: nn.BatchNorm2d, factor: Tensor | None) -> Tensor:
+    """Return ``factor * norm(x)``, where None is 1."""
+    if factor is None:
+        y_NCHW: Tensor = norm(x_NCHW)
+        return y_NCHW
+    return F.batch_norm(
+        x_NCHW,
+        norm.running_mean,
+        norm.running_var,
+        norm.weight * factor,
+        norm.bias * factor,
+        norm.training,
+        norm.momentum or 0.0,
+        norm.eps,
+    )

@@ -23,7 +23,6 @@ own; the first epochs train weights only.
 Shape letters: L layers, K candidates.
 """
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,8 +30,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from search_server.nas.batches import Batch
 from search_server.nas.caps import ExpectedCost, expected_costs
@@ -51,6 +48,7 @@ from search_server.nas.search_caps import Tables, latency_models, search_caps
 from search_server.nas.search_warnings import search_warnings
 from search_server.nas.supernet import Supernet
 from search_server.nas.theta_step import ThetaStepFacts, ThetaStepper, frozen_statistics
+from search_server.nas.weight_step import WeightStepper
 from shared.architecture import Architecture
 from shared.modules import to_channels_last
 from shared.search_space import SearchSpace
@@ -118,12 +116,7 @@ class SearchRun:
         for layer in self.supernet.mixed_layers():
             layer.recomputes_branches = config.recomputes_branches
         self.loss = _latency_loss(config, self.latency)
-        self.weight_optimiser = torch.optim.SGD(
-            self.supernet.weight_parameters(),
-            lr=config.weight_lr,
-            momentum=config.weight_momentum,
-            weight_decay=config.weight_decay,
-        )
+        self.weights = WeightStepper(self.supernet, config)
         self.theta = ThetaStepper(self.supernet, self.latency, self.caps, self.loss, config, self.generator)
         self.theta.hold(entropy_limit=1.0)
         self.epoch = 0
@@ -181,25 +174,17 @@ class SearchRun:
         return tuple(map(tuple, log_probabilities(self.supernet.theta_LK.detach()).exp().tolist()))
 
     def _train_weights(self, tau: float) -> tuple[float, float, int]:
-        parameters = list(self.supernet.weight_parameters())
-        losses, num_correct, num_images = [], 0, 0
-        for progress, images_NCHW, labels_N in self._weight_steps():
-            _set_cosine_rate(self.weight_optimiser, self.config.weight_lr, progress)
+        steps = []
+        for progress, batch in self._weight_steps():
             paths = sample_paths(self.supernet.theta_LK.detach(), tau, self.config.paths, self.generator)
-            logits_NC = self.supernet(images_NCHW, paths)
-            loss = F.cross_entropy(logits_NC, labels_N)
-            self.weight_optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            torch.nn.utils.clip_grad_norm_(parameters, self.config.weight_clip)
-            self.weight_optimiser.step()
-            losses.append(float(loss.detach()))
-            num_correct += int((logits_NC.argmax(1) == labels_N).sum())
-            num_images += len(labels_N)
+            steps.append(self.weights.step(batch, paths, progress))
             self.step += 1
-        return sum(losses) / len(losses), num_correct / num_images, num_images
+        num_images = sum(step.num_images for step in steps)
+        accuracy = sum(step.num_correct for step in steps) / num_images
+        return sum(step.loss for step in steps) / len(steps), accuracy, num_images
 
-    def _weight_steps(self) -> Iterator[tuple[float, Tensor, Tensor]]:
-        """Yield the share of the search that is done, images and labels of each step of an epoch."""
+    def _weight_steps(self) -> Iterator[tuple[float, Batch]]:
+        """Yield the share of the search that is done, and the batch, of each step of an epoch."""
         num_batches = self.config.epochs * len(self.weight_batches)
         first_batch = self.epoch * len(self.weight_batches)
         for index, (images_NCHW, labels_N) in enumerate(self.weight_batches, first_batch):
@@ -207,7 +192,7 @@ class SearchRun:
             parts = zip(images_NCHW.tensor_split(num_parts), labels_N.tensor_split(num_parts), strict=True)
             for part, (part_NCHW, part_N) in enumerate(parts):
                 progress = (index + part / num_parts) / num_batches
-                yield progress, part_NCHW.to(memory_format=self._memory_format), part_N
+                yield progress, (part_NCHW.to(memory_format=self._memory_format), part_N)
 
     def _train_theta(self, tau: float) -> tuple[list[ThetaStepFacts], int]:
         facts, num_images = [], 0
@@ -247,12 +232,6 @@ def search(
         ValueError: a table does not fit the space, or no network keeps the limits.
     """
     return SearchRun(space, tables, weight_batches, theta_batches, config)
-
-
-def _set_cosine_rate(optimiser: torch.optim.SGD, lr: float, progress: float) -> None:
-    """Set the learning rate at a share ``progress`` of a fall from ``lr`` to 0 along half a cosine."""
-    for group in optimiser.param_groups:
-        group["lr"] = lr * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def _latency_loss(config: SearchConfig, latency: LatencyModel) -> LatencyLoss:

@@ -1,0 +1,174 @@
+"""What a step of the search costs, by the candidates that run in a layer: all (soft), one, or two.
+
+One process takes steps of every kind in turns, beside a plain loop over the candidates and beside the bare
+convolutions and products of the same shapes; ratios are medians over rounds. Steps with one path and with
+two run every candidate of every layer equally often. Peak memory is the growth of the resident set to its
+peak (``VmHWM``; Linux) in a process of its own, weights, gradients and momentum included. Shares are of the
+time of a step with one path.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.bare_operators import BareOperators
+from benchmarks.machine import print_figures
+from benchmarks.step_kinds import KINDS, even_paths, random_batch, search_run, steps_of
+from search_server.nas.batches import training_batches
+from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
+from search_server.nas.images import ImagesInMemory
+from search_server.nas.supernet import WeightsName
+from shared.search_space import SearchSpace, search_space
+
+EPOCH_IMAGES = 20_000
+"""Images of an epoch, at whose end a checkpoint is written: two fifths of CIFAR."""
+
+
+def main() -> None:
+    """Time steps of every kind and print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--space", default="fbnet-tiny")
+    parser.add_argument("--weights", default="separate", choices=["separate", "entangled"])
+    parser.add_argument("--images", type=int, default=32, help="images of a step")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of timing")
+    parser.add_argument("--json", action="store_true", help="print the last line only")
+    parser.add_argument("--peak-memory-of", choices=KINDS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    space, weights, num_images = search_space(arguments.space), arguments.weights, arguments.images
+    if arguments.peak_memory_of:
+        print(peak_memory_bytes(arguments.peak_memory_of, space, weights, num_images))
+        return
+    figures = timings(space, weights, num_images, arguments.seconds)
+    shares = checkpoint_and_data_shares(space, weights, num_images, figures["image_s"]["one"])
+    peaks = {kind: peak_in_new_process(kind, space, weights, num_images) for kind in KINDS}
+    if not arguments.json:
+        show(figures, shares, peaks, num_images)
+    print_figures(
+        {
+            "benchmark": "search_step",
+            "space": space.name,
+            "weights": weights,
+            "num_images": num_images,
+            "num_threads": torch.get_num_threads(),
+            **figures,
+            **shares,
+            "peak_memory_bytes": peaks,
+            "peak_memory_bytes_per_image": {kind: peak / num_images for kind, peak in peaks.items()},
+        }
+    )
+
+
+def timings(space: SearchSpace, weights: WeightsName, num_images: int, seconds: float) -> dict[str, Any]:
+    """Return seconds per image of each kind of step, and their ratios."""
+    batch = random_batch(space, num_images)
+    bare = BareOperators(space, num_images)
+    timed = {kind: steps_of(kind, space, weights, batch) for kind in KINDS}
+    timed["bare"] = bare.run
+    for take in timed.values():
+        take()
+    rounds: dict[str, list[float]] = {name: [] for name in timed}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(rounds["bare"]) < 3:
+        for name, take in timed.items():
+            start = time.perf_counter()
+            num_steps = take()
+            rounds[name].append((time.perf_counter() - start) / num_steps / num_images)
+
+    def ratio(over: str, under: str) -> float:
+        return statistics.median(a / b for a, b in zip(rounds[over], rounds[under], strict=True))
+
+    image_s = {name: statistics.median(values) for name, values in rounds.items()}
+    return {
+        "one_path_speedup": ratio("soft", "one"),
+        "two_path_speedup": ratio("soft", "two"),
+        "soft_efficiency": ratio("bare", "soft"),
+        "plain_loop_ratio": ratio("plain_loop", "soft"),
+        "recomputed_ratio": ratio("soft_recomputed", "soft"),
+        "macs_speedup": bare.macs / bare.mean_path_macs,
+        "bare_gmacs_per_s": 3 * bare.macs / image_s["bare"] / 1e9,
+        "image_s": image_s,
+        "n": len(rounds["bare"]),
+    }
+
+
+def checkpoint_and_data_shares(
+    space: SearchSpace, weights: WeightsName, num_images: int, image_s: float
+) -> dict[str, float]:
+    """Return the time of an epoch's checkpoint and of its images, as shares of its steps with one path."""
+    images = torch.randint(256, (2048, *space.input_shape), dtype=torch.uint8)
+    labels = torch.randint(space.num_classes, (2048,))
+    names = tuple(map(str, range(space.num_classes)))
+    source = ImagesInMemory(images, labels, names, space.resolution, mirrors=True)
+    batches = training_batches(source, num_images, seed=0)
+    start = time.perf_counter()
+    num_loaded = sum(len(labels_N) for _, labels_N in batches)
+    load_image_s = (time.perf_counter() - start) / num_loaded
+    run = search_run(space, weights, "soft")
+    everything = even_paths(space, range(len(space.candidates)))
+    run.weights.step(random_batch(space, num_images), everything, progress=0.0)
+    with tempfile.TemporaryDirectory(prefix="edgenas-step-") as folder:
+        path = Path(folder) / "search.pt"
+        start = time.perf_counter()
+        save_checkpoint(run, path)
+        saved = time.perf_counter()
+        load_checkpoint(run, path)
+        loaded = time.perf_counter()
+    return {
+        "data_share": load_image_s / image_s,
+        "resume_share": (saved - start) / (EPOCH_IMAGES * image_s),
+        "checkpoint_save_s": saved - start,
+        "checkpoint_load_s": loaded - saved,
+        "epoch_images": EPOCH_IMAGES,
+    }
+
+
+def peak_in_new_process(kind: str, space: SearchSpace, weights: WeightsName, num_images: int) -> int:
+    """Return the peak memory of a kind of step, taken in a process of its own."""
+    options = ["--space", space.name, "--weights", weights, "--images", str(num_images)]
+    command = [sys.executable, "-m", "benchmarks.search_step", *options, "--peak-memory-of", kind]
+    return int(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+
+
+def peak_memory_bytes(kind: str, space: SearchSpace, weights: WeightsName, num_images: int) -> int:
+    """Return by how much this process grows at its peak while it takes steps of a kind."""
+    before = _resident_bytes("VmRSS")
+    take = steps_of(kind, space, weights, random_batch(space, num_images))
+    take()
+    take()
+    return _resident_bytes("VmHWM") - before
+
+
+def show(figures: dict[str, Any], shares: dict[str, float], peaks: dict[str, int], num_images: int) -> None:
+    """Print the figures for people."""
+    print(f"{'':16} {'ms/image':>9} {'MB/image':>9}")
+    for name, image_s in figures["image_s"].items():
+        peak = f"{peaks[name] / num_images / 1e6:9.2f}" if name in peaks else ""
+        print(f"{name:16} {image_s * 1e3:9.2f} {peak}")
+    print(
+        f"one path is {figures['one_path_speedup']:.2f} times cheaper than soft, two paths "
+        f"{figures['two_path_speedup']:.2f} times; by multiply-accumulates one path would be "
+        f"{figures['macs_speedup']:.2f} times"
+    )
+    print(f"soft reaches {figures['soft_efficiency']:.1%} of the rate of its bare operators")
+    print(
+        f"data {shares['data_share']:.2%}, checkpoints {shares['resume_share']:.2%} of a step with one path"
+    )
+
+
+def _resident_bytes(field: str) -> int:
+    """Return the resident set now (``VmRSS``) or at its peak (``VmHWM``)."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in status if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from search_server.nas.entangled_layer import EntangledLayer
+from search_server.nas.mixed_layer import MixedLayer, SeparateLayer
+from shared.modules import SegmentModule
+from shared.workload import Segment
+from tests.nas.small_search import NUM_CANDIDATES, SPACE, generator
+
+EVERYTHING = tuple(range(NUM_CANDIDATES))
+
+
+def mixed_layer(layer_class: type[SeparateLayer] | type[EntangledLayer], index: int) -> MixedLayer:
+    """A layer in training whose batch norms are not fresh."""
+    layer = layer_class([segment_of(index, block) for block in SPACE.candidates], generator(index))
+    for norm in layer.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.uniform_(norm.weight, 0.5, 1.5, generator=generator(1))
+            nn.init.normal_(norm.bias, 0, 0.2, generator=generator(2))
+    return layer.train()
+
+
+def segment_of(index: int, block: str) -> Segment:
+    return SPACE.candidate(SPACE.layers[index], block)
+
+
+@pytest.mark.parametrize("layer_class", [SeparateLayer, EntangledLayer])
+@pytest.mark.parametrize("index", [0, 1, 4])
+def test_all_candidates_at_once_are_the_weighted_sum_of_each_alone(
+    layer_class: type[SeparateLayer] | type[EntangledLayer], index: int
+) -> None:
+    """In training: outputs, gradients and running statistics."""
+    layer = mixed_layer(layer_class, index)
+    blocks = []
+    for candidate, block in enumerate(SPACE.candidates):
+        module = SegmentModule(segment_of(index, block)).train()
+        module.load_state_dict(layer.candidate_state(candidate))
+        blocks.append(module)
+    x_NCHW = 2 + torch.randn(6, *SPACE.layers[index].input_shape, generator=generator(5))
+    theta_K = torch.randn(NUM_CANDIDATES, generator=generator(6)).requires_grad_()
+    weights_K = theta_K.softmax(0)
+
+    def plain_loop(x_NCHW: Tensor) -> Tensor:
+        return torch.stack([m * block(x_NCHW) for m, block in zip(weights_K, blocks, strict=True)]).sum(0)
+
+    results = []
+    for forward in (plain_loop, lambda x_NCHW: layer(x_NCHW, EVERYTHING, weights_K)):
+        leaf_NCHW = x_NCHW.clone().requires_grad_()
+        y_NCHW = forward(leaf_NCHW)
+        slope_NCHW = torch.randn(y_NCHW.shape, generator=generator(7))
+        gradients = torch.autograd.grad(
+            (y_NCHW * slope_NCHW).sum(), (leaf_NCHW, theta_K), retain_graph=True
+        )
+        results.append((y_NCHW.detach(), *gradients))
+    torch.testing.assert_close(results[1], results[0], rtol=1e-3, atol=2e-4)
+    for candidate, module in enumerate(blocks):
+        state = layer.candidate_state(candidate)
+        for name, value in module.state_dict().items():
+            if "running" in name:
+                torch.testing.assert_close(state[name], value, rtol=1e-4, atol=1e-4)
