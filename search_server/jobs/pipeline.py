@@ -12,6 +12,7 @@ import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
@@ -179,20 +180,17 @@ def corrected_caps(
     MACs and parameters.
     """
     networks = [parse_architecture(each.architecture, job.space) for each in measured]
-    measured_ND = [loads(job, each) for each in measured]
-    latency_caps = caps[: len(measured_ND[0])]
-    predicted_ND = [[cap.cost(network) / cap.limit for cap in latency_caps] for network in networks]
-    factors = corrections(measured_ND, predicted_ND)
-    is_known = [device.can_measure for device in job.devices]
-    if len(latency_caps) < len(job.devices):
-        is_known = [all(is_known)]
+    predicted_ND = [[cap.cost(network) / cap.limit for cap in caps] for network in networks]
+    factors = corrections([loads(job, each) for each in measured], predicted_ND)
+    are_measured = [device.can_measure for device in job.devices]
+    if job.request.combine == "weighted":
+        are_measured = [all(are_measured)]
     limits = [
-        cap.limit / factor if known else cap.limit
-        for cap, factor, known in zip(latency_caps, factors, is_known, strict=True)
+        cap.limit / factor if is_measured else cap.limit
+        for cap, factor, is_measured in zip_longest(caps, factors, are_measured)
     ]
-    corrected = [cap.with_limit(limit) for cap, limit in zip(latency_caps, limits, strict=True)]
-    corrected += caps[len(latency_caps) :]
-    return corrected if limits != [cap.limit for cap in latency_caps] and are_kept(corrected) else None
+    corrected = [cap.with_limit(limit) for cap, limit in zip(caps, limits, strict=True)]
+    return corrected if limits != [cap.limit for cap in caps] and are_kept(corrected) else None
 
 
 def measured_baselines(job: SearchJob, caps: Sequence[Cap]) -> list[FoundArchitecture]:

@@ -11,7 +11,7 @@ SPAN = 0.03
 
 
 def loads(job: SearchJob, network: FoundArchitecture) -> tuple[float, ...]:
-    """Return latency / target of each device, or their weighted mean alone: as the search holds them.
+    """Return cost / limit for each limit in the search's order: devices or their mean, MACs, parameters.
 
     Latency is the measured one, or the predicted one where nothing can be measured.
     """
@@ -19,14 +19,15 @@ def loads(job: SearchJob, network: FoundArchitecture) -> tuple[float, ...]:
     measured = [network.measured_us, *(other.measured_us for other in network.others)]
     known = [p if m is None else m for p, m in zip(predicted, measured, strict=True)]
     shares = [us / target_us for us, target_us in zip(known, job.targets_us, strict=True)]
-    if job.request.combine == "worst":
-        return tuple(shares)
-    weights = [device.weight for device in job.devices]
-    return (sum(w * share for w, share in zip(weights, shares, strict=True)) / sum(weights),)
+    if job.request.combine == "weighted":
+        weights = [device.weight for device in job.devices]
+        shares = [sum(w * share for w, share in zip(weights, shares, strict=True)) / sum(weights)]
+    counts = ((network.macs, job.request.max_macs), (network.params, job.request.max_params))
+    return (*shares, *(number / limit for number, limit in counts if limit is not None))
 
 
 def is_on_target(loads_D: Sequence[float]) -> bool:
-    """Return whether a network keeps all targets and uses one of them nearly in full."""
+    """Return whether a network keeps all limits and uses one of them nearly in full."""
     return 1 - SPAN <= max(loads_D) <= 1
 
 
@@ -41,7 +42,7 @@ def nearness(loads_D: Sequence[float]) -> tuple[int, float]:
 def corrections(
     measured_ND: Sequence[Sequence[float]], predicted_ND: Sequence[Sequence[float]]
 ) -> list[float]:
-    """Return, of each device, the median over networks of measured / predicted."""
+    """Return, of each limit, the median over networks of measured / predicted."""
     pairs = zip(zip(*measured_ND, strict=True), zip(*predicted_ND, strict=True), strict=True)
     return [
         statistics.median(m / p for m, p in zip(measured_N, predicted_N, strict=True))

@@ -161,11 +161,12 @@ def test_networks_on_target_come_first(job: SearchJob) -> None:
     below, on, nearly, above = (
         loads(job, measured(job, *pair)) for pair in ((0.9, 0.5), (0.5, 0.98), (0.96, 0.9), (0.5, 1.01))
     )
-    assert on == pytest.approx((0.5, 0.98))
+    share = measured(job, 1.0, 1.0).macs / (job.request.max_macs or 1)
+    assert on == pytest.approx((0.5, 0.98, share))
     assert [is_on_target(each) for each in (below, on, nearly, above)] == [False, True, False, False]
     assert sorted((above, below, on, nearly), key=nearness) == [on, nearly, below, above]
     weighted = replace(job, request=replace(job.request, combine="weighted"))
-    assert loads(weighted, measured(job, 0.9, 0.5)) == pytest.approx((0.7,))
+    assert loads(weighted, measured(job, 0.9, 0.5)) == pytest.approx((0.7, share))
 
 
 def test_limits_are_corrected_by_what_was_measured(job: SearchJob) -> None:
@@ -177,13 +178,13 @@ def test_limits_are_corrected_by_what_was_measured(job: SearchJob) -> None:
     for device, target_us in zip(job.devices, job.targets_us, strict=True):
         latency = LatencyModel(device.table, SPACE.num_layers, len(SPACE.candidates))
         caps.append(latency_cap(device.name, latency, target_us))
-    caps.append(macs_cap(SPACE, 1e9))
+    caps.append(macs_cap(SPACE, float(job.request.max_macs or 1)))
     predicted_us = job.predict_us(uniform_architecture(SPACE, "k3_e3"))
     network = measured(job, 1.1 * predicted_us / job.targets_us[0], 1.0)
     corrected = corrected_caps(asked, caps, [network])
     assert corrected is not None
     assert [cap.limit for cap in corrected] == pytest.approx(
-        [job.targets_us[0] / 1.1, job.targets_us[1], 1e9]
+        [job.targets_us[0] / 1.1, job.targets_us[1], job.request.max_macs]
     )
     hopeless = replace(network, measured_us=1e9)
     assert corrected_caps(asked, caps, [hopeless]) is None
