@@ -7,10 +7,13 @@ import torch
 
 from search_server.nas.batches import evaluation_batches
 from search_server.nas.caps import Cap
-from search_server.nas.images import DataSplits
+from search_server.nas.images import DataSplits, ImageSource
 from search_server.nas.sample import decided_architecture, rank, sample_architectures
 from search_server.nas.supernet import Supernet
 from shared.architecture import Architecture
+
+NUM_STATISTICS_IMAGES = 1024
+"""On which the batch-norm statistics of each network are taken: more would cost more than the ranking."""
 
 
 def shortlist(
@@ -28,7 +31,7 @@ def shortlist(
     Args:
         supernet: theta and weights.
         caps: limits, at least one.
-        data: statistics are taken on the split for weights, accuracy on that for choosing.
+        data: statistics are taken on images of the split for weights, accuracy on that for choosing.
         num_networks: how many, at most.
         seed: of the drawing.
         least_load: they use at least such a share of some limit, 0..1.
@@ -46,9 +49,15 @@ def shortlist(
         supernet,
         networks.values(),
         caps[0].cost,
-        evaluation_batches(data.weights),
+        evaluation_batches(_spread_images(data.weights)),
         evaluation_batches(data.validation),
     )
     in_order = [each.architecture for each in ranked]
     others = [network for network in in_order if network != decided][: num_networks - 1]
     return [network for network in in_order if network == decided or network in others]
+
+
+def _spread_images(source: ImageSource) -> ImageSource:
+    """Return ``NUM_STATISTICS_IMAGES`` images or a few more, evenly from a source."""
+    num_images = len(source.labels_N)
+    return source.select(range(0, num_images, max(1, num_images // NUM_STATISTICS_IMAGES)))

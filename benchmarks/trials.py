@@ -1,0 +1,146 @@
+"""What the quality of a search is made of: search trials, training trials, and whole networks timed."""
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from benchmarks.ledger import Outcome
+from benchmarks.plain_timing import median_ratios, time_in_new_process
+from search_server.latency.table import LatencyTable
+from search_server.nas.batches import evaluation_batches, training_batches
+from search_server.nas.config import SearchConfig
+from search_server.nas.data import load_data
+from search_server.nas.images import DataSplits, ImageSource, split_images
+from search_server.nas.paths import PathsName
+from search_server.nas.search import SearchRun, search
+from search_server.nas.shortlist import shortlist
+from search_server.nas.supernet import WeightsName
+from search_server.nas.train import TrainConfig, evaluate, train
+from search_server.profiling.artifacts import onnx_bytes
+from search_server.profiling.covers import anchor_architecture
+from shared.architecture import Architecture, parse_architecture
+from shared.modules import network_module
+from shared.search_space import search_space
+
+BAND = 0.03
+"""Networks this near to a latency count as equally fast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network by its space and its blocks, as text."""
+
+    space: str
+    blocks: str
+
+    def architecture(self) -> Architecture:
+        return parse_architecture(self.blocks, search_space(self.space))
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Part of a data set: the same images for whoever asks for as many."""
+
+    data: str
+    num_images: int
+    """For weights, theta and choosing together; the test images are extra, and all of them."""
+
+    def load(self, resolution: int) -> DataSplits:
+        return _load_images(self, resolution)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTrial:
+    """One network trained from scratch."""
+
+    network: Network
+    images: Images
+    epochs: int
+    seed: int
+
+    def run(self) -> Outcome:
+        architecture = self.network.architecture()
+        data = self.images.load(architecture.space.resolution)
+        start_s = time.process_time()
+        module = network_module(architecture.workload(), torch.Generator().manual_seed(self.seed))
+        batches = training_batches(data.training, 32, self.seed)
+        for _ in train(module, batches, TrainConfig(epochs=self.epochs)):
+            pass
+        cpu_s = time.process_time() - start_s
+        return {"test_accuracy": evaluate(module, evaluation_batches(data.test)), "cpu_s": cpu_s}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTrial:
+    """One search, up to networks ranked by their accuracy under inherited weights."""
+
+    space: str
+    table: str
+    """A file with a latency table of the space."""
+    snapshot: str
+    target_us: float
+    """By the table."""
+    paths: PathsName
+    weights: WeightsName
+    images: Images
+    epochs: int
+    num_samples: int
+    seed: int
+
+    def run(self) -> Outcome:
+        table = LatencyTable.from_json(Path(self.table).read_text())
+        data = self.images.load(table.search_space.resolution)
+        start_s = time.process_time()
+        run = self._search(table, data)
+        networks = shortlist(run.supernet, run.caps, data, self.num_samples, self.seed, 1 - BAND)
+        cpu_s = time.process_time() - start_s
+        return {"networks": [str(network) for network in networks], "cpu_s": cpu_s}
+
+    def _search(self, table: LatencyTable, data: DataSplits) -> SearchRun:
+        config = SearchConfig(
+            paths=self.paths,
+            weights=self.weights,
+            target_us=self.target_us,
+            epochs=self.epochs,
+            warmup_epochs=max(1, self.epochs // 4),
+            seed=self.seed,
+        )
+        weight_batches = training_batches(data.weights, 64, 2 * self.seed)
+        theta_batches = training_batches(data.theta, 64, 2 * self.seed + 1)
+        run = search(table.search_space, table, weight_batches, theta_batches, config)
+        for _ in run:
+            pass
+        return run
+
+
+@dataclass(frozen=True, slots=True)
+class TimingTrial:
+    """Whole networks timed beside an anchor, in a process of its own."""
+
+    anchor_space: str
+    networks: tuple[Network, ...]
+    seconds: float
+    seed: int
+
+    def run(self) -> Outcome:
+        anchor = anchor_architecture(search_space(self.anchor_space))
+        workloads = [anchor.workload()]
+        workloads += [network.architecture().workload() for network in self.networks]
+        models = [(onnx_bytes(workload), workload.input_shape) for workload in workloads]
+        ratios = median_ratios(time_in_new_process(models, self.seconds, is_warm=True, seed=self.seed))
+        return {"latency_units": ratios[1:].tolist()}
+
+
+def part(source: ImageSource, num_images: int) -> ImageSource:
+    """Return some images of a source, the same ones each time; all if it has no more."""
+    order = torch.randperm(len(source.labels_N), generator=torch.Generator().manual_seed(0))
+    return source.select(order[:num_images].tolist())
+
+
+@lru_cache(maxsize=1)
+def _load_images(images: Images, resolution: int) -> DataSplits:
+    data = load_data(images.data, resolution)
+    return split_images(part(data.training, images.num_images), data.test, seed=0)

@@ -1,0 +1,31 @@
+"""A benchmark that was interrupted goes on with what it has."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.ledger import Ledger, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Leaves a line for each time that it was run."""
+
+    trace: str
+    number: int
+
+    def run(self) -> Outcome:
+        with Path(self.trace).open("a") as file:
+            file.write(f"{self.number}\n")
+        return {"double": 2 * self.number}
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    one, two = Count(str(trace), 1), Count(str(trace), 2)
+    assert Ledger(tmp_path / "trials.jsonl").outcome(one) == {"double": 2}
+    told: list[str] = []
+    ledger = Ledger(tmp_path / "trials.jsonl")
+    ledger.run_all([one, two, two], num_processes=1, tell=told.append)
+    assert [ledger.outcome(trial)["double"] for trial in (one, two)] == [2, 4]
+    assert told == ["1 of 1"]
+    assert trace.read_text() == "1\n2\n"
