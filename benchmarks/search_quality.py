@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.contest import DEFAULT_MODE, Contest, Sizes
 from benchmarks.machine import print_figures
 from benchmarks.standings import Standing, difference, mean_with_interval, print_standings
-from shared.search_space import SearchSpace, search_space
+from shared.search_space import SPACE_NAMES, SearchSpace, search_space
 
 QUICK = Sizes((DEFAULT_MODE,), 2, 4, 6000, 4, 5, 12, 15.0)
 
@@ -47,6 +47,8 @@ def main() -> None:
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     sizes = replace(QUICK if arguments.quick else Sizes(), **given)
     space = search_space(arguments.space)
+    if space.name.partition(":")[0] not in SPACE_NAMES:
+        parser.error(f"--space takes {', '.join(SPACE_NAMES)}, with overrides: others are not scaled")
     contest = Contest(space, arguments.data, sizes, arguments.out, arguments.processes)
     contest.images.load(space.resolution).require_fit(space.num_classes, space.name)
     standings, costs = contest.run()
