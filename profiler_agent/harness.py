@@ -2,8 +2,9 @@
 
 First come the plain rounds, in an order drawn anew each round. The anchor runs right before every run of
 another item: contention lasts for tens of milliseconds, so the two share it and their ratio is steady
-where neither time is. Every timed run follows an untimed run of the same model: else the more models a
-lease has, the colder their caches, and networks of different leases could not be compared.
+where neither time is. Every timed run follows untimed runs of the same model, one at least and 3 ms of
+them: else the more models a lease has, the colder their caches, and networks of different leases could not
+be compared.
 
 Then come the rounds under the runtime's profiler, with models of their own, when those of the plain rounds
 are gone: as neighbours they made networks 1 to 2 % slower against the anchor than a lease without profiled
@@ -51,8 +52,8 @@ class _Recorder:
 
     def run(self, round_index: int, origin_ns: int) -> None:
         model = self.copies[len(self.wall_us) % len(self.copies)]
-        model.run()
         clock = self.clock
+        _warm_caches(model, clock)
         usage = resource.getrusage(_USAGE_SCOPE)
         cpu_ns = clock.cpu_ns()
         start_ns = clock.wall_ns()
@@ -88,11 +89,14 @@ class _Profile:
 PROFILED_SHARE = 0.4
 """Of the window, where items are profiled at all."""
 
-_MAX_PROFILED_RUNS = 100
+_MAX_PROFILED_RUNS = 40
 """Of an item in a lease: more would only make the profile longer."""
 
 _ANCHOR_COPIES = 3
 """All ratios share the anchor, so an anchor that lies badly in memory would shift them all alike."""
+
+_WARM_NS = 3_000_000
+"""One run leaves a network of half a millisecond 5 to 20 % slower than it gets; after 2 ms it stays."""
 
 _REWARM_S = 0.1
 """Warming up again after a pause: every timed run has an untimed one before it, only clocks must rise."""
@@ -167,6 +171,14 @@ def measure(
             canary_us=typical_us(pace.checks_us),
             paused_s=pace.paused_s,
         )
+
+
+def _warm_caches(model: LoadedModel, clock: Clock) -> None:
+    """Run a model untimed until it is as fast as when it runs alone."""
+    end_ns = clock.wall_ns() + _WARM_NS
+    model.run()
+    while clock.wall_ns() < end_ns:
+        model.run()
 
 
 class _Bench:
@@ -255,6 +267,7 @@ class _Bench:
             self._generator.shuffle(order)
             for item_id in order:
                 pace.resume()
+                _warm_caches(models[item_id], self._clock)
                 start_ns = self._clock.wall_ns()
                 models[item_id].run_profiled()
                 wall_us[item_id].append((self._clock.wall_ns() - start_ns) / 1000)

@@ -78,7 +78,6 @@ class NcnnModel:
         extractor.extract("logits")
 
     def run_profiled(self) -> None:
-        self.run()  # warms the caches
         extractor = self._net.create_extractor()
         extractor.input("images", self._images)
         stamps_ns = [time.perf_counter_ns()]

@@ -68,7 +68,6 @@ class OnnxRuntimeModel:
 
     def run_profiled(self) -> None:
         assert self._profile_folder is not None, "the item was loaded without profile_segments"
-        self.run()  # warms the caches
         self._session.run_with_iobinding(self._binding)
         self._is_timed.append(True)
 

@@ -64,7 +64,6 @@ class TorchModel:
 
     @torch.inference_mode()
     def run_profiled(self) -> None:
-        self.run()  # warms the caches
         x_NCHW = self._images_NCHW
         stamps_ns = [time.perf_counter_ns()]
         for _, segment in self._segments:
