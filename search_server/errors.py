@@ -14,7 +14,7 @@
     └── UnavailableError        503  the server cannot serve yet
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -24,8 +24,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from search_server.db.failures import Failure, failure_of
 from shared.wire import ErrorBody, FieldError, to_dict
 
 PROBLEM_JSON = "application/problem+json"
@@ -34,6 +36,22 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorBody, "description": "Refused; `type` is a stable word, `detail` says what to do"}
 }
 """For ``responses=`` of every router."""
+
+_DATABASE_FAILURES: Mapping[Failure, tuple[str, int, str]] = {
+    "busy": ("database_busy", 503, "the database is busy; send the request again in a moment"),
+    "unreachable": (
+        "no_database",
+        503,
+        "the database does not answer; is it running, and is EDGENAS_DATABASE_URL right?",
+    ),
+    "broken": (
+        "database_failed",
+        500,
+        "the database failed: its disk may be full, or 'search-server migrate' is due; the server's log "
+        "has its words",
+    ),
+}
+"""Word, status and detail."""
 
 _log = structlog.get_logger()
 
@@ -122,7 +140,8 @@ def refusing_values(path: str) -> Iterator[None]:
 
 def install_error_handler(app: FastAPI) -> None:
     """Answer every error of the app with an :class:`ErrorBody`."""
-    for kind in (ServerError, RequestValidationError, HTTPException, DBAPIError, Exception):
+    kinds = (ServerError, RequestValidationError, HTTPException, DBAPIError, PoolTimeoutError, Exception)
+    for kind in kinds:
         app.add_exception_handler(kind, _answer_error)
 
 
@@ -149,16 +168,22 @@ async def _answer_error(request: Request, error: Exception) -> JSONResponse:
         case IntegrityError():
             detail = "another request changed the same thing at the same moment; send this one again"
             body = _body("conflict", ConflictError.status, detail)
-        case OperationalError():
-            _log.warning("database failed", path=request.url.path, error=str(error.orig))
-            detail = "the database is busy or does not answer; send the request again in a moment"
-            body = _body("no_database", UnavailableError.status, detail)
+        case OperationalError() | PoolTimeoutError():
+            body = _database_body(request.url.path, error)
         case HTTPException():
             body = _body("http_error", error.status_code, str(error.detail))
         case _:
             _log.error("request failed", path=request.url.path, exc_info=error)
             body = _body("internal_error", 500, "the server failed; its log has the details")
     return error_response(body)
+
+
+def _database_body(path: str, error: OperationalError | PoolTimeoutError) -> ErrorBody:
+    failure = failure_of(error) if isinstance(error, OperationalError) else "busy"
+    word, status, detail = _DATABASE_FAILURES[failure]
+    log = _log.error if failure == "broken" else _log.warning
+    log("database failed", path=path, failure=failure, error=str(error))
+    return _body(word, status, detail)
 
 
 def _field_error(fault: dict[str, Any]) -> FieldError:
