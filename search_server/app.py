@@ -15,7 +15,7 @@ from search_server.health import metrics_registry
 from search_server.housekeeping import keep_house_forever
 from search_server.jobs import routes as job_routes
 from search_server.latency import routes as latency_routes
-from search_server.profiling import agent_routes
+from search_server.profiling import agent_routes, check_routes
 from search_server.profiling import routes as profiling_routes
 from search_server.profiling.bell import LeaseBell, watch_pending_leases
 from search_server.request_limit import RequestLimit
@@ -27,6 +27,7 @@ ROUTERS = (
     device_routes.router,
     agent_routes.router,
     profiling_routes.router,
+    check_routes.router,
     latency_routes.router,
     job_routes.router,
 )

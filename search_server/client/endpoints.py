@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Concatenate, Generic, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
 
+from search_server.resources.checks import Recalibration, TableCheck
 from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
@@ -132,6 +133,36 @@ def export_table(snapshot: str, table_format: TableFormat) -> Request[bytes]:
 def table_diff(snapshot_a: str, snapshot_b: str) -> Request[TableDiff]:
     """Two snapshots of one space, entry by entry."""
     return Request(TableDiff, "GET", _path("latency-tables", snapshot_a, "diff", snapshot_b))
+
+
+def check_table(snapshot: str) -> Request[TableCheck]:
+    """Start checking whether a device still is as a table says."""
+    return _creating(TableCheck, _path("latency-tables", snapshot, "checks"))
+
+
+def checks(snapshot: str | None = None) -> Request[Page[TableCheck]]:
+    """Check jobs, newest first."""
+    return Request(Page[TableCheck], "GET", "/checks", _query(snapshot=snapshot))
+
+
+def check(job_id: str) -> Request[TableCheck]:
+    """A check job as it stands."""
+    return Request(TableCheck, "GET", _path("checks", job_id))
+
+
+def cancel_check(job_id: str) -> Request[TableCheck]:
+    """Stop a check."""
+    return Request(TableCheck, "POST", _path("checks", job_id, "cancel"))
+
+
+def check_events(job_id: str) -> EventStream[TableCheck]:
+    """A check job each time that it changes."""
+    return EventStream(_path("checks", job_id, "events"), {"job": TableCheck}, lambda c: has_ended(c.job))
+
+
+def recalibrate_table(snapshot: str) -> Request[Recalibration]:
+    """Store a new snapshot: the entries times the one factor that measured networks ask for."""
+    return Request(Recalibration, "POST", _path("latency-tables", snapshot, "recalibrations"))
 
 
 def import_table(
@@ -264,5 +295,5 @@ def _query(**values: str | None) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _creating(answer: type[T], path: str, body: object) -> Request[T]:
+def _creating(answer: type[T], path: str, body: object | None = None) -> Request[T]:
     return Request(answer, "POST", path, body=body, headers={"Idempotency-Key": uuid.uuid4().hex})

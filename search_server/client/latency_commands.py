@@ -1,11 +1,13 @@
 """``edgenas profile``, ``predict`` and ``measure``: from a device to milliseconds."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from search_server.client.check_commands import check_if_old
 from search_server.client.commands import (
     DeviceOption,
     JsonOption,
@@ -16,11 +18,12 @@ from search_server.client.commands import (
     print_json,
 )
 from search_server.client.job_progress import JobFailedError, job_progress, require_done
+from search_server.client.measured_view import measured_document, measured_grid
 from search_server.client.search_client import SearchClient
 from search_server.client.show import facts, grid, interval, milliseconds
 from search_server.client.table_view import verdict_text
+from search_server.resources.checks import Drift
 from search_server.resources.latencies import (
-    MeasuredLatency,
     MeasurementCreate,
     Prediction,
     PredictionCreate,
@@ -59,15 +62,19 @@ def profile(
 
     Example: edgenas profile -d pixel -s fbnet-96-035 --runtime onnxruntime --threads 1
     """
-    started = client.start_profile(ProfileCreate(device, read_space(space).name, conditions, force))
-    last, job_id = started, started.job.job_id
-    with job_progress(lambda: client.cancel_profile(job_id), f"cancelled profile {job_id}") as progress:
-        for last in client.profile_events(job_id):
-            progress.update(last.job)
+    create = ProfileCreate(device, read_space(space).name, conditions, force)
+    last, drift = _follow_profile(client, create), None
+    if last.is_reused and last.snapshot:
+        drift = check_if_old(client, last.snapshot)
+    if drift is not None and drift.outcome == "stale":
+        err.print(f"table {drift.snapshot} is stale, {drift}: measuring it again", soft_wrap=True)
+        last, drift = _follow_profile(client, create), None
+    if drift is not None and drift.rescaled_to:
+        last = replace(last, snapshot=drift.rescaled_to)
     if json:
         print_json(last)
     elif last.snapshot:
-        _print_profile(last)
+        _print_profile(last, drift)
     require_done(last.job)
 
 
@@ -129,12 +136,21 @@ def measure(
             progress.update(last.job)
     measured = [(names[latency.architecture], latency) for latency in last.latencies]
     if json:
-        print_json([_measured(*pair) for pair in measured])
+        print_json([measured_document(*pair) for pair in measured])
     elif measured:
-        _print_measured(measured)
+        out.print(measured_grid(measured))
     require_done(last.job)
     if len(measured) < len(names):
         raise JobFailedError(f"some networks have no latency: {last.job.message}")
+
+
+def _follow_profile(client: SearchClient, create: ProfileCreate) -> Profile:
+    last = client.start_profile(create)
+    job_id = last.job.job_id
+    with job_progress(lambda: client.cancel_profile(job_id), f"cancelled profile {job_id}") as progress:
+        for last in client.profile_events(job_id):
+            progress.update(last.job)
+    return last
 
 
 def _names_by_blocks(space: str, architectures: Sequence[str]) -> dict[str, str]:
@@ -142,8 +158,12 @@ def _names_by_blocks(space: str, architectures: Sequence[str]) -> dict[str, str]
     return {str(parse_architecture(text, read_space(space))): text for text in architectures}
 
 
-def _print_profile(profile: Profile) -> None:
+def _print_profile(profile: Profile, drift: Drift | None) -> None:
     what = "already there, nothing measured" if profile.is_reused else f"{profile.num_entries} entries"
+    if drift is not None:
+        what = f"already there, checked: {drift}"
+        if drift.rescaled_to:
+            what += f"; rescaled from {drift.snapshot}"
     out.print(
         facts(
             {
@@ -161,20 +181,6 @@ def _print_profile(profile: Profile) -> None:
         err.print(f"see it with: edgenas tables show {escape(profile.snapshot)}")
 
 
-def _print_measured(measured: Sequence[tuple[str, MeasuredLatency]]) -> None:
-    table = grid("architecture", ">measured ms", ">90 % interval", ">raw ms", ">runs", "")
-    for name, latency in measured:
-        table.add_row(
-            name,
-            milliseconds(latency.latency_us),
-            interval(latency.low_us, latency.high_us),
-            milliseconds(latency.raw_latency_us),
-            str(latency.num_samples),
-            _remark(latency),
-        )
-    out.print(table)
-
-
 def _predicted(name: str, prediction: Prediction) -> dict[str, Any]:
     return {
         "name": name,
@@ -185,23 +191,3 @@ def _predicted(name: str, prediction: Prediction) -> dict[str, Any]:
         "snapshot": prediction.snapshot,
         "is_simulated": prediction.is_simulated,
     }
-
-
-def _measured(name: str, latency: MeasuredLatency) -> dict[str, Any]:
-    return {
-        "name": name,
-        "architecture": latency.architecture,
-        "latency_ms": latency.latency_us / 1000,
-        "low_ms": latency.low_us / 1000,
-        "high_ms": latency.high_us / 1000,
-        "raw_latency_ms": latency.raw_latency_us / 1000,
-        "num_samples": latency.num_samples,
-        "measured_at": latency.measured_at,
-        "status": latency.status,
-        "is_simulated": latency.is_simulated,
-    }
-
-
-def _remark(latency: MeasuredLatency) -> str:
-    parts = [] if latency.status == "ok" else [latency.status]
-    return ", ".join([*parts, "simulated"] if latency.is_simulated else parts)

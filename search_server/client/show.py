@@ -1,5 +1,6 @@
 """How values look to people: milliseconds, ages, counts, tables."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -63,7 +64,7 @@ def grid(*columns: str, title: str | None = None) -> Grid:
     return table
 
 
-def facts(rows: dict[str, str | Text]) -> Grid:
+def facts(rows: Mapping[str, str | Text]) -> Grid:
     """Return names and values, one pair a line."""
     table = Grid.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from search_server.client import check_commands
+from search_server.client.check_commands import SnapshotArgument
 from search_server.client.commands import (
     JsonOption,
     OutputOption,
@@ -19,7 +21,7 @@ from search_server.client.endpoints import ImportFormat, TableFormat
 from search_server.client.heat_map import heat_map, ratio_map
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, facts, grid
-from search_server.client.table_view import diff_facts, summary_facts
+from search_server.client.table_view import chain, diff_facts, history_grid, standing, summary_facts
 from search_server.resources.latencies import Measurement
 from shared.device import Conditions
 from shared.space_file import read_space
@@ -32,7 +34,7 @@ SpaceFilter = Annotated[
     str | None,
     typer.Option("--space", "-s", metavar="SPACE", help="Only this space.", show_default=False),
 ]
-SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="Hash of a table.")]
+check_commands.add_commands(app)
 
 
 @command(app, "list")
@@ -43,28 +45,32 @@ def list_tables(
     ] = None,
     space: SpaceFilter = None,
     runtime: Annotated[str | None, typer.Option(metavar="R", help="Only this runtime.")] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Tell how each table came to be, and what changed.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List latency tables, newest first.
 
-    Example: edgenas tables list -d pixel -s fbnet-224
+    Example: edgenas tables list -d pixel -s fbnet-224 --history
     """
     tables = list(client.tables(device, read_space(space).name if space else None, runtime))
     if json:
         print_json(tables)
         return
+    if history:
+        out.print(history_grid(tables))
+        return
     grid_of_tables = grid("snapshot", "device", "space", "conditions", ">entries", "verdict", "created")
     now = datetime.now(UTC)
     for table in tables:
-        verdict = table.verdict
-        word = "-" if verdict is None else "accepted" if verdict.is_accepted else "not accepted"
         grid_of_tables.add_row(
             table.snapshot,
             table.device_name,
             table.space,
             f"{table.conditions}{' (simulated)' if table.is_simulated else ''}",
             f"{table.num_measured}/{table.num_entries}",
-            word,
+            standing(table),
             age(table.created_at, now),
         )
     out.print(grid_of_tables)
@@ -84,6 +90,8 @@ def show_table(snapshot: SnapshotArgument, client: SearchClient, json: JsonOptio
     out.print()
     out.print(heat_map(table.cells))
     out.print("? not measured   * not stable   0 costs nothing", style="dim")
+    relatives = client.tables(table.summary.device_id, table.summary.space)
+    out.print(history_grid(chain(table.summary, relatives)))
 
 
 @command(app, "diff")

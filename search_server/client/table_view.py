@@ -1,10 +1,12 @@
 """A latency table in words: summary, conditions, verdict."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from rich.table import Table as Grid
 from rich.text import Text
 
-from search_server.client.show import age, milliseconds, share
+from search_server.client.show import age, grid, milliseconds, share
 from search_server.resources.tables import TableDiff, TableSummary, Verdict
 
 
@@ -36,6 +38,7 @@ def summary_facts(summary: TableSummary) -> dict[str, str | Text]:
         "anchor": f"{milliseconds(summary.anchor_us)} ms",
         "coverage": f"{summary.num_measured} of {summary.num_entries} entries",
         "verdict": verdict_text(summary.verdict),
+        "newest check": _check_text(summary),
     }
     if summary.warnings:
         shown["warnings"] = Text("\n".join(f"- {warning}" for warning in summary.warnings), style="yellow")
@@ -49,15 +52,75 @@ def origin(summary: TableSummary) -> str:
     return "simulated" if summary.source == "measured" else f"{summary.source}, simulated"
 
 
+def standing(summary: TableSummary) -> str:
+    """Return in a word or two whether a table is used."""
+    if summary.verdict is not None and not summary.verdict.is_accepted:
+        return "not accepted"
+    if summary.drift is not None and summary.drift.outcome == "stale":
+        return f"stale: {summary.drift}"
+    if summary.superseded_by is not None:
+        return "superseded"
+    return "accepted" if summary.verdict else "-"
+
+
+def chain(summary: TableSummary, relatives: Iterable[TableSummary]) -> list[TableSummary]:
+    """Return a table and those that it follows from, as far as they are among ``relatives``."""
+    known = {relative.snapshot: relative for relative in relatives}
+    links = [summary]
+    while links[-1].lineage.parent in known:
+        links.append(known[links[-1].lineage.parent])
+    return links
+
+
+def history_grid(tables: Iterable[TableSummary]) -> Grid:
+    """Return one table a line: when and how it came to be, and what changed against its parent."""
+    history = grid("snapshot", "created", "verdict", ">anchor ms", "reason", "change", "parent")
+    for table in tables:
+        history.add_row(
+            table.snapshot,
+            table.created_at[:16].replace("T", " "),
+            standing(table),
+            milliseconds(table.anchor_us),
+            table.lineage.reason,
+            table.lineage.change,
+            table.lineage.parent or "",
+        )
+    return history
+
+
 def diff_facts(diff: TableDiff) -> dict[str, str | Text]:
     """Return how two tables differ as a whole, for :func:`search_server.client.show.facts`."""
     return {
         "A": _identity(diff.a),
         "B": _identity(diff.b),
+        "conditions": _likeness(diff),
         "B over A": f"{diff.ratio_median:.3f} (median of the cells)",
         "rank correlation": f"{diff.rank_correlation:.3f}",
         "rank changes": f"{diff.num_rank_changes} of {len(diff.cells)} cells",
     }
+
+
+def _likeness(diff: TableDiff) -> str | Text:
+    """Say plainly where two tables do not compare like with like."""
+    a, b = diff.a, diff.b
+    unlike = [
+        f"{name} {one} against {other}"
+        for name, one, other in (
+            ("device", a.device_name, b.device_name),
+            ("conditions", a.conditions, b.conditions),
+            ("origin", origin(a), origin(b)),
+        )
+        if one != other
+    ]
+    return Text(f"unlike: {'; '.join(unlike)}", style="yellow") if unlike else "alike"
+
+
+def _check_text(summary: TableSummary) -> str:
+    drift = summary.drift
+    if drift is None:
+        return f"none; 'edgenas tables check {summary.snapshot}' makes one"
+    when = age(drift.found_at, datetime.now(UTC))
+    return f"{when}: {drift}, {drift.outcome}{f' to {drift.rescaled_to}' if drift.rescaled_to else ''}"
 
 
 def _identity(summary: TableSummary) -> str:

@@ -10,12 +10,12 @@ from sqlalchemy.exc import OperationalError
 
 Failure = Literal["busy", "unreachable", "broken"]
 
-_SQLITE_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
-_SQLITE_UNREACHABLE = ("SQLITE_CANTOPEN",)
-_POSTGRES_BUSY = ("40001", "40P01", "55P03", "57014")
-"""Serialization failure, deadlock, lock not available, statement over its time."""
-_POSTGRES_UNREACHABLE = ("08", "53300", "57P")
-"""Connection lost, too many connections, shutting down or starting."""
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "40001", "40P01", "55P03", "57014")
+"""In PostgreSQL: serialization failure, deadlock, lock not available, statement over its time."""
+_UNREACHABLE = ("SQLITE_CANTOPEN", "08", "53300", "57P")
+"""In PostgreSQL: connection lost, too many connections, shutting down or starting."""
+_NO_ANSWER = "08001"
+"""The connection was never made, so the server could not say a code of its own."""
 
 
 def failure_of(error: OperationalError) -> Failure:
@@ -27,12 +27,8 @@ def failure_of(error: OperationalError) -> Failure:
     """
     if isinstance(error.orig, sqlite3.Error):
         code = getattr(error.orig, "sqlite_errorname", "")
-        busy, unreachable = _SQLITE_BUSY, _SQLITE_UNREACHABLE
     else:
-        code = getattr(error.orig, "sqlstate", None)
-        if code is None:  # the server never got to answer
-            return "unreachable"
-        busy, unreachable = _POSTGRES_BUSY, _POSTGRES_UNREACHABLE
-    if code.startswith(busy):
+        code = getattr(error.orig, "sqlstate", None) or _NO_ANSWER
+    if code.startswith(_BUSY):
         return "busy"
-    return "unreachable" if code.startswith(unreachable) else "broken"
+    return "unreachable" if code.startswith(_UNREACHABLE) else "broken"

@@ -81,7 +81,7 @@ class ArtifactRow(Base):
 
 
 class JobRow(Base):
-    """Long work: a profile, a measurement or a search."""
+    """Long work: a profile, a measurement, a check or a search."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -100,7 +100,7 @@ class JobRow(Base):
     """The resource that asked for the job."""
     result: Mapped[dict[str, Any] | None]
     snapshot: Mapped[str | None] = mapped_column(Word)
-    """The latency table that a profile made or a search used."""
+    """The latency table that a profile made, a check looks at or a search used."""
     other_snapshots: Mapped[list[Any]] = mapped_column(JSON, default=list)
     """The tables of the further devices of a search."""
     stage: Mapped[str] = mapped_column(String(200), default="")
@@ -200,10 +200,26 @@ class LatencyTableRow(Base):
     anchor_us: Mapped[float]
     source: Mapped[str] = mapped_column(String(200))
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.job_id"), index=True)
-    """The profile that made it; none for an import."""
+    """The profile or check that made it; none for an import or a recalibration."""
+    reason: Mapped[str] = mapped_column(Word)
+    parent: Mapped[str | None] = mapped_column(Word, index=True)
+    change: Mapped[str] = mapped_column(Text)
+    """With ``reason`` and ``parent`` the ``Lineage``; no part of the hashed content."""
     warnings: Mapped[list[Any]] = mapped_column(JSON)
     """Sentences on what is odd about an imported table; not part of the content that the hash names."""
     created_at: Mapped[datetime]
+
+
+class TableCheckRow(Base):
+    """What one check found about a snapshot; the newest one tells whether the snapshot is stale."""
+
+    __tablename__ = "table_checks"
+
+    check_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id"), unique=True)
+    snapshot: Mapped[str] = mapped_column(ForeignKey("latency_tables.snapshot"), index=True)
+    body: Mapped[dict[str, Any]]
+    """The ``Drift``."""
 
 
 class MeasuredLatencyRow(Base):

@@ -19,6 +19,7 @@ from search_server.db.models import JobRow
 from search_server.db.session import Database, DatabaseDep
 from search_server.jobs.registry import ENDED, JobKind, find_job
 from search_server.jobs.searches import search_resource, search_steps_after
+from search_server.profiling.checks import check_resource
 from search_server.profiling.measurements import measurement_resource
 from search_server.profiling.profiles import profile_resource
 from shared.wire import to_json
@@ -70,6 +71,15 @@ def measurement_events(database: Database, job_id: str, context: Context) -> Asy
         return stream.changed("job", "job", measurement_resource(session, job, at))
 
     return _watch(database, job_id, "measurement", look, context, last_step=0)
+
+
+def check_events(database: Database, job_id: str, context: Context) -> AsyncIterator[ServerSentEvent]:
+    """Yield ``job`` with the check whenever it changes."""
+
+    def look(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
+        return stream.changed("job", "job", check_resource(session, job, at))
+
+    return _watch(database, job_id, "check", look, context, last_step=0)
 
 
 def search_events(

@@ -17,7 +17,7 @@ from search_server.resources.jobs import Job
 from shared.device import Conditions
 from shared.wire import from_dict, to_dict
 
-JobKind = Literal["profile", "measurement", "search"]
+JobKind = Literal["profile", "measurement", "check", "search"]
 
 ENDED: Sequence[str] = ("done", "failed", "cancelled")
 UNFINISHED: Sequence[str] = ("queued", "running")
@@ -25,6 +25,7 @@ UNFINISHED: Sequence[str] = ("queued", "running")
 _HOW_TO_LIST: dict[JobKind, str] = {
     "profile": "the overview page and GET /api/v1/profiles list those that exist",
     "measurement": "the overview page and GET /api/v1/measurements list those that exist",
+    "check": "the overview page and GET /api/v1/checks list those that exist",
     "search": "'edgenas search list' shows those that exist",
 }
 
@@ -157,7 +158,7 @@ def job_resource(session: Session, row: JobRow, now: datetime) -> Job:
     )
 
 
-_KINDS: tuple[JobKind, ...] = ("profile", "measurement", "search")
+_KINDS: tuple[JobKind, ...] = ("profile", "measurement", "check", "search")
 _STATUSES: tuple[Literal["queued", "running", "done", "failed", "cancelled"], ...] = (
     "queued",
     "running",

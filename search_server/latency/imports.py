@@ -22,12 +22,14 @@ from search_server.latency.formats.reading import ImportedFile, ReadTable
 from search_server.latency.plausibility import likeness, oddities, require_possible
 from search_server.latency.snapshots import store_table, table_resource
 from search_server.latency.table import LatencyTable
-from search_server.resources.tables import Table
+from search_server.resources.tables import Lineage, Table
 from shared.device import Conditions, Device, RuntimeInfo
 from shared.search_space import search_space
 
 ImportFormat = Literal["json", "csv", "parquet", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"]
 IMPORT_FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
+
+IMPORTED = Lineage("imported")
 
 _READERS: Mapping[ImportFormat, Callable[[ImportedFile], ReadTable]] = {
     "json": read_own_json,
@@ -81,7 +83,7 @@ def import_table(
     row = find_or_add_device(session, device, read.table.conditions, now)
     table = replace(read.table, device_id=row.device_id)
     warnings = (*read.remarks, *oddities(table), *_copies(session, table))
-    return table_resource(session, store_table(session, table, now, warnings=warnings))
+    return table_resource(session, store_table(session, table, now, lineage=IMPORTED, warnings=warnings))
 
 
 def find_or_add_device(session: Session, name: str, conditions: Conditions, now: datetime) -> DeviceRow:

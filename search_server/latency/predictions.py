@@ -1,13 +1,15 @@
 """Predict whole networks from a stored table."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
 from search_server.latency.snapshots import require_table
-from search_server.latency.table import MissingLatencyError
+from search_server.latency.table import LatencyTable, MissingLatencyError
 from search_server.resources.latencies import Prediction, PredictionCreate
-from shared.architecture import parse_architecture
+from shared.architecture import Architecture, parse_architecture
 from shared.search_space import search_space
 
 
@@ -23,11 +25,20 @@ def predict(session: Session, create: PredictionCreate) -> tuple[Prediction, ...
     with refusing_values("body.architectures"):
         architectures = [parse_architecture(text, space) for text in create.architectures]
     table = require_table(session, device, space.name, create.conditions, create.snapshot)
-    snapshot = table.snapshot
     try:
-        predicted = [table.predict(architecture) for architecture in architectures]
+        return predictions(table, architectures)
     except MissingLatencyError as error:
         raise ConflictError("missing_latency", str(error)) from error
+
+
+def predictions(table: LatencyTable, architectures: Sequence[Architecture]) -> tuple[Prediction, ...]:
+    """Return what a table says of some networks.
+
+    Raises:
+        MissingLatencyError: it lacks cells of one.
+    """
+    snapshot = table.snapshot
+    predicted = [table.predict(architecture) for architecture in architectures]
     return tuple(
         Prediction(str(network), p.latency_us, p.low_us, p.high_us, snapshot, table.is_simulated)
         for network, p in zip(architectures, predicted, strict=True)

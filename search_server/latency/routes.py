@@ -16,7 +16,9 @@ from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
 from search_server.latency.formats.own_parquet import to_parquet
 from search_server.latency.imports import ImportFormat, import_table
 from search_server.latency.predictions import predict
+from search_server.latency.recalibrations import recalibrate_table
 from search_server.latency.snapshots import list_tables, load_table, table_resource
+from search_server.resources.checks import Recalibration
 from search_server.resources.latencies import Prediction, PredictionCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Table, TableDiff, TableSummary
@@ -121,6 +123,12 @@ def get_diff(_: UserDep, snapshot: str, other: str, session: SessionDep) -> Tabl
     a, b = table_resource(session, snapshot), table_resource(session, other)
     with refusing_values("path.other"):
         return diff_tables(a, b)
+
+
+@router.post("/latency-tables/{snapshot}/recalibrations", tags=["latency tables"], status_code=201)
+def post_recalibration(_: UserDep, snapshot: str, session: SessionDep, now: NowDep) -> Recalibration:
+    """Store a new snapshot: the entries times the one factor that measured networks ask for."""
+    return recalibrate_table(session, snapshot, now)
 
 
 @router.post("/predictions", tags=["predictions"])

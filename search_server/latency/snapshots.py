@@ -1,4 +1,8 @@
-"""Latency tables in the database: appended, found by snapshot, newest accepted first."""
+"""Latency tables in the database: appended, found by snapshot, newest accepted first.
+
+A table that its newest check found to be stale is not used unless it is named, and no older one in its
+place: what has moved on the device has moved away from that one too.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,13 +11,18 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from search_server.db.ids import new_id
-from search_server.db.models import DeviceRow, LatencyTableRow
+from search_server.db.models import DeviceRow, LatencyTableRow, TableCheckRow
 from search_server.db.paging import fetch_page
 from search_server.errors import ConflictError, NotFoundError
 from search_server.latency.table import LatencyTable
+from search_server.resources.checks import Drift
 from search_server.resources.page import Page
-from search_server.resources.tables import Table, TableSummary
+from search_server.resources.tables import Lineage, Table, TableSummary
 from shared.device import Conditions
+from shared.wire import from_dict
+
+PROFILED = Lineage("profiled")
+"""The lineage of the first table of its kind."""
 
 
 def store_table(
@@ -21,6 +30,7 @@ def store_table(
     table: LatencyTable,
     now: datetime,
     job_id: str | None = None,
+    lineage: Lineage = PROFILED,
     warnings: Sequence[str] = (),
 ) -> str:
     """Keep a table and return its snapshot; the same content is kept once, with its first warnings."""
@@ -41,6 +51,9 @@ def store_table(
                 source=table.source,
                 job_id=job_id,
                 warnings=list(warnings),
+                reason=lineage.reason,
+                parent=lineage.parent,
+                change=lineage.change,
                 created_at=now,
             )
         )
@@ -54,21 +67,53 @@ def load_table(session: Session, snapshot: str) -> LatencyTable:
     Raises:
         NotFoundError: there is none.
     """
-    return LatencyTable.from_json(_find(session, snapshot).content)
+    return _table(_find(session, snapshot))
 
 
 def newest_accepted(
     session: Session, device_id: str, space: str, conditions: Conditions
 ) -> LatencyTable | None:
-    """Return the newest table that may be used under these conditions, or None.
+    """Return the newest table that may be used under these conditions, or None: none, or a stale one.
 
     Conditions without a runtime version take a table of any version.
     """
-    for row in session.scalars(_accepted(device_id, space, conditions).limit(20)):
-        table = LatencyTable.from_json(row.content)
-        if conditions.runtime_version in (None, table.conditions.runtime_version):
-            return table
-    return None
+    table = _newest(session, device_id, space, conditions)
+    return None if table is None or _is_stale(session, table.snapshot) else table
+
+
+def newest_snapshot(session: Session, device_id: str, space: str, conditions: Conditions) -> str | None:
+    """Return the newest snapshot that was accepted under these conditions, stale or not."""
+    table = _newest(session, device_id, space, conditions)
+    return table.snapshot if table else None
+
+
+def require_newest(session: Session, table: LatencyTable) -> None:
+    """Return if no accepted table of the same conditions is newer.
+
+    Raises:
+        ConflictError: one is, or the table was never accepted.
+    """
+    snapshot = table.snapshot
+    newest = newest_snapshot(session, table.device_id, table.space, table.conditions)
+    if newest != snapshot:
+        other = (
+            f"the newest accepted one under its conditions is {newest}; name that"
+            if newest
+            else ("no table was accepted under its conditions yet")
+        )
+        raise ConflictError("table_not_newest", f"table {snapshot} is not in use: {other}")
+
+
+def newest_drift(session: Session, snapshot: str) -> Drift | None:
+    """Return what the newest check of a snapshot found."""
+    statement = (
+        select(TableCheckRow.body)
+        .where(TableCheckRow.snapshot == snapshot)
+        .order_by(TableCheckRow.check_id.desc())
+        .limit(1)
+    )
+    body = session.scalar(statement)
+    return from_dict(body, Drift) if body else None
 
 
 def require_table(
@@ -113,15 +158,13 @@ def list_tables(
     if runtime is not None:
         statement = statement.where(LatencyTableRow.runtime == runtime)
     rows, next_cursor = fetch_page(session, statement, LatencyTableRow.table_id, cursor, limit)
-    return Page(
-        tuple(_summary(session, row, LatencyTable.from_json(row.content)) for row in rows), next_cursor
-    )
+    return Page(tuple(_summary(session, row, _table(row)) for row in rows), next_cursor)
 
 
 def table_resource(session: Session, snapshot: str) -> Table:
     """Return a snapshot with its cells."""
     row = _find(session, snapshot)
-    table = LatencyTable.from_json(row.content)
+    table = _table(row)
     return Table(_summary(session, row, table), table.cells())
 
 
@@ -129,6 +172,12 @@ def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> Tab
     """Return a table without its cells; entries are counted as distinct segments of the space."""
     device = session.get(DeviceRow, table.device_id)
     keys = {cell.key: cell.latency_us for cell in table.cells() if cell.status != "identity"}
+    follower = (
+        select(LatencyTableRow.snapshot)
+        .where(LatencyTableRow.parent == row.snapshot, LatencyTableRow.is_accepted)
+        .order_by(LatencyTableRow.table_id.desc())
+        .limit(1)
+    )
     return TableSummary(
         snapshot=row.snapshot,
         device_id=table.device_id,
@@ -143,7 +192,27 @@ def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> Tab
         is_simulated=table.is_simulated,
         source=table.source,
         warnings=tuple(row.warnings),
+        lineage=from_dict({"reason": row.reason, "parent": row.parent, "change": row.change}, Lineage),
+        drift=newest_drift(session, row.snapshot),
+        superseded_by=session.scalar(follower),
     )
+
+
+def _table(row: LatencyTableRow) -> LatencyTable:
+    return LatencyTable.from_json(row.content)
+
+
+def _newest(session: Session, device_id: str, space: str, conditions: Conditions) -> LatencyTable | None:
+    for row in session.scalars(_accepted(device_id, space, conditions).limit(20)):
+        table = _table(row)
+        if conditions.runtime_version in (None, table.conditions.runtime_version):
+            return table
+    return None
+
+
+def _is_stale(session: Session, snapshot: str) -> bool:
+    drift = newest_drift(session, snapshot)
+    return drift is not None and drift.outcome == "stale"
 
 
 def _find(session: Session, snapshot: str) -> LatencyTableRow:
@@ -165,6 +234,17 @@ def _accepted(device_id: str, space: str, conditions: Conditions) -> Select[Late
 
 
 def _no_table_message(session: Session, device: DeviceRow, space: str, conditions: Conditions) -> str:
+    way_out = f"measure one: edgenas profile -d {device.name} -s {space} --runtime {conditions.runtime}"
+    if conditions.threads > 1:
+        way_out += f" --threads {conditions.threads}"
+    if device.is_imported:
+        way_out = "name one of its snapshots, or the conditions of one"
+    stale = newest_snapshot(session, device.device_id, space, conditions)
+    if stale is not None:
+        return (
+            f"table {stale} of space {space} on device {device.name} is stale: a check found "
+            f"{newest_drift(session, stale)}; {way_out}"
+        )
     statement = (
         select(LatencyTableRow)
         .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.is_accepted)
@@ -172,13 +252,7 @@ def _no_table_message(session: Session, device: DeviceRow, space: str, condition
         .limit(5)
     )
     others = [
-        f"{row.snapshot} ({row.space}; {LatencyTable.from_json(row.content).conditions})"
-        for row in session.scalars(statement)
+        f"{row.snapshot} ({row.space}; {_table(row).conditions})" for row in session.scalars(statement)
     ]
     known = f"; it has {', '.join(others)}" if others else ""
-    way_out = f"measure one: edgenas profile -d {device.name} -s {space} --runtime {conditions.runtime}"
-    if conditions.threads > 1:
-        way_out += f" --threads {conditions.threads}"
-    if device.is_imported:
-        way_out = "name one of its snapshots, or the conditions of one"
     return f"device {device.name} has no accepted table of space {space} for {conditions}{known}; {way_out}"

@@ -1,8 +1,12 @@
-"""What a profile or measurement job does once its leases are done: measure on, or end.
+"""What a profile, measurement or check does once its leases are done: measure on, or end.
 
 Reading and fitting take time, so they happen outside the transaction that writes the conclusion; that
 one first checks that nothing moved meanwhile. Advancing a job twice, or after a crash, is harmless.
 """
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
@@ -11,16 +15,17 @@ from search_server.context import Clock
 from search_server.db.models import JobRow, LeaseRow, MeasuredLatencyRow
 from search_server.db.session import Database
 from search_server.jobs.registry import fail_job, finish_job
+from search_server.latency.lineage import profiled_lineage
 from search_server.latency.snapshots import load_table, newest_accepted, store_table
 from search_server.latency.table import LatencyTable
+from search_server.profiling.checks import check_networks, checked_tables, settle_check
+from search_server.profiling.compare import Checked, Compared, compare_measurement, conclude_check
 from search_server.profiling.conclude import (
     Conclusion,
     Evidence,
     Failed,
     Fitted,
-    Measured,
     MeasureOn,
-    conclude_measurement,
     conclude_profile,
     refusal,
 )
@@ -32,6 +37,8 @@ from search_server.resources.latencies import MeasurementCreate
 from shared.device import Conditions
 from shared.wire import from_dict, to_dict
 
+Outcome = Conclusion | Compared | Checked
+
 
 def advance_job(database: Database, job_id: str, now: Clock) -> None:
     """Do what comes next for a job whose leases are done; nothing if some are not."""
@@ -40,20 +47,12 @@ def advance_job(database: Database, job_id: str, now: Clock) -> None:
         evidence = _gather(session, job) if job is not None else None
         if job is None or evidence is None:
             return
-        level = None
-        if job.kind == "measurement":
-            level = _level_table(session, job, evidence)
-    if job.kind == "profile":
-        conclusion = conclude_profile(evidence, now())
-    else:
-        architectures = requested_architectures(from_dict(job.request, MeasurementCreate))
-        conclusion = conclude_measurement(
-            evidence, architectures, level.anchor_us if level else None, now()
-        )
+        conclude = _conclusion(session, job, evidence)
+    conclusion = conclude(now())
     with database.transaction() as session:
         locked = session.get(JobRow, job_id, with_for_update=True)
         if locked is not None and _is_unmoved(session, locked, evidence):
-            _apply(session, locked, evidence, conclusion, level, now)
+            _apply(session, locked, evidence, conclusion, now)
 
 
 def advance_waiting_jobs(database: Database, now: Clock) -> int:
@@ -61,7 +60,7 @@ def advance_waiting_jobs(database: Database, now: Clock) -> int:
     lease = aliased(LeaseRow)
     unfinished = exists().where(lease.job_id == JobRow.job_id, lease.status.in_(("pending", "leased")))
     statement = select(JobRow.job_id).where(
-        JobRow.status == "running", JobRow.kind.in_(("profile", "measurement")), ~unfinished
+        JobRow.status == "running", JobRow.kind.in_(("profile", "measurement", "check")), ~unfinished
     )
     with database.reading() as session:
         job_ids = list(session.scalars(statement))
@@ -89,6 +88,18 @@ def _gather(session: Session, job: JobRow) -> Evidence | None:
     )
 
 
+def _conclusion(session: Session, job: JobRow, evidence: Evidence) -> Callable[[datetime], Outcome]:
+    """Read what a conclusion takes, and return how to come to it."""
+    if job.kind == "profile":
+        return partial(conclude_profile, evidence)
+    if job.kind == "check":
+        assert job.snapshot is not None
+        table, profiled = checked_tables(session, job.snapshot)
+        return partial(conclude_check, evidence, check_networks(table.search_space), table, profiled)
+    architectures = requested_architectures(from_dict(job.request, MeasurementCreate))
+    return partial(compare_measurement, evidence, architectures, _level_table(session, job, evidence))
+
+
 def _level_table(session: Session, job: JobRow, evidence: Evidence) -> LatencyTable | None:
     """Return the table whose level measured networks take: of the search that asked, or the newest."""
     parent = session.get(JobRow, job.parent_job_id) if job.parent_job_id else None
@@ -109,8 +120,7 @@ def _apply(
     session: Session,
     job: JobRow,
     evidence: Evidence,
-    conclusion: Conclusion,
-    level: LatencyTable | None,
+    conclusion: Outcome,
     now: Clock,
 ) -> None:
     num_leases = len(evidence.leases)
@@ -124,12 +134,15 @@ def _apply(
             )
             create_lease(session, job, evidence.items, policy(num_leases), now())
         case Fitted(table):
-            job.snapshot = store_table(session, table, now(), job.job_id)
+            lineage = profiled_lineage(session, table)
+            job.snapshot = store_table(session, table, now(), job.job_id, lineage)
             if conclusion.is_accepted:
                 finish_job(session, job.job_id, now(), message=f"table {job.snapshot} is accepted")
             else:
                 fail_job(session, job.job_id, refusal(table, num_leases), now())
-        case Measured(latencies, lacking):
+        case Checked(drift):
+            settle_check(session, job, drift, now())
+        case Compared(latencies, lacking, level_snapshot):
             for latency in latencies:
                 session.add(
                     MeasuredLatencyRow(
@@ -137,7 +150,7 @@ def _apply(
                         device_id=job.device_id,
                         space=job.space,
                         conditions_key=job.conditions_key,
-                        snapshot=level.snapshot if level else None,
+                        snapshot=level_snapshot,
                         body=to_dict(latency),
                     )
                 )

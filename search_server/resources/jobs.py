@@ -10,10 +10,10 @@ JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Long work of one of three kinds, with its progress."""
+    """Long work of one of four kinds, with its progress."""
 
     job_id: str
-    kind: Literal["profile", "measurement", "search"]
+    kind: Literal["profile", "measurement", "check", "search"]
     status: JobStatus
     device_id: str
     device_name: str

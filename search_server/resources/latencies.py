@@ -7,6 +7,31 @@ from shared.device import Conditions
 
 
 @dataclass(frozen=True, slots=True)
+class PredictionCreate:
+    """Predict whole networks from a table."""
+
+    device: str
+    space: str
+    architectures: tuple[str, ...]
+    conditions: Conditions = Conditions()
+    snapshot: str | None = None
+    """None: the newest accepted snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A predicted, not measured, latency."""
+
+    architecture: str
+    latency_us: float
+    low_us: float
+    high_us: float
+    """A 90 % interval."""
+    snapshot: str
+    is_simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MeasurementCreate:
     """Measure whole networks on a device, against the anchor of their space."""
 
@@ -35,6 +60,19 @@ class MeasuredLatency:
     is_simulated: bool = False
     source: str = "measured"
     """``measured``, or what an import came from."""
+    prediction: Prediction | None = None
+    """What the reference snapshot said when the network was measured; None if there was none."""
+
+    @property
+    def difference(self) -> float | None:
+        """How much slower than predicted: 0.02 is 2 %."""
+        return self.latency_us / self.prediction.latency_us - 1 if self.prediction else None
+
+    @property
+    def is_inside(self) -> bool | None:
+        """Whether the measured latency lies in the interval that was predicted."""
+        predicted = self.prediction
+        return predicted.low_us <= self.latency_us <= predicted.high_us if predicted else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +81,3 @@ class Measurement:
 
     job: Job
     latencies: tuple[MeasuredLatency, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionCreate:
-    """Predict whole networks from a table."""
-
-    device: str
-    space: str
-    architectures: tuple[str, ...]
-    conditions: Conditions = Conditions()
-    snapshot: str | None = None
-    """None: the newest accepted snapshot."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """A predicted, not measured, latency."""
-
-    architecture: str
-    latency_us: float
-    low_us: float
-    high_us: float
-    """A 90 % interval."""
-    snapshot: str
-    is_simulated: bool = False

@@ -1,7 +1,9 @@
 """Latency tables: asked for, measured, judged, compared."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from search_server.resources.checks import Drift
 from search_server.resources.jobs import Job
 from shared.device import Conditions
 
@@ -66,6 +68,17 @@ class TableCell:
 
 
 @dataclass(frozen=True, slots=True)
+class Lineage:
+    """How a snapshot came to be."""
+
+    reason: Literal["profiled", "rescaled", "recalibrated", "imported"] = "profiled"
+    parent: str | None = None
+    """The snapshot that it follows: same device, space and conditions."""
+    change: str = ""
+    """What differs from the parent, with figures."""
+
+
+@dataclass(frozen=True, slots=True)
 class TableSummary:
     """A latency-table snapshot without its cells."""
 
@@ -85,6 +98,11 @@ class TableSummary:
     """``measured``, or where an imported table came from."""
     warnings: tuple[str, ...] = ()
     """What is odd about an imported table, one sentence each."""
+    lineage: Lineage = Lineage()
+    drift: Drift | None = None
+    """What the newest check of this snapshot found."""
+    superseded_by: str | None = None
+    """The newest accepted snapshot that follows this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """``edgenas`` against the real app: what it prints for people and programs, and its exit status."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,10 +81,39 @@ def test_profile_and_measure_follow_the_device(served: Served, edgenas: Edgenas)
         measured = json.loads(edgenas("measure", *asked, "--json").stdout)
         predicted = json.loads(edgenas("predict", *asked, "--json").stdout)
         people = edgenas("measure", *asked).stdout
+        checked = edgenas("tables", "check", answer["snapshot"])
+        listed = edgenas("tables", "list", "--history").stdout
     assert [one["name"] for one in measured] == ["k3_e6", "k3_e1"]
     for one, other in zip(measured, predicted, strict=True):
         assert one["latency_ms"] == pytest.approx(other["latency_ms"], rel=0.02)
+        assert one["predicted_ms"] == pytest.approx(other["latency_ms"])
+        assert one["is_inside"]
     assert "measured ms" in people
+    assert "predicted ms" in people
+    assert "unchanged" in checked.stdout
+    assert "level +0.0 %" in checked.stderr
+    assert "profiled" in listed
+
+
+def test_an_old_table_is_checked_before_it_is_used_again(served: Served, edgenas: Edgenas) -> None:
+    credential = served.enrol()
+    with tiny_device(served.url, credential.token):
+        asked = ("profile", "-d", "bench", "-s", "fbnet-tiny", *ON_SIMULATED)
+        snapshot = json.loads(edgenas(*asked, "--json").stdout)["snapshot"]
+        with served.client() as client:
+            exported = LatencyTable.from_json(client.export_table(snapshot, "json"))
+        level_us, long_ago = 2 * exported.anchor_us, "2026-01-01T00:00:00+00:00"
+        old = replace(exported, anchor_us=level_us, network_sigma=0.03, created_at=long_ago)
+        old_snapshot = served.store(old)
+        rescaled = edgenas(*asked)
+        refused = edgenas("tables", "recalibrate", old_snapshot)
+        shown = edgenas("tables", "show", json.loads(edgenas(*asked, "--json").stdout)["snapshot"]).stdout
+    assert "already there, checked: level -50.0 %, structure" in rescaled.stdout
+    assert f"rescaled from {old_snapshot}" in rescaled.stdout
+    assert refused.exit_code == 1
+    assert "is not in use" in refused.stderr
+    assert "level -50.0 %" in next(line for line in shown.splitlines() if "rescaled" in line)
+    assert old_snapshot in next(line for line in shown.splitlines() if "profiled" in line)
 
 
 def test_search_from_submission_to_export(served: Served, edgenas: Edgenas, tmp_path: Path) -> None:

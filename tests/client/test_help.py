@@ -35,6 +35,8 @@ def test_the_promised_commands_exist() -> None:
         "tables list",
         "tables show",
         "tables diff",
+        "tables check",
+        "tables recalibrate",
         "tables export",
         "tables import",
         "architecture show",

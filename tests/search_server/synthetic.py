@@ -56,20 +56,28 @@ class SyntheticDevice:
     async def post(self, result: Result) -> None:
         await self.api.post(f"/agent/leases/{result.lease_id}/results", result, token=self.token)
 
-    async def work(self, slowdown: float = 1.0, noise: float = 0.0) -> int:
-        """Answer leases until there are none; return how many there were."""
+    async def work(self, slowdown: float = 1.0, noise: float = 0.0, network_slowdown: float = 1.0) -> int:
+        """Answer leases until there are none; return how many there were.
+
+        ``network_slowdown`` is a factor on whole networks that the anchor does not share.
+        """
         num_leases = 0
         while (lease := await self.lease()) is not None:
-            for result in lease_results(lease, slowdown, noise):
+            for result in lease_results(lease, slowdown, noise, network_slowdown):
                 await self.post(result)
             num_leases += 1
         return num_leases
 
 
-def lease_results(lease: Lease, slowdown: float = 1.0, noise: float = 0.0) -> list[Result]:
+def lease_results(
+    lease: Lease, slowdown: float = 1.0, noise: float = 0.0, network_slowdown: float = 1.0
+) -> list[Result]:
     """What a device on which every segment takes its known time would send."""
     generator = random.Random(lease.policy.seed)
-    return [_result(lease, item, slowdown, noise, generator) for item in lease.items]
+    return [
+        _result(lease, item, slowdown * (1.0 if item.is_anchor else network_slowdown), noise, generator)
+        for item in lease.items
+    ]
 
 
 def ok_result(lease: Lease, item_id: str = "anchor") -> Result:

@@ -107,6 +107,9 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=200), nullable=False),
         sa.Column("job_id", sa.String(length=64), nullable=True),
         sa.Column("warnings", sa.JSON(), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("parent", sa.String(length=32), nullable=True),
+        sa.Column("change", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["device_id"], ["devices.device_id"], name="fk_latency_tables_device_id_devices"
@@ -122,6 +125,22 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_latency_tables_job_id", "latency_tables", ["job_id"], unique=False)
+    op.create_index("ix_latency_tables_parent", "latency_tables", ["parent"], unique=False)
+
+    op.create_table(
+        "table_checks",
+        sa.Column("check_id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("snapshot", sa.String(length=32), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.job_id"], name="fk_table_checks_job_id_jobs"),
+        sa.ForeignKeyConstraint(
+            ["snapshot"], ["latency_tables.snapshot"], name="fk_table_checks_snapshot_latency_tables"
+        ),
+        sa.PrimaryKeyConstraint("check_id", name="pk_table_checks"),
+        sa.UniqueConstraint("job_id", name="uq_table_checks_job_id"),
+    )
+    op.create_index("ix_table_checks_snapshot", "table_checks", ["snapshot"], unique=False)
 
     op.create_table(
         "leases",
@@ -233,6 +252,7 @@ def downgrade() -> None:
     op.drop_table("search_architectures")
     op.drop_table("measured_latencies")
     op.drop_table("leases")
+    op.drop_table("table_checks")
     op.drop_table("latency_tables")
     op.drop_table("jobs")
     op.drop_table("tokens")

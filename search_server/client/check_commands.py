@@ -1,0 +1,99 @@
+"""``edgenas tables check`` and ``recalibrate``: does a table still hold, and if not, what helps."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from search_server.client.commands import JsonOption, command, err, out, print_json
+from search_server.client.job_progress import job_progress, require_done
+from search_server.client.search_client import SearchClient
+from search_server.client.show import facts, milliseconds
+from search_server.resources.checks import Drift, TableCheck
+
+CHECK_AFTER = timedelta(hours=24)
+"""A table that was neither measured nor checked for so long is checked before it is used again."""
+
+SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="Hash of a table.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the two commands to ``edgenas tables``."""
+    command(app, "check")(check)
+    command(app, "recalibrate")(recalibrate)
+
+
+def check(snapshot: SnapshotArgument, client: SearchClient, json: JsonOption = False) -> None:
+    """Compare a device with its table: anchor and three networks, some ten seconds of measuring.
+
+    If only the level moved, a new snapshot is stored at the level of now. If networks moved against the
+    anchor, the table is stale: it is kept, but no longer used, and has to be measured again.
+
+    Example: edgenas tables check 3f2a9c01d4e5b678
+    """
+    done = follow_check(client, snapshot)
+    if json:
+        print_json(done)
+    elif done.drift is not None:
+        out.print(facts(_drift_facts(done.drift)))
+        err.print(escape(done.job.message), soft_wrap=True)
+    require_done(done.job)
+
+
+def recalibrate(snapshot: SnapshotArgument, client: SearchClient, json: JsonOption = False) -> None:
+    """Multiply all entries by the one factor that measured networks ask for, as a new snapshot.
+
+    It takes five different networks that 'edgenas measure' measured against this table.
+
+    Example: edgenas tables recalibrate 3f2a9c01d4e5b678
+    """
+    made = client.recalibrate_table(snapshot)
+    if json:
+        print_json(made)
+        return
+    out.print(
+        facts(
+            {
+                "table": made.snapshot,
+                "parent": made.parent,
+                "factor": f"{made.factor:.4f} +- {made.error:.4f}, from {made.num_networks} networks",
+                "scatter": f"{100 * made.scatter:.1f} % of measured over predicted",
+                "error of a network": f"{100 * made.network_sigma:.1f} %, was the table's own guess",
+            }
+        )
+    )
+    err.print(f"see it with: edgenas tables show {escape(made.snapshot)}")
+
+
+def follow_check(client: SearchClient, snapshot: str) -> TableCheck:
+    """Check a table and show the progress until it has ended."""
+    last = client.check_table(snapshot)
+    job_id = last.job.job_id
+    with job_progress(lambda: client.cancel_check(job_id), f"cancelled check {job_id}") as progress:
+        for last in client.check_events(job_id):
+            progress.update(last.job)
+    return last
+
+
+def check_if_old(client: SearchClient, snapshot: str) -> Drift | None:
+    """Check a table unless it was measured or checked within the last 24 hours; return what was found."""
+    summary = client.table(snapshot).summary
+    newest = summary.drift.found_at if summary.drift else summary.created_at
+    if datetime.now(UTC) - datetime.fromisoformat(newest) < CHECK_AFTER:
+        return None
+    return follow_check(client, snapshot).drift
+
+
+def _drift_facts(drift: Drift) -> dict[str, str]:
+    now, then = milliseconds(drift.anchor_now_us), milliseconds(drift.anchor_then_us)
+    networks = ", ".join(
+        f"{100 * (network.measured_units / network.predicted_units - 1):+.1f} %"
+        for network in drift.networks
+    )
+    return {
+        "table": drift.snapshot,
+        "level": f"{100 * drift.level:+.1f} %: the anchor takes {now} ms, took {then} ms",
+        "structure": f"{100 * drift.structure:+.1f} %: the median of {networks}",
+        "outcome": f"rescaled to {drift.rescaled_to}" if drift.rescaled_to else drift.outcome,
+    }

@@ -1,0 +1,66 @@
+"""Measured networks beside what their table predicted, for people and for programs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table as Grid
+
+from search_server.client.show import grid, interval, milliseconds
+from search_server.resources.latencies import MeasuredLatency
+
+
+def measured_grid(measured: Sequence[tuple[str, MeasuredLatency]]) -> Grid:
+    """Return one network a line: measured, predicted, how far apart, and whether the interval held."""
+    table = grid(
+        "architecture",
+        ">measured ms",
+        ">90 % interval",
+        ">predicted ms",
+        ">90 % interval",
+        ">difference",
+        "inside",
+        ">raw ms",
+        "",
+    )
+    for name, latency in measured:
+        predicted = latency.prediction
+        table.add_row(
+            name,
+            milliseconds(latency.latency_us),
+            interval(latency.low_us, latency.high_us),
+            milliseconds(predicted.latency_us) if predicted else "-",
+            interval(predicted.low_us, predicted.high_us) if predicted else "-",
+            "-" if latency.difference is None else f"{100 * latency.difference:+.1f} %",
+            {None: "-", True: "yes", False: "no"}[latency.is_inside],
+            milliseconds(latency.raw_latency_us),
+            _remark(latency),
+        )
+    return table
+
+
+def measured_document(name: str, latency: MeasuredLatency) -> dict[str, Any]:
+    """Return what ``--json`` prints of a network."""
+    predicted = latency.prediction
+    return {
+        "name": name,
+        "architecture": latency.architecture,
+        "latency_ms": latency.latency_us / 1000,
+        "low_ms": latency.low_us / 1000,
+        "high_ms": latency.high_us / 1000,
+        "raw_latency_ms": latency.raw_latency_us / 1000,
+        "num_samples": latency.num_samples,
+        "measured_at": latency.measured_at,
+        "status": latency.status,
+        "is_simulated": latency.is_simulated,
+        "predicted_ms": predicted.latency_us / 1000 if predicted else None,
+        "predicted_low_ms": predicted.low_us / 1000 if predicted else None,
+        "predicted_high_ms": predicted.high_us / 1000 if predicted else None,
+        "difference": latency.difference,
+        "is_inside": latency.is_inside,
+        "snapshot": predicted.snapshot if predicted else None,
+    }
+
+
+def _remark(latency: MeasuredLatency) -> str:
+    parts = [] if latency.status == "ok" else [latency.status]
+    return ", ".join([*parts, "simulated"] if latency.is_simulated else parts)

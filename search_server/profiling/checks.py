@@ -1,0 +1,115 @@
+"""Check jobs: the anchor and three cover networks tell in seconds whether a table still holds."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from search_server.db.models import DeviceRow, JobRow, TableCheckRow
+from search_server.db.paging import fetch_page
+from search_server.devices.registry import require_support
+from search_server.jobs.registry import Submission, create_job, earlier_job, finish_job, job_resource
+from search_server.latency.drift import rescaled
+from search_server.latency.lineage import same_profile
+from search_server.latency.snapshots import load_table, newest_snapshot, require_newest, store_table
+from search_server.latency.table import LatencyTable
+from search_server.profiling.covers import cover_architectures
+from search_server.profiling.leases import create_lease
+from search_server.profiling.plan import (
+    COVER_SEED,
+    MEASUREMENT_LEASES,
+    ItemFactory,
+    measurement_groups,
+    policy,
+)
+from search_server.resources.checks import CheckCreate, Drift, TableCheck
+from search_server.resources.page import Page
+from search_server.resources.tables import Lineage
+from shared.architecture import Architecture
+from shared.search_space import SearchSpace
+from shared.wire import from_dict, to_dict
+
+NUM_NETWORKS = 3
+
+
+def submit_check(
+    session: Session, data_dir: Path, create: CheckCreate, submission: Submission, now: datetime
+) -> JobRow:
+    """Queue the leases that compare a device with the newest table under its conditions.
+
+    Raises:
+        NotFoundError: no such snapshot.
+        ConflictError: the snapshot is not the newest accepted one, or the device has no agent.
+    """
+    earlier = earlier_job(session, submission, "check", create)
+    if earlier is not None:
+        return earlier
+    table = load_table(session, create.snapshot)
+    require_newest(session, table)
+    device = session.get_one(DeviceRow, table.device_id)
+    require_support(device, table.conditions)
+    job = create_job(session, submission, "check", device, table.space, table.conditions, create, now)
+    job.snapshot, job.num_windows = table.snapshot, MEASUREMENT_LEASES
+    factory = ItemFactory(session, data_dir, table.conditions, now)
+    space = table.search_space
+    for items in measurement_groups(space, check_networks(space), factory):
+        for repeat in range(MEASUREMENT_LEASES):
+            create_lease(session, job, items, policy(repeat), now)
+    return job
+
+
+def check_networks(space: SearchSpace) -> tuple[Architecture, ...]:
+    """Return the networks of a check, in the order of their item ids."""
+    return cover_architectures(space, COVER_SEED)[:NUM_NETWORKS]
+
+
+def checked_tables(session: Session, snapshot: str) -> tuple[LatencyTable, LatencyTable]:
+    """Return a table, and the one that it came from by rescaling and recalibration."""
+    return load_table(session, snapshot), load_table(session, same_profile(session, snapshot)[-1])
+
+
+def settle_check(session: Session, job: JobRow, drift: Drift, now: datetime) -> None:
+    """Keep what a check found, end its job, and rescale the table if only its level moved."""
+    device = session.get_one(DeviceRow, job.device_id)
+    message = f"{drift}: {drift.outcome}"
+    if drift.outcome == "rescaled":
+        drift = _rescale(session, job, drift, now)
+        message = f"{drift}: rescaled to table {drift.rescaled_to}"
+        if drift.rescaled_to is None:
+            message = f"{drift}: not rescaled, for a newer table was measured meanwhile"
+    if drift.outcome == "stale":
+        message += f"; measure it again: edgenas profile -d {device.name} -s {job.space}"
+    session.add(TableCheckRow(job_id=job.job_id, snapshot=drift.snapshot, body=to_dict(drift)))
+    finish_job(session, job.job_id, now, message=message)
+
+
+def check_resource(session: Session, job: JobRow, now: datetime) -> TableCheck:
+    """Return a check job and its finding as routes answer them."""
+    body = session.scalar(select(TableCheckRow.body).where(TableCheckRow.job_id == job.job_id))
+    assert job.snapshot is not None, "a check is of a snapshot"
+    return TableCheck(
+        job_resource(session, job, now), job.snapshot, from_dict(body, Drift) if body else None
+    )
+
+
+def list_checks(
+    session: Session, cursor: str | None, limit: int, snapshot: str | None, now: datetime
+) -> Page[TableCheck]:
+    """Return check jobs, newest first."""
+    statement = select(JobRow).where(JobRow.kind == "check")
+    if snapshot is not None:
+        statement = statement.where(JobRow.snapshot == snapshot)
+    rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
+    return Page(tuple(check_resource(session, row, now) for row in rows), next_cursor)
+
+
+def _rescale(session: Session, job: JobRow, drift: Drift, now: datetime) -> Drift:
+    table = load_table(session, drift.snapshot)
+    newest = newest_snapshot(session, table.device_id, table.space, table.conditions)
+    if newest != drift.snapshot:
+        return drift
+    lineage = Lineage("rescaled", drift.snapshot, f"level {100 * drift.level:+.1f} %")
+    new_table = rescaled(table, drift.anchor_now_us, now.isoformat())
+    return replace(drift, rescaled_to=store_table(session, new_table, now, job.job_id, lineage))
