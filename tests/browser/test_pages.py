@@ -1,6 +1,7 @@
 """The pages in a real browser: sign-in, every page with data in it, a search that moves while watched."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -93,6 +94,11 @@ def test_a_table_is_a_map_that_predicts_a_choice(page: Page, served: Served) -> 
     expect(rows).to_have_count(13)
     expect(page.locator("td.missing")).to_have_text(["?"])
     expect(page.locator("td.unstable")).to_have_count(1)
+    expect(page.locator(".heat-map button[aria-pressed=true]").first).to_have_attribute(
+        "aria-label", re.compile("layer01, k3_e3")
+    )
+    expect(page.locator("#check")).to_contain_text(f"edgenas tables check {snapshot}")
+    expect(page.locator("#history tbody tr")).to_have_count(1)
     choice = page.locator("#choice .figure")
     before = float(choice.inner_text().split()[0])
     cell = rows.nth(5).get_by_role("button").nth(7)

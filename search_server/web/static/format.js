@@ -27,6 +27,11 @@ export function share(value, digits = 1) {
   return value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
 }
 
+/** A relative difference as a percentage with its sign. */
+export function signed(value) {
+  return `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)} %`;
+}
+
 /** Conditions in one line. */
 export function conditions(given) {
   const version = given.runtime_version ? ` ${given.runtime_version}` : "";

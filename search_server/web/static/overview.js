@@ -1,4 +1,4 @@
-// Searches, profiles and measurements with their progress; where there is no search yet, the way to one.
+// Searches, profiles, measurements and checks with their progress; where there is no search yet, the way to one.
 
 import { get, list, repeat, run } from "./api.js";
 import { byId, commandLine, fill, grid, h } from "./dom.js";
@@ -51,11 +51,11 @@ function jobRow(work) {
 }
 
 async function showDeviceJobs() {
-  const pages = await Promise.all(["profiles", "measurements"].map((kind) => get(`/${kind}?limit=${MOST_JOBS}`)));
+  const pages = await Promise.all(["profiles", "measurements", "checks"].map((kind) => get(`/${kind}?limit=${MOST_JOBS}`)));
   const jobs = pages.flatMap(({ items }) => items)
     .sort((a, b) => Date.parse(b.job.created_at) - Date.parse(a.job.created_at)).slice(0, MOST_JOBS);
   byId("device-jobs").hidden = jobs.length === 0;
-  fill(byId("jobs"), grid(JOB_COLUMNS, jobs.map(jobRow), jobs.length < MOST_JOBS ? null : `The newest ${MOST_JOBS} profiles and measurements.`));
+  fill(byId("jobs"), grid(JOB_COLUMNS, jobs.map(jobRow), jobs.length < MOST_JOBS ? null : `The newest ${MOST_JOBS} profiles, measurements and checks.`));
 }
 
 async function show() {

@@ -4,10 +4,12 @@ import { get, run } from "./api.js";
 import { byId, commandLine, facts, fill, h } from "./dom.js";
 import { ago, conditionOptions, conditions, milliseconds, share } from "./format.js";
 import { heatMap, legend, logPlace } from "./heat_map.js";
-import { originBadge, verdictBadge } from "./tables.js";
+import { showLife, showWarning, standingBadge } from "./table_life.js";
+import { originBadge } from "./tables.js";
 
 const snapshot = document.body.dataset.subject;
 const chosen = new Map();
+const ANCHOR_BLOCK = "k3_e3"; // the page opens with the anchor network, where the space has this block
 const SOUND_STATUSES = ["ok", "imported"];
 
 function cellLabel(cell) {
@@ -98,7 +100,7 @@ function showVerdict({ verdict, warnings }) {
 }
 
 function showSummary({ summary }) {
-  fill(byId("marks"), verdictBadge(summary.verdict), " ", originBadge(summary));
+  fill(byId("marks"), standingBadge(summary), " ", originBadge(summary));
   fill(byId("facts"), facts([
     ["Device", summary.device_name],
     ["Space", summary.space],
@@ -113,12 +115,15 @@ function showSummary({ summary }) {
 await run(async () => {
   const table = await get(`/latency-tables/${encodeURIComponent(snapshot)}`);
   for (const cell of table.cells) {
-    const best = chosen.get(cell.layer);
-    if (cell.block && cell.latency_us !== null && (!best || cell.latency_us < best.latency_us)) chosen.set(cell.layer, cell);
+    if (cell.block && cell.latency_us !== null && (!chosen.has(cell.layer) || cell.block === ANCHOR_BLOCK)) {
+      chosen.set(cell.layer, cell);
+    }
   }
   showSummary(table);
   showVerdict(table.summary);
   showMap(table);
+  showWarning(table.summary);
+  await showLife(table.summary);
   for (const link of byId("exports").querySelectorAll("a")) {
     link.href = `/api/v1/latency-tables/${encodeURIComponent(snapshot)}?format=${link.dataset.format}`;
   }

@@ -3,17 +3,12 @@
 import { list, run } from "./api.js";
 import { badge, byId, commandLine, fill, grid, h } from "./dom.js";
 import { ago, conditions } from "./format.js";
+import { standingBadge } from "./table_life.js";
 
 const COLUMNS = [
   { title: "Snapshot" }, { title: "Device" }, { title: "Space" }, { title: "Conditions" }, { title: "Origin" },
   { title: "Entries", number: true }, { title: "Verdict" }, { title: "Created" },
 ];
-
-/** Return the word that a table's verdict deserves. */
-export function verdictBadge(verdict) {
-  if (!verdict) return badge("off", "no verdict");
-  return verdict.is_accepted ? badge("good", "accepted") : badge("bad", "not accepted");
-}
 
 /** Return where a table's numbers come from; simulated ones always say so. */
 export function originBadge(summary) {
@@ -25,7 +20,7 @@ function row(table) {
   return { cells: [
     h("a", { href: `/tables/${table.snapshot}` }, h("code", {}, table.snapshot)),
     table.device_name, table.space, conditions(table.conditions), originBadge(table),
-    `${table.num_measured} / ${table.num_entries}`, verdictBadge(table.verdict), ago(table.created_at),
+    `${table.num_measured} / ${table.num_entries}`, standingBadge(table), ago(table.created_at),
   ] };
 }
 
