@@ -1,14 +1,15 @@
 """One contest at one target: table, candidates, searches, one measuring session, trainings alike."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.contestants import equally_fast, hand_made_variants, random_networks
-from benchmarks.ledger import Ledger
+from benchmarks.ledger import Ledger, Trial
 from benchmarks.local_table import measure_table
 from benchmarks.standings import Standing
 from benchmarks.trials import BAND, Images, Network, SearchTrial, TimingTrial, TrainingTrial
@@ -27,8 +28,10 @@ MODES: dict[str, tuple[PathsName, WeightsName, float]] = {
 one, and eight more forward for theta's quarter of the images."""
 DEFAULT_MODE = "one path, entangled"
 NUM_SHORTLISTED = 6
-NUM_SPARE = 4
-"""Random networks beyond those wanted: not all that one session finds equally fast are so in the next."""
+NUM_SPARE = 2
+"""Beyond those wanted: not all that one session finds equally fast are so in the next."""
+SCREENING_S, TIMING_S = 1.0, 4.0
+"""Of each dozen of networks, twice: candidates at first, then all that may be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,6 @@ class Sizes:
     train_epochs: int = 5
     search_epochs: int = 6
     num_samples: int = 24
-    timing_s: float = 30.0
 
 
 class Contest:
@@ -80,86 +82,83 @@ class Contest:
             self.table_path.write_text(table.to_json())
         return LatencyTable.from_json(self.table_path.read_text())
 
-    def _candidates(self, table: LatencyTable) -> tuple[list[Network], dict[str, Network], float]:
+    def _candidates(self, table: LatencyTable) -> tuple[list[Network], dict[str, list[Network]], float]:
         """Return random and hand-made networks at the target, and the target by the table's level."""
         wanted = self.sizes.num_random + NUM_SPARE
-        randoms = random_networks(table, table.anchor_us, 4 * wanted, seed=0)
+        randoms = random_networks(
+            table, table.predict(self.target.architecture()).latency_us, 3 * wanted, seed=0
+        )
         variants = list(hand_made_variants(self.space.name))
         latency_us = self._measure(
-            table, [self.target, *randoms, *(variant.network for variant in variants)]
+            table, [self.target, *randoms, *(variant.network for variant in variants)], SCREENING_S
         )
         target_us = latency_us[self.target]
         level = float(
             np.median([latency_us[r] / table.predict(r.architecture()).latency_us for r in randoms])
         )
-        near = [network for network in randoms if is_near(latency_us[network], target_us)]
+        near = [n for n in randoms if abs(latency_us[n] / target_us - 1) <= BAND]
         hand_made = equally_fast(variants, latency_us, target_us)
         say(
             f"target {target_us / 1e3:.4g} ms; measured / predicted {level:.3f}; within 3 %: "
-            f"{len(near)} of {len(randoms)} random networks, {len(hand_made)} hand-made ones"
+            f"{len(near)} of {len(randoms)} random networks, "
+            f"{sum(map(len, hand_made.values()))} of {len(variants)} hand-made ones"
         )
+        hand_made = {family: networks[: 1 + NUM_SPARE] for family, networks in hand_made.items()}
         return near[:wanted], hand_made, target_us / level
 
     def _searches(self, table: LatencyTable, target_us: float) -> dict[str, list[SearchTrial]]:
-        searches = {
-            mode: [
-                SearchTrial(
-                    self.space.name,
-                    str(self.table_path),
-                    table.snapshot,
-                    round(target_us, 3),
-                    MODES[mode][0],
-                    MODES[mode][1],
-                    replace(self.images, num_images=round(self.images.num_images * MODES[mode][2])),
-                    self.sizes.search_epochs,
-                    self.sizes.num_samples,
-                    seed,
-                )
-                for seed in range(self.sizes.num_seeds)
-            ]
-            for mode in self.sizes.modes
-        }
-        trials = [trial for trials in searches.values() for trial in trials]
-        self.ledger.run_all(trials, self.num_processes, lambda text: say(f"searches: {text}"))
+        def trial(mode: str, seed: int) -> SearchTrial:
+            paths, weights, share = MODES[mode]
+            images = replace(self.images, num_images=round(self.images.num_images * share))
+            epochs, num_samples = self.sizes.search_epochs, self.sizes.num_samples
+            place = (self.space.name, str(self.table_path), table.snapshot, round(target_us, 3))
+            return SearchTrial(*place, paths, weights, images, epochs, num_samples, seed)
+
+        seeds = range(self.sizes.num_seeds)
+        searches = {mode: [trial(mode, seed) for seed in seeds] for mode in self.sizes.modes}
+        self._run_all("searches", searches)
         return searches
 
     def _equally_fast(
         self,
         table: LatencyTable,
         randoms: Sequence[Network],
-        hand_made: dict[str, Network],
-        searches: dict[str, list[SearchTrial]],
+        hand_made: Mapping[str, Sequence[Network]],
+        searches: Mapping[str, Sequence[SearchTrial]],
     ) -> tuple[dict[str, list[Network]], dict[Network, float]]:
-        """Measure all once more, together, and return by name those near the target: one, or one a seed."""
-        shortlists = {
-            mode: [
-                [Network(self.space.name, blocks) for blocks in self.ledger.outcome(trial)["networks"]]
-                for trial in trials
-            ]
-            for mode, trials in searches.items()
-        }
-        found = [n for lists in shortlists.values() for each in lists for n in each[:NUM_SHORTLISTED]]
-        latency_us = self._measure(table, [self.target, *randoms, *hand_made.values(), *found])
-        target_us = latency_us[self.target]
-        near = [network for network in randoms if is_near(latency_us[network], target_us)]
+        """Measure all once more, together, and return by name those near the target: one, or one a seed.
+
+        Of a shortlist the first that is near, or else the nearest.
+        """
+        shortlists = {mode: [self._shortlist(trial) for trial in searches[mode]] for mode in searches}
+        found = chain.from_iterable(chain.from_iterable(shortlists.values()))
+        candidates = [self.target, *randoms, *chain.from_iterable(hand_made.values()), *found]
+        latency_us = self._measure(table, candidates, TIMING_S)
+
+        def distance(network: Network) -> float:
+            return max(BAND, abs(latency_us[network] / latency_us[self.target] - 1))
+
+        near = [network for network in randoms if distance(network) <= BAND]
         networks = {f"random {i + 1}": [n] for i, n in enumerate(near[: self.sizes.num_random])}
         networks["k3_e3"] = [self.target]
-        networks |= {name: [n] for name, n in hand_made.items() if is_near(latency_us[n], target_us)}
+        for family, variants in hand_made.items():
+            if variants and distance(min(variants, key=distance)) <= BAND:
+                networks[family] = [min(variants, key=distance)]
         for mode, lists in shortlists.items():
-            networks[f"found: {mode}"] = [
-                next(
-                    (n for n in each[:NUM_SHORTLISTED] if is_near(latency_us[n], target_us)),
-                    min(each[:NUM_SHORTLISTED], key=lambda n: abs(latency_us[n] / target_us - 1)),
-                )
-                for each in lists
-            ]
+            networks[f"found: {mode}"] = [min(each, key=distance) for each in lists]
         return networks, latency_us
 
-    def _measure(self, table: LatencyTable, networks: Sequence[Network]) -> dict[Network, float]:
-        """Return microseconds: the mean of two processes, in units of the anchor, times the table's."""
+    def _shortlist(self, trial: SearchTrial) -> list[Network]:
+        blocks = self.ledger.outcome(trial)["networks"][:NUM_SHORTLISTED]
+        return [Network(self.space.name, text) for text in blocks]
+
+    def _measure(
+        self, table: LatencyTable, networks: Sequence[Network], seconds: float
+    ) -> dict[Network, float]:
+        """Return microseconds: the mean of two measurements, in units of the anchor, times the table's."""
         distinct = tuple(dict.fromkeys(networks))
-        trials = [TimingTrial(self.space.name, distinct, self.sizes.timing_s, seed) for seed in (1, 2)]
-        say(f"timing {len(distinct)} networks: {2 * self.sizes.timing_s:.0f} s and loading")
+        trials = [TimingTrial(self.space.name, distinct, seconds, seed) for seed in (1, 2)]
+        say(f"timing {len(distinct)} networks")
         units = np.mean([self.ledger.outcome(trial)["latency_units"] for trial in trials], axis=0)
         return {n: float(u) * table.anchor_us for n, u in zip(distinct, units, strict=True)}
 
@@ -173,8 +172,7 @@ class Contest:
             ]
             for name, each in networks.items()
         }
-        everything = [trial for each in trials.values() for trial in each]
-        self.ledger.run_all(everything, self.num_processes, lambda text: say(f"trainings: {text}"))
+        self._run_all("trainings", trials)
         return [
             Standing(
                 name,
@@ -187,10 +185,9 @@ class Contest:
             for name, each in trials.items()
         ]
 
-
-def is_near(latency_us: float, target_us: float) -> bool:
-    """Whether two latencies count as equal."""
-    return abs(latency_us / target_us - 1) <= BAND
+    def _run_all(self, kind: str, trials: Mapping[str, Sequence[Trial]]) -> None:
+        every = list(chain.from_iterable(trials.values()))
+        self.ledger.run_all(every, self.num_processes, lambda text: say(f"{kind}: {text}"))
 
 
 def say(text: str) -> None:

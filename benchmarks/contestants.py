@@ -1,15 +1,15 @@
 """Networks as fast as a target, to compare a search with: random ones, and hand-made ones brought to it.
 
 Hand-made are uniform networks, and MobileNetV2's pattern (first block without expansion, then ``k3_e6``).
-They reach the target in both usual ways: *width* (all channels times a factor, in multiples of 8, then as
-few layers left out as it takes), and *depth* (layers of the space's own width left out). Variants are
-measured, not predicted: other widths have no table.
+They reach the target by width (all channels times a factor, in multiples of 8), and then by as few layers
+left out as it takes. Variants are measured, not predicted: other widths have no table.
 
 Shape letters: S draws, L layers, K candidates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -23,7 +23,8 @@ FAMILIES = {
     "mobilenetv2": ("k3_e1", "k3_e6"),
 }
 """First block, where it differs, and the others."""
-WIDTH_FACTORS = (0.375, 0.5, 0.625, 0.75, 0.875)
+WIDTH_FACTORS = (0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
+MAX_LEFT_OUT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,6 @@ class Variant:
     """One way to bring a hand-made network to a target."""
 
     family: str
-    how: str
     num_left_out: int
     network: Network
 
@@ -61,41 +61,33 @@ def hand_made_variants(space_name: str) -> Iterator[Variant]:
     space = search_space(space_name)
     for family, (first, block) in FAMILIES.items():
         blocks = [first or block] + [block] * (space.num_layers - 1)
-        for num_left_out, thinned in enumerate(_thinned(space, blocks)):
-            text = ",".join(thinned)
-            yield Variant(family, "depth", num_left_out, Network(space.name, text))
-            for narrower in _narrower(space):
-                yield Variant(family, "width", num_left_out, Network(narrower, text))
+        for num_left_out, thinned in enumerate(islice(_thinned(space, blocks), MAX_LEFT_OUT + 1)):
+            for width in _widths(space):
+                yield Variant(family, num_left_out, Network(width, ",".join(thinned)))
 
 
 def equally_fast(
-    variants: list[Variant], latency_us: dict[Network, float], target_us: float
-) -> dict[str, Network]:
-    """Return by name, for each family and way, the variant within ``BAND`` that lacks the fewest layers.
+    variants: Iterable[Variant], latency_us: dict[Network, float], target_us: float
+) -> dict[str, list[Network]]:
+    """Return for each family the variants within ``BAND``, those that lack the fewest layers first."""
 
-    A way that has none is left out.
-    """
-    chosen: dict[str, Network] = {}
-    for family, how in dict.fromkeys((variant.family, variant.how) for variant in variants):
-        near = [
-            variant
-            for variant in variants
-            if (variant.family, variant.how) == (family, how)
-            and abs(latency_us[variant.network] / target_us - 1) <= BAND
-        ]
-        if near:
-            best = min(near, key=lambda v: (v.num_left_out, abs(latency_us[v.network] / target_us - 1)))
-            chosen[f"{family}, {how}"] = best.network
+    def distance(variant: Variant) -> float:
+        return abs(latency_us[variant.network] / target_us - 1)
+
+    chosen: dict[str, list[Network]] = {family: [] for family in FAMILIES}
+    for variant in sorted(variants, key=lambda each: (each.num_left_out, distance(each))):
+        if distance(variant) <= BAND:
+            chosen[variant.family].append(variant.network)
     return chosen
 
 
-def _narrower(space: SearchSpace) -> Iterator[str]:
-    """Yield the names of the space at each smaller width that gives channels of its own."""
+def _widths(space: SearchSpace) -> Iterator[str]:
+    """Yield the names of the space at each width that gives channels of its own."""
     name, _, text = space.name.partition(":")
     overrides = dict(part.split("=") for part in filter(None, text.split(",")))
     width = float(overrides.pop("width", 1.0))
     others = [f"{key}={value}" for key, value in overrides.items()]
-    seen = {(space.stem_channels, space.stages)}
+    seen = set()
     for factor in WIDTH_FACTORS:
         narrower = search_space(f"{name}:" + ",".join([f"width={width * factor:g}", *others]))
         channels = (narrower.stem_channels, narrower.stages)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.latency_accuracy import truth
 from benchmarks.ledger import Outcome
-from benchmarks.plain_timing import median_ratios, time_in_new_process
 from search_server.latency.table import LatencyTable
 from search_server.nas.batches import evaluation_batches, training_batches
 from search_server.nas.config import SearchConfig
@@ -19,8 +19,6 @@ from search_server.nas.search import SearchRun, search
 from search_server.nas.shortlist import shortlist
 from search_server.nas.supernet import WeightsName
 from search_server.nas.train import TrainConfig, evaluate, train
-from search_server.profiling.artifacts import onnx_bytes
-from search_server.profiling.covers import anchor_architecture
 from shared.architecture import Architecture, parse_architecture
 from shared.modules import network_module
 from shared.search_space import search_space
@@ -118,20 +116,18 @@ class SearchTrial:
 
 @dataclass(frozen=True, slots=True)
 class TimingTrial:
-    """Whole networks timed beside an anchor, in a process of its own."""
+    """Whole networks timed beside an anchor, in processes of a dozen each."""
 
     anchor_space: str
     networks: tuple[Network, ...]
     seconds: float
+    """Of each dozen."""
     seed: int
 
     def run(self) -> Outcome:
-        anchor = anchor_architecture(search_space(self.anchor_space))
-        workloads = [anchor.workload()]
-        workloads += [network.architecture().workload() for network in self.networks]
-        models = [(onnx_bytes(workload), workload.input_shape) for workload in workloads]
-        ratios = median_ratios(time_in_new_process(models, self.seconds, is_warm=True, seed=self.seed))
-        return {"latency_units": ratios[1:].tolist()}
+        architectures = [network.architecture() for network in self.networks]
+        units = truth(search_space(self.anchor_space), architectures, self.seconds, self.seed)
+        return {"latency_units": units.tolist()}
 
 
 def part(source: ImageSource, num_images: int) -> ImageSource:
