@@ -3,8 +3,8 @@
 On this machine, one thread of ONNX Runtime. The target is the latency of the uniform ``k3_e3`` network.
 Found networks (one search a seed and mode, all modes with about the same processor time) stand against
 random networks, uniform ones and MobileNetV2's pattern, all within 3 % of the target as *measured* in one
-session. Each is trained from scratch with every seed, a found one with the seed of its search; the test
-images decide.
+session (where a search lists none so near, its nearest; ``of_target`` tells). Each is trained from scratch
+with every seed, a found one with the seed of its search; the test images decide.
 
     python -m benchmarks.search_quality --data /usr/share/datasets/fashion-mnist           80 minutes
     python -m benchmarks.search_quality --data /usr/share/datasets/fashion-mnist --quick   10 minutes
