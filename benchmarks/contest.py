@@ -77,7 +77,7 @@ class Contest:
 
     def _table(self) -> LatencyTable:
         if not self.table_path.exists():
-            say(f"table of {self.space.name}: half a minute")
+            say(f"measuring the table of {self.space.name}")
             table, _ = measure_table(self.space, Conditions(), seed=0)
             self.table_path.write_text(table.to_json())
         return LatencyTable.from_json(self.table_path.read_text())

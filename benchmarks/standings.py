@@ -56,14 +56,16 @@ def mean_with_interval(values: Sequence[float]) -> dict[str, float]:
     return {"mean": float(np.mean(values)), "plus_minus": half}
 
 
-def difference(first: Sequence[float], second: Sequence[float]) -> dict[str, float]:
-    """Return the difference of two means with its 95 % interval, by Welch's test of unequal variances."""
+def difference(first: Sequence[float], second: Sequence[float]) -> dict[str, float | None]:
+    """Return the difference of two means with its 95 % interval, by Welch's test of unequal variances.
+
+    A single value has no interval: None, since JSON knows no NaN.
+    """
+    mean = float(np.mean(first) - np.mean(second))
+    if min(len(first), len(second)) < 2:
+        return {"mean": mean, "low": None, "high": None}
     interval = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-    return {
-        "mean": float(np.mean(first) - np.mean(second)),
-        "low": float(interval.low),
-        "high": float(interval.high),
-    }
+    return {"mean": mean, "low": float(interval.low), "high": float(interval.high)}
 
 
 def print_standings(standings: Sequence[Standing], costs: dict[str, float]) -> None:

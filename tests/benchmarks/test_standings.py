@@ -19,3 +19,4 @@ def test_a_difference_has_an_interval_around_it() -> None:
     # Equal deviations 1 of three values each: four degrees of freedom, t = 2.7764, error sqrt(2 / 3).
     found = difference([2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
     assert found == pytest.approx({"mean": 1.0, "low": 1 - 2.2669, "high": 1 + 2.2669}, abs=1e-4)
+    assert difference([2.0], [1.0, 2.0]) == {"mean": 0.5, "low": None, "high": None}
