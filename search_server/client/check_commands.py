@@ -88,12 +88,12 @@ def check_if_old(client: SearchClient, snapshot: str) -> Drift | None:
 def _drift_facts(drift: Drift) -> dict[str, str]:
     now, then = milliseconds(drift.anchor_now_us), milliseconds(drift.anchor_then_us)
     networks = ", ".join(
-        f"{100 * (network.measured_units / network.predicted_units - 1):+.1f} %"
+        f"{100 * (network.measured_units / network.predicted_units - 1):+z.1f} %"
         for network in drift.networks
     )
     return {
         "table": drift.snapshot,
-        "level": f"{100 * drift.level:+.1f} %: the anchor takes {now} ms, took {then} ms",
-        "structure": f"{100 * drift.structure:+.1f} %: the median of {networks}",
+        "level": f"{100 * drift.level:+z.1f} %: the anchor takes {now} ms, took {then} ms",
+        "structure": f"{100 * drift.structure:+z.1f} %: the median of {networks}",
         "outcome": f"rescaled to {drift.rescaled_to}" if drift.rescaled_to else drift.outcome,
     }

@@ -30,7 +30,7 @@ def measured_grid(measured: Sequence[tuple[str, MeasuredLatency]]) -> Grid:
             interval(latency.low_us, latency.high_us),
             milliseconds(predicted.latency_us) if predicted else "-",
             interval(predicted.low_us, predicted.high_us) if predicted else "-",
-            "-" if latency.difference is None else f"{100 * latency.difference:+.1f} %",
+            "-" if latency.difference is None else f"{100 * latency.difference:+z.1f} %",
             {None: "-", True: "yes", False: "no"}[latency.is_inside],
             milliseconds(latency.raw_latency_us),
             _remark(latency),

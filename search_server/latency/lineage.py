@@ -43,5 +43,5 @@ def _change(before: LatencyTable, after: LatencyTable) -> str:
         for key, entry in before.entries.items()
         if key in after.entries and entry.latency_units > 0
     ]
-    level = f"level {100 * (after.anchor_us / before.anchor_us - 1):+.1f} %"
+    level = f"level {100 * (after.anchor_us / before.anchor_us - 1):+z.1f} %"
     return f"{level}, the median entry moved by {100 * statistics.median(moves):.1f} %" if moves else level

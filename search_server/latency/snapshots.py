@@ -1,5 +1,6 @@
 """Latency tables in the database: appended, found by snapshot, newest accepted first.
 
+A table whose content is there already, such as one that was rescaled back, is the newest again.
 A table that its newest check found to be stale is not used unless it is named, and no older one in its
 place: what has moved on the device has moved away from that one too.
 """
@@ -33,7 +34,11 @@ def store_table(
     lineage: Lineage = PROFILED,
     warnings: Sequence[str] = (),
 ) -> str:
-    """Keep a table and return its snapshot; the same content is kept once, with its first warnings."""
+    """Keep a table as the newest of its kind and return its snapshot.
+
+    The same content is kept once, with its first lineage and warnings; what earlier checks found of it no
+    longer counts.
+    """
     snapshot = table.snapshot
     stored = session.scalar(select(LatencyTableRow).where(LatencyTableRow.snapshot == snapshot))
     if stored is None:
@@ -57,7 +62,9 @@ def store_table(
                 created_at=now,
             )
         )
-        session.flush()
+    else:
+        stored.table_id, stored.created_at = new_id("table", now), now
+    session.flush()
     return snapshot
 
 
@@ -99,21 +106,25 @@ def require_newest(session: Session, table: LatencyTable) -> None:
         other = (
             f"the newest accepted one under its conditions is {newest}; name that"
             if newest
-            else ("no table was accepted under its conditions yet")
+            else "no table was accepted under its conditions yet"
         )
         raise ConflictError("table_not_newest", f"table {snapshot} is not in use: {other}")
 
 
 def newest_drift(session: Session, snapshot: str) -> Drift | None:
-    """Return what the newest check of a snapshot found."""
+    """Return what the newest check of a snapshot found since it was stored."""
     statement = (
-        select(TableCheckRow.body)
+        select(TableCheckRow.body, LatencyTableRow.created_at)
+        .join(LatencyTableRow, LatencyTableRow.snapshot == TableCheckRow.snapshot)
         .where(TableCheckRow.snapshot == snapshot)
         .order_by(TableCheckRow.check_id.desc())
         .limit(1)
     )
-    body = session.scalar(statement)
-    return from_dict(body, Drift) if body else None
+    found = session.execute(statement).first()
+    if found is None:
+        return None
+    drift = from_dict(found.body, Drift)
+    return drift if datetime.fromisoformat(drift.found_at) >= found.created_at else None
 
 
 def require_table(
@@ -175,6 +186,7 @@ def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> Tab
     follower = (
         select(LatencyTableRow.snapshot)
         .where(LatencyTableRow.parent == row.snapshot, LatencyTableRow.is_accepted)
+        .where(LatencyTableRow.table_id > row.table_id)
         .order_by(LatencyTableRow.table_id.desc())
         .limit(1)
     )

@@ -110,6 +110,6 @@ def _rescale(session: Session, job: JobRow, drift: Drift, now: datetime) -> Drif
     newest = newest_snapshot(session, table.device_id, table.space, table.conditions)
     if newest != drift.snapshot:
         return drift
-    lineage = Lineage("rescaled", drift.snapshot, f"level {100 * drift.level:+.1f} %")
+    lineage = Lineage("rescaled", drift.snapshot, f"level {100 * drift.level:+z.1f} %")
     new_table = rescaled(table, drift.anchor_now_us, now.isoformat())
     return replace(drift, rescaled_to=store_table(session, new_table, now, job.job_id, lineage))

@@ -44,7 +44,7 @@ class Drift:
     """The new snapshot, at the level of now."""
 
     def __str__(self) -> str:
-        return f"level {100 * self.level:+.1f} %, structure {100 * self.structure:+.1f} %"
+        return f"level {100 * self.level:+z.1f} %, structure {100 * self.structure:+z.1f} %"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,9 @@ async def test_a_check_rescales_a_table_whose_level_moved(api: Api, device: Synt
     assert (older.status, older.type) == (409, "table_not_newest")
     listed = await api.get(f"/checks?snapshot={first}")
     assert [each["drift"]["outcome"] for each in listed["items"]] == ["rescaled", "unchanged"]
+    assert (await check(api, device, second["snapshot"]))["rescaled_to"] == first
+    assert ((await summary(api, first))["superseded_by"], second["lineage"]["parent"]) == (None, first)
+    assert (await check(api, device, first))["outcome"] == "unchanged"
 
 
 async def test_a_stale_table_is_used_no_more_and_measured_again(api: Api, device: SyntheticDevice) -> None:
@@ -72,6 +75,9 @@ async def test_a_stale_table_is_used_no_more_and_measured_again(api: Api, device
     assert "structure +6.0 %; measure one: edgenas profile -d raspi" in refused.detail
     named = PredictionCreate("raspi", SPACE, ("k3_e6",), SIMULATED, first)
     assert (await api.post("/predictions", named))[0]["snapshot"] == first
+    assert await profile(api, device) == first
+    assert (await api.post("/predictions", asked))[0]["snapshot"] == first
+    await check(api, device, first, network_slowdown=1.06)
     second = await profile(api, device, slowdown=1.5)
     lineage = (await summary(api, second))["lineage"]
     assert (lineage["reason"], lineage["parent"]) == ("profiled", first)
