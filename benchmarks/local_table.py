@@ -108,4 +108,4 @@ def _items(
 
 
 def _lease(items: tuple[LeaseItem, ...], conditions: Conditions, seed: int) -> Lease:
-    return Lease(f"lease{seed}", 1, "local", items, conditions, policy(seed), ttl_s=120.0)
+    return Lease(f"lease{seed}", 1, "local", items, conditions, policy(seed, conditions), ttl_s=120.0)

@@ -23,6 +23,8 @@ def verdict_text(verdict: Verdict | None) -> Text:
     )
     for reason in verdict.reasons:
         text.append(f"\n- {reason}", style="red")
+    for note in verdict.notes:
+        text.append(f"\n- {note}", style="yellow")
     return text
 
 

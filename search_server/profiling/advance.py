@@ -26,13 +26,13 @@ from search_server.profiling.conclude import (
     Failed,
     Fitted,
     MeasureOn,
-    conclude_profile,
-    refusal,
 )
+from search_server.profiling.effort import conclude_profile, describe, refusal
 from search_server.profiling.ingest import lease_results
+from search_server.profiling.kept_windows import kept_windows
 from search_server.profiling.leases import create_lease, lease_items
 from search_server.profiling.measurements import requested_architectures
-from search_server.profiling.plan import MAX_PROFILE_LEASES, MIN_PROFILE_LEASES, WINDOW_S, policy
+from search_server.profiling.plan import policy
 from search_server.resources.latencies import MeasurementCreate
 from shared.device import Conditions
 from shared.wire import from_dict, to_dict
@@ -85,6 +85,7 @@ def _gather(session: Session, job: JobRow) -> Evidence | None:
         conditions=from_dict(job.conditions, Conditions),
         items=lease_items(leases[0]),
         leases=tuple((lease.group_index, tuple(lease_results(session, lease))) for lease in leases),
+        kept=kept_windows(session, job),
     )
 
 
@@ -125,21 +126,19 @@ def _apply(
 ) -> None:
     num_leases = len(evidence.leases)
     match conclusion:
-        case MeasureOn():
-            job.num_windows = max(job.num_windows, num_leases + 1)
-            windows = "window" if num_leases == 1 else "windows"
-            job.message = (
-                f"{num_leases} {windows} of {WINDOW_S:g} s measured; a table takes {MIN_PROFILE_LEASES} to "
-                f"{MAX_PROFILE_LEASES}"
-            )
-            create_lease(session, job, evidence.items, policy(num_leases), now())
+        case MeasureOn(view):
+            job.num_windows = num_leases + view.num_more
+            job.message = describe(view)
+            job.result = {**(job.result or {}), "outlook": to_dict(view)}
+            how_long = policy(len(evidence.windows), evidence.conditions)
+            create_lease(session, job, evidence.items, how_long, now())
         case Fitted(table):
             lineage = profiled_lineage(session, table)
             job.snapshot = store_table(session, table, now(), job.job_id, lineage)
             if conclusion.is_accepted:
                 finish_job(session, job.job_id, now(), message=f"table {job.snapshot} is accepted")
             else:
-                fail_job(session, job.job_id, refusal(table, num_leases), now())
+                fail_job(session, job.job_id, refusal(table, evidence), now())
         case Checked(drift):
             settle_check(session, job, drift, now())
         case Compared(latencies, lacking, level_snapshot):

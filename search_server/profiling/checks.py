@@ -56,7 +56,8 @@ def submit_check(
     space = table.search_space
     for items in measurement_groups(space, check_networks(space), factory):
         for repeat in range(MEASUREMENT_LEASES):
-            create_lease(session, job, items, policy(repeat), now)
+            how_long = policy(repeat, table.conditions, is_first=repeat == 0)
+            create_lease(session, job, items, how_long, now)
     return job
 
 

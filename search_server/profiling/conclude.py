@@ -1,17 +1,21 @@
-"""What the results of a job's leases say: a table, latencies, failure, or that more is needed. Pure."""
+"""What the results of a job's leases can say, and what they say of whole networks. Pure."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from search_server.latency.fit import RelativeLatency, UnfittableError, fit_table, relative_latencies
+from search_server.latency.fit import RelativeLatency, relative_latencies
 from search_server.latency.table import LatencyTable
-from search_server.profiling.plan import ANCHOR_ID, MAX_PROFILE_LEASES, MIN_PROFILE_LEASES, WINDOW_S, net_id
+from search_server.profiling.plan import ANCHOR_ID, net_id
 from search_server.resources.latencies import MeasuredLatency
+from search_server.resources.tables import Outlook
 from shared.architecture import Architecture
 from shared.device import Conditions
 from shared.measurement import LeaseItem, Result
+
+Window = tuple[Result, ...]
+"""What one lease gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,15 @@ class Evidence:
     conditions: Conditions
     items: tuple[LeaseItem, ...]
     """Of the first lease."""
-    leases: tuple[tuple[int, tuple[Result, ...]], ...]
+    leases: tuple[tuple[int, Window], ...]
     """Group and results of each lease."""
+    kept: tuple[Window, ...] = ()
+    """Windows of an earlier profile that count for this one."""
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """All that counts for a profile, in the order in which it was measured."""
+        return (*self.kept, *(results for _, results in self.leases))
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -40,6 +51,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class MeasureOn:
     """One more window is needed."""
+
+    outlook: Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,47 +84,6 @@ class Failed:
 Conclusion = MeasureOn | Fitted | Measured | Failed
 
 
-def conclude_profile(evidence: Evidence, now: datetime) -> Conclusion:
-    """Fit a table once there are enough windows; ask for more until it is good or they are too many."""
-    _, last_results = evidence.leases[-1]
-    if all(result.status in ("unsupported", "error") for result in last_results):
-        return Failed(f"nothing could be measured: {_reasons(last_results)}")
-    num_leases = len(evidence.leases)
-    if num_leases < MIN_PROFILE_LEASES:
-        return MeasureOn()
-    is_last = num_leases >= MAX_PROFILE_LEASES
-    try:
-        fitted = Fitted(
-            fit_table(
-                evidence.space,
-                evidence.device_id,
-                evidence.conditions,
-                {item.item_id: item.workload for item in evidence.items if item.profile_segments},
-                ANCHOR_ID,
-                evidence.results,
-                now.isoformat(),
-                {
-                    item.item_id: item.workload
-                    for item in evidence.items
-                    if not item.is_anchor and not item.profile_segments
-                },
-            )
-        )
-    except UnfittableError as error:
-        return Failed(f"no table after {num_leases} windows: {error}") if is_last else MeasureOn()
-    return fitted if fitted.is_accepted or is_last else MeasureOn()
-
-
-def refusal(table: LatencyTable, num_leases: int) -> str:
-    """Return why a table may not be used, and what would help."""
-    reasons = "; ".join(table.verdict.reasons) if table.verdict else ""
-    return (
-        f"after {num_leases} windows of {WINDOW_S:g} s the table is refused: {reasons}. Stop what else "
-        "runs on the device, let it cool, fix its clock if you can ('profiler-agent selftest' tells "
-        "how), then profile again"
-    )
-
-
 def conclude_measurement(
     evidence: Evidence, architectures: Sequence[Architecture], level_us: float | None, now: datetime
 ) -> Conclusion:
@@ -136,7 +108,7 @@ def conclude_measurement(
     for index, architecture in enumerate(architectures):
         results = [result for result in evidence.results if result.item_id == net_id(index)]
         if net_id(index) not in relative:
-            lacking.append(f"{architecture} ({_reasons(results) or 'the anchor was not measured'})")
+            lacking.append(f"{architecture} ({reasons_of(results) or 'the anchor was not measured'})")
             continue
         latency, anchor_level_us = relative[net_id(index)]
         latencies.append(
@@ -149,6 +121,9 @@ def conclude_measurement(
                 num_samples=latency.num_samples,
                 measured_at=max(result.started_at for result in results) or now.isoformat(),
                 is_simulated=any(result.is_simulated for result in results),
+                cpu_us=_over_runs(results, "cpu_us", statistics.median),
+                switches_per_run=_over_runs(results, "involuntary_switches", statistics.fmean),
+                faults_per_run=_over_runs(results, "minor_faults", statistics.fmean),
             )
         )
     if not latencies:
@@ -156,6 +131,15 @@ def conclude_measurement(
     return Measured(tuple(latencies), f"not measured: {'; '.join(lacking)}" if lacking else "")
 
 
-def _reasons(results: Iterable[Result]) -> str:
+def _over_runs(
+    results: Iterable[Result], column: str, statistic: Callable[[list[float]], float]
+) -> float | None:
+    """Return a statistic of one column over all runs that count; None if it was not recorded."""
+    values = [value for r in results if r.status == "ok" for value in getattr(r.runs, column)]
+    return statistic(values) if values else None
+
+
+def reasons_of(results: Iterable[Result]) -> str:
+    """Return what speaks against results that are not ``ok``, each reason once, five at most."""
     reasons = {f"{r.status}: {r.reason}" if r.reason else r.status for r in results if r.status != "ok"}
     return "; ".join(sorted(reasons)[:5])

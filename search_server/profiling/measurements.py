@@ -66,7 +66,9 @@ def submit_measurement(
     job.num_windows = MEASUREMENT_LEASES * len(groups)
     for repeat in range(MEASUREMENT_LEASES):
         for group_index, items in enumerate(groups):
-            create_lease(session, job, items, policy(repeat), now, group_index)
+            is_first = repeat == group_index == 0
+            how_long = policy(repeat, create.conditions, is_first=is_first)
+            create_lease(session, job, items, how_long, now, group_index)
     return job
 
 

@@ -1,7 +1,7 @@
 """What a profile and a measurement ask of a device: items, windows, how many leases."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,10 +16,18 @@ from shared.measurement import LeaseItem, Policy
 from shared.search_space import SearchSpace
 
 WINDOW_S = 4.0
+OVERHEAD_S = 1.5
+"""What loading and warming up usually add to a window; for what is said before any was measured."""
 MIN_PROFILE_LEASES = 4
 """Each in a process of its own: where models lie in memory shifts their latencies by a percent or two."""
 MAX_PROFILE_LEASES = 8
 """A table that is still not good enough after so many windows is refused."""
+MAX_LOST_WINDOWS = 3
+"""So many windows in a row without numbers end a profile."""
+SUSTAINED_WARMUP_S = 120.0
+"""Load before the first window of a ``sustained`` measurement."""
+SUSTAINED_REWARM_S = 30.0
+"""... and before each window that follows another at once."""
 MAX_ROUNDS = 4000
 """Bounds what a lease of very small networks sends; others end with the window."""
 MEASUREMENT_LEASES = 2
@@ -73,6 +81,15 @@ def net_id(index: int) -> str:
     return f"net{index}"
 
 
-def policy(lease_index: int) -> Policy:
-    """Return how long to measure; each lease of a job draws its own order of rounds."""
-    return Policy(window_s=WINDOW_S, max_rounds=MAX_ROUNDS, seed=lease_index)
+def policy(lease_index: int, conditions: Conditions, *, is_first: bool = False) -> Policy:
+    """Return how long to measure.
+
+    Args:
+        lease_index: gives each lease of a job its own order of models and rounds.
+        conditions: ``sustained`` ones load the device before.
+        is_first: nothing was measured right before, so that the device may be at rest.
+    """
+    usual = Policy(window_s=WINDOW_S, max_rounds=MAX_ROUNDS, seed=lease_index)
+    if conditions.thermal == "cold":
+        return usual
+    return replace(usual, warmup_s=SUSTAINED_WARMUP_S if is_first else SUSTAINED_REWARM_S)

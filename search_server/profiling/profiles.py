@@ -12,6 +12,7 @@ from search_server.db.paging import fetch_page
 from search_server.devices.registry import device_facts, find_device, require_support
 from search_server.errors import refusing_values
 from search_server.jobs.registry import (
+    ENDED,
     UNFINISHED,
     Submission,
     create_job,
@@ -21,12 +22,14 @@ from search_server.jobs.registry import (
 )
 from search_server.latency.snapshots import load_table, newest_accepted
 from search_server.latency.table import LatencyTable
+from search_server.profiling.kept_windows import keep_windows
 from search_server.profiling.leases import create_lease
 from search_server.profiling.plan import MIN_PROFILE_LEASES, ItemFactory, policy, profile_items
 from search_server.resources.page import Page
-from search_server.resources.tables import Profile, ProfileCreate
+from search_server.resources.tables import Outlook, Profile, ProfileCreate
 from shared.device import Conditions
 from shared.search_space import search_space
+from shared.wire import from_dict
 
 
 def request_profile(
@@ -62,22 +65,26 @@ def request_profile(
         )
         session.refresh(job)
         return job
-    job.num_windows = MIN_PROFILE_LEASES
-    factory = ItemFactory(session, data_dir, create.conditions, now)
-    create_lease(session, job, profile_items(space, factory), policy(0), now)
+    items = profile_items(space, ItemFactory(session, data_dir, create.conditions, now))
+    num_kept = 0 if create.force else keep_windows(session, job, device, items, now)
+    job.num_windows = MIN_PROFILE_LEASES - num_kept
+    create_lease(session, job, items, policy(num_kept, create.conditions, is_first=True), now)
     return job
 
 
 def profile_resource(session: Session, job: JobRow, now: datetime) -> Profile:
     """Return a profile job and its table as routes answer them."""
     table = load_table(session, job.snapshot) if job.snapshot else None
+    result = job.result or {}
+    view = result.get("outlook") if job.status not in ENDED else None
     return Profile(
         job=job_resource(session, job, now),
         num_entries=len(table.entries) if table else 0,
         device_time_s=_device_time_s(session, job.job_id),
         snapshot=job.snapshot,
         verdict=table.verdict if table else None,
-        is_reused=bool(job.result and job.result.get("is_reused")),
+        is_reused=bool(result.get("is_reused")),
+        outlook=from_dict(view, Outlook) if view else None,
     )
 
 

@@ -58,6 +58,12 @@ class MeasuredLatency:
     measured_at: str
     status: str = "ok"
     is_simulated: bool = False
+    cpu_us: float | None = None
+    """Median CPU time of a run; far below ``raw_latency_us``, runs waited for a core or an accelerator."""
+    switches_per_run: float | None = None
+    """How often other programs took the core from a run, on average."""
+    faults_per_run: float | None = None
+    """Minor page faults of a run, on average."""
     source: str = "measured"
     """``measured``, or what an import came from."""
     prediction: Prediction | None = None

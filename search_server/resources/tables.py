@@ -36,6 +36,30 @@ class Verdict:
     """Relative error that even a perfect table would show on this device, from repeated runs."""
     anchor_spread: float
     """Median over minimum of the anchor's runs."""
+    notes: tuple[str, ...] = ()
+    """What else should be known, such as runs on other cores than were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How far a profile is, and how long it will probably go on."""
+
+    num_windows: int
+    """Windows that gave numbers."""
+    num_kept: int
+    """Those of them that an earlier profile measured, which was interrupted."""
+    num_lost: int
+    """Windows that gave none: throttled, restless, too hot."""
+    num_more: int
+    """Windows that are probably still to come."""
+    time_left_s: float
+    repeat_median: float | None
+    """As in :class:`Verdict`, over the windows so far; None while they are too few."""
+    repeat_median_limit: float
+    repeat_p95: float | None
+    repeat_p95_limit: float
+    reasons: tuple[str, ...] = ()
+    """What still speaks against the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +73,8 @@ class Profile:
     verdict: Verdict | None = None
     is_reused: bool = False
     """A valid table existed; nothing was measured."""
+    outlook: Outlook | None = None
+    """While it goes on; None before its first window is in, and once it has ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ COVERS = tuple(
 
 
 def lease(index: int, conditions: Conditions = SIMULATED) -> Lease:
-    return Lease(f"lease{index}", 1, "here", (ANCHOR, *COVERS), conditions, policy(index), ttl_s=60)
+    return Lease(
+        f"lease{index}", 1, "here", (ANCHOR, *COVERS), conditions, policy(index, conditions), ttl_s=60
+    )
 
 
 def results(device: str, index: int) -> list[Result]:
@@ -95,5 +97,7 @@ def test_an_agent_that_simulates_does_nothing_else(tmp_path: Path) -> None:
     told = {(answer.status, answer.is_simulated, answer.runtime_version) for answer in answers}
     assert told == {("ok", True, "silver_4210r")}
     real = [LeaseItem("net", ANCHOR.workload)]
-    refused = list(core.run(Lease("real", 1, "here", tuple(real), Conditions("torch"), policy(0), 60)))
+    refused = list(
+        core.run(Lease("real", 1, "here", tuple(real), Conditions("torch"), policy(0, SIMULATED), 60))
+    )
     assert [(r.status, "only simulates" in (r.reason or "")) for r in refused] == [("unsupported", True)]

@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo
-from shared.measurement import Lease, LeaseItem, LeaseRequest, NodeSamples, Result, RunSamples
+from shared.measurement import Lease, LeaseItem, LeaseRequest, NodeSamples, Result, RunSamples, Status
 from shared.wire import from_dict
 from shared.workload import IDENTITY_KEY, Workload
 from tests.search_server.api import Api
@@ -67,6 +67,14 @@ class SyntheticDevice:
                 await self.post(result)
             num_leases += 1
         return num_leases
+
+
+def lost_results(lease: Lease, status: Status = "throttled") -> list[Result]:
+    """What a device sends that could not give numbers."""
+    return [
+        replace(result, status=status, reason="takes 1.4 times its best (limit 1.10)")
+        for result in lease_results(lease)
+    ]
 
 
 def lease_results(

@@ -49,7 +49,7 @@ async def test_profile_takes_at_least_four_windows(api: Api, device: SyntheticDe
 
 async def test_unsteady_device_gets_a_refused_table(api: Api, device: SyntheticDevice) -> None:
     job = await api.post("/profiles", ProfileCreate("raspi", "fbnet-tiny", SIMULATED))
-    assert await device.work(noise=1.0) == MAX_PROFILE_LEASES
+    assert await device.work(noise=1.0) <= MAX_PROFILE_LEASES
     failed = from_dict(await api.get(f"/profiles/{job['job']['job_id']}"), Profile)
     assert failed.job.status == "failed"
     assert "limit" in failed.job.message

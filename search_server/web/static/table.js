@@ -96,7 +96,8 @@ function showVerdict({ verdict, warnings }) {
     ["Odd and even rounds differ by", `${share(verdict.repeat_median, 2)} (median), ${share(verdict.repeat_p95, 2)} (p95)`],
     ["Noise ceiling of this device", share(verdict.noise_ceiling, 2)],
     ["Anchor, median / minimum", verdict.anchor_spread.toFixed(3)],
-  ])), verdict.reasons.length ? h("ul", { class: "reasons" }, verdict.reasons.map((reason) => h("li", {}, reason))) : null, odd);
+  ])), verdict.reasons.length ? h("ul", { class: "reasons" }, verdict.reasons.map((reason) => h("li", {}, reason))) : null,
+  verdict.notes.length ? h("ul", { class: "hint" }, verdict.notes.map((note) => h("li", {}, note))) : null, odd);
 }
 
 function showSummary({ summary }) {

@@ -10,6 +10,13 @@ const COLUMNS = [
   { title: "Entries", number: true }, { title: "Verdict" }, { title: "Created" },
 ];
 
+/** Return how a table stands and every reason against it. */
+function standing(table) {
+  const reasons = table.verdict?.reasons ?? [];
+  return reasons.length ? h("div", {}, standingBadge(table), h("ul", { class: "reasons" },
+    reasons.map((reason) => h("li", {}, h("small", {}, reason))))) : standingBadge(table);
+}
+
 /** Return where a table's numbers come from; simulated ones always say so. */
 export function originBadge(summary) {
   if (summary.is_simulated) return badge("simulated", "simulated");
@@ -20,7 +27,7 @@ function row(table) {
   return { cells: [
     h("a", { href: `/tables/${table.snapshot}` }, h("code", {}, table.snapshot)),
     table.device_name, table.space, conditions(table.conditions), originBadge(table),
-    `${table.num_measured} / ${table.num_entries}`, standingBadge(table), ago(table.created_at),
+    `${table.num_measured} / ${table.num_entries}`, standing(table), ago(table.created_at),
   ] };
 }
 
