@@ -16,8 +16,9 @@ from shared.measurement import RunSamples, Status
 
 MAX_WAITED_SHARE = 1 / 3
 """Of the median run's time, spent waiting for a core."""
-MAX_RATIO_ERROR = 0.10
-"""Relative standard error of a network's median ratio to the anchor in one window."""
+MAX_RATIO_ERROR = 0.20
+"""Relative standard error of a network's median ratio to the anchor in one window, of which a table takes
+several: a window of a busy device holds few runs, and the table has a verdict of its own."""
 MAX_FAULTS_PER_CPU_MS = 10.0
 """Minor page faults; at some microseconds each, more of them are a part of the time that is measured."""
 HOT_C = 70.0

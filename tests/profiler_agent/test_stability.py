@@ -62,7 +62,7 @@ def test_error_of_the_ratio_from_the_median_deviation() -> None:
 def test_ratios_that_stay_open_are_unstable() -> None:
     judgement = judge(runs([100.0, 150.0, 60.0]), ANCHOR)
     assert judgement.status == "unstable"
-    assert "known to 45% only (limit 10%) after 3 runs" in str(judgement.reason)
+    assert "known to 45% only (limit 20%) after 3 runs" in str(judgement.reason)
 
 
 def test_page_faults_are_named_with_their_remedy() -> None:
