@@ -21,7 +21,7 @@ from search_server.nas.supernet import WeightsName
 from search_server.nas.train import TrainConfig, evaluate, train
 from shared.architecture import Architecture, parse_architecture
 from shared.modules import network_module
-from shared.search_space import search_space
+from shared.search_space import SearchSpace, search_space
 
 BAND = 0.03
 """Networks this near to a latency count as equally fast."""
@@ -77,7 +77,7 @@ class SearchTrial:
 
     space: str
     table: str
-    """A file with a latency table of the space."""
+    """A file with a latency table of the space, or of one with the same layers and candidates."""
     snapshot: str
     target_us: float
     """By the table."""
@@ -90,14 +90,15 @@ class SearchTrial:
 
     def run(self) -> Outcome:
         table = LatencyTable.from_json(Path(self.table).read_text())
-        data = self.images.load(table.search_space.resolution)
+        space = search_space(self.space)
+        data = self.images.load(space.resolution)
         start_s = time.process_time()
-        run = self._search(table, data)
+        run = self._search(space, table, data)
         networks = shortlist(run.supernet, run.caps, data, self.num_samples, self.seed, 1 - BAND)
         cpu_s = time.process_time() - start_s
         return {"networks": [str(network) for network in networks], "cpu_s": cpu_s}
 
-    def _search(self, table: LatencyTable, data: DataSplits) -> SearchRun:
+    def _search(self, space: SearchSpace, table: LatencyTable, data: DataSplits) -> SearchRun:
         config = SearchConfig(
             paths=self.paths,
             weights=self.weights,
@@ -108,7 +109,7 @@ class SearchTrial:
         )
         weight_batches = training_batches(data.weights, 64, 2 * self.seed)
         theta_batches = training_batches(data.theta, 64, 2 * self.seed + 1)
-        run = search(table.search_space, table, weight_batches, theta_batches, config)
+        run = search(space, table, weight_batches, theta_batches, config)
         for _ in run:
             pass
         return run

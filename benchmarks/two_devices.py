@@ -1,0 +1,179 @@
+"""Is each device's own network the fastest on it? One network found for each of four, and the cross table.
+
+The devices: this machine with ONNX Runtime, this machine with torch eager, and by the tables of
+HW-NAS-Bench a Raspberry Pi 4 and a Pixel 3. The space is HW-NAS-Bench's, ``fbnet-cifar``. Each device's
+target is the same share of what the random networks of the space take on it, on average. The supernet that
+ranks and the networks that are trained have a quarter of the channels: latency is that of the full
+networks, accuracy that of their narrow copies.
+
+Local latencies of the cross table are measured, those of the Raspberry Pi and the Pixel are sums over their
+tables: nobody here has measured there.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.ledger import Ledger
+from benchmarks.local_table import measure_networks, measure_table
+from benchmarks.machine import print_figures
+from benchmarks.trials import Images, Network, SearchTrial, TrainingTrial
+from search_server.latency.formats.hw_nas_bench import SPACE, bundled_hw_nas_bench, read_hw_nas_bench
+from search_server.latency.formats.reading import ImportedFile
+from search_server.latency.table import LatencyTable
+from shared.architecture import Architecture, parse_architecture
+from shared.device import Conditions
+from shared.search_space import search_space
+
+LOCAL = {"onnxruntime": Conditions(), "torch": Conditions("torch")}
+IMPORTED = ("raspi4", "pixel3")
+TARGET_SHARE = 0.7
+WIDTH = 0.25
+
+
+def main() -> None:
+    """Measure tables, search for each device, train, and print the cross table and the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", default="digits", help="a folder of images")
+    parser.add_argument("--resolution", type=int, default=16, help="of what is trained, pixels")
+    parser.add_argument("--images", type=int, default=6000)
+    parser.add_argument("--search-epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=6, help="of the trainings from scratch")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path(".benchmarks/two_devices"))
+    parser.add_argument("--json", action="store_true", help="print the last line only")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    images = Images(arguments.data, arguments.images)
+    num_classes = images.load(arguments.resolution).num_classes
+    narrow = f"{SPACE}:width={WIDTH:g},resolution={arguments.resolution},classes={num_classes}"
+    ledger = Ledger(arguments.out / "trials.jsonl")
+    tables = device_tables(arguments.out)
+    searches = {
+        device: search_trial(arguments.out, device, table, narrow, images, arguments.search_epochs)
+        for device, table in tables.items()
+    }
+    ledger.run_all(list(searches.values()), arguments.processes, lambda text: say(f"searches: {text}"))
+    found = {device: str(ledger.outcome(trial)["networks"][0]) for device, trial in searches.items()}
+    trainings = {
+        device: TrainingTrial(Network(narrow, blocks), images, arguments.epochs, seed=0)
+        for device, blocks in found.items()
+    }
+    ledger.run_all(list(trainings.values()), arguments.processes, lambda text: say(f"trainings: {text}"))
+    accuracies = {device: ledger.outcome(trial)["test_accuracy"] for device, trial in trainings.items()}
+    latency_ms = cross_table(tables, found)
+    if not arguments.json:
+        print_cross_table(latency_ms, accuracies)
+    print_figures(figures(narrow, Path(arguments.data).name, latency_ms, accuracies, found))
+
+
+def device_tables(folder: Path) -> dict[str, LatencyTable]:
+    """Return a table for each device, measured here and kept in a folder, or from HW-NAS-Bench."""
+    tables = {}
+    for device, conditions in LOCAL.items():
+        path = table_path(folder, device)
+        if not path.exists():
+            say(f"measuring a table with {device}: half a minute or more")
+            path.write_text(measure_table(search_space(SPACE), conditions, seed=0)[0].to_json())
+        tables[device] = LatencyTable.from_json(path.read_text())
+    for device in IMPORTED:
+        file = ImportedFile(bundled_hw_nas_bench(), device, datetime.now(UTC).isoformat())
+        tables[device] = read_hw_nas_bench(file).table
+        table_path(folder, device).write_text(tables[device].to_json())
+    return tables
+
+
+def table_path(folder: Path, device: str) -> Path:
+    """Return where a device's table is kept."""
+    return folder / f"{device}.json"
+
+
+def search_trial(
+    folder: Path, device: str, table: LatencyTable, space: str, images: Images, epochs: int
+) -> SearchTrial:
+    """Return the search for a device, at ``TARGET_SHARE`` of its mean over random networks."""
+    mean_us = table.fixed_us + float(np.mean(table.latency_us_LK(), axis=1).sum())
+    return SearchTrial(
+        space=space,
+        table=str(table_path(folder, device)),
+        snapshot=table.snapshot,
+        target_us=round(TARGET_SHARE * mean_us, 3),
+        paths="one",
+        weights="entangled",
+        images=images,
+        epochs=epochs,
+        num_samples=12,
+        seed=0,
+    )
+
+
+def cross_table(
+    tables: Mapping[str, LatencyTable], found: Mapping[str, str]
+) -> dict[str, dict[str, float]]:
+    """Return milliseconds by device, then by the device that the network was found for."""
+    space = search_space(SPACE)
+    networks = [parse_architecture(blocks, space) for blocks in found.values()]
+    return {
+        device: dict(zip(found, latencies_ms(device, table, networks), strict=True))
+        for device, table in tables.items()
+    }
+
+
+def latencies_ms(device: str, table: LatencyTable, networks: Sequence[Architecture]) -> list[float]:
+    """Return the latency of networks on a device: measured here, or by its table."""
+    if device in LOCAL:
+        say(f"measuring the networks with {device}")
+        units = measure_networks(search_space(SPACE), LOCAL[device], networks, seed=1)
+        return [float(unit) * table.anchor_us / 1e3 for unit in units]
+    return [table.predict(network).latency_us / 1e3 for network in networks]
+
+
+def print_cross_table(
+    latency_ms: Mapping[str, Mapping[str, float]], accuracies: Mapping[str, float]
+) -> None:
+    """Print a row a network, a column a device; a star where a network is the fastest."""
+    print("milliseconds on each device; * the fastest there")
+    print(f"{'found for':<14}" + "".join(f"{device:>14}" for device in latency_ms) + f"{'accuracy':>12}")
+    for network, accuracy in accuracies.items():
+        cells = [
+            f"{row[network]:.3f}{'*' if row[network] == min(row.values()) else ' '}"
+            for row in latency_ms.values()
+        ]
+        print(f"{network:<14}" + "".join(f"{cell:>14}" for cell in cells) + f"{accuracy:>12.1%}")
+
+
+def figures(
+    space: str,
+    data: str,
+    latency_ms: Mapping[str, Mapping[str, float]],
+    accuracies: Mapping[str, float],
+    found: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return what the last line says."""
+    own = {device: min(row, key=lambda network: row[network]) for device, row in latency_ms.items()}
+    return {
+        "benchmark": "two_devices",
+        "space": SPACE,
+        "trained_space": space,
+        "data": data,
+        "latency_ms": latency_ms,
+        "accuracy": accuracies,
+        "networks": found,
+        "fastest": own,
+        "num_own_fastest": sum(device == network for device, network in own.items()),
+        "accuracy_span": max(accuracies.values()) - min(accuracies.values()),
+    }
+
+
+def say(text: str) -> None:
+    """Tell what goes on, beside the figures."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
