@@ -6,6 +6,7 @@ search has chosen by its own measurements, so those flatter it.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -45,10 +46,11 @@ class Outcome:
 def main() -> None:
     """Search for each target; print a row each and the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, help="a folder that keeps everything, and from which to go on")
     parser.add_argument("--json", action="store_true", help="print the last line only")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it ends the services too
     with tempfile.TemporaryDirectory(prefix="edgenas-bench-") as folder:
         outcomes = outcomes_of_targets(arguments.out or Path(folder), arguments.epochs)
     if not arguments.json:
