@@ -33,7 +33,7 @@ from search_server.profiling.plan import (
 from search_server.resources.tables import Outlook, Verdict
 
 HOPELESS = 2
-"""A profile ends early if by its projection it needs so many times the most windows."""
+"""A profile ends early if by its median entry it needs so many times the most windows."""
 
 _REMEDY = (
     "Stop what else runs on the device, let it cool, fix its clock if you can ('profiler-agent selftest' "
@@ -58,8 +58,8 @@ def conclude_profile(evidence: Evidence, now: datetime) -> Conclusion:
     table, lack = _fit(evidence, now) if len(good) > 1 else (None, "")
     verdict = table.verdict if table else None
     if table is not None and verdict is not None and len(good) >= MIN_PROFILE_LEASES:
-        is_hopeless = windows_needed(verdict, len(good)) > HOPELESS * MAX_PROFILE_LEASES
-        if verdict.is_accepted or is_hopeless or num_left <= 0:
+        has_ended = verdict.is_accepted or is_hopeless(verdict, len(good)) or num_left <= 0
+        if has_ended:
             return Fitted(table)
     if num_left <= 0:
         return Failed(f"no table after {len(windows)} windows: {lack}. {_REMEDY}")
@@ -80,6 +80,16 @@ def windows_needed(verdict: Verdict, num_windows: int) -> int:
     """
     excess = max(verdict.repeat_median / MAX_REPEAT_MEDIAN, verdict.repeat_p95 / MAX_REPEAT_P95)
     return max(num_windows, math.ceil(num_windows * excess**2))
+
+
+def is_hopeless(verdict: Verdict, num_windows: int) -> bool:
+    """Return whether the most windows are far too few.
+
+    Only the median says so: one disturbed window is enough to lift the worst entries, and calmer ones
+    bring them down again faster than any projection has it.
+    """
+    by_median = num_windows * (verdict.repeat_median / MAX_REPEAT_MEDIAN) ** 2
+    return by_median > HOPELESS * MAX_PROFILE_LEASES
 
 
 def outlook(evidence: Evidence, verdict: Verdict | None) -> Outlook:
@@ -121,7 +131,7 @@ def describe(view: Outlook) -> str:
     if view.repeat_median is not None and view.repeat_p95 is not None:
         worst = view.repeat_p95 / view.repeat_p95_limit > view.repeat_median / view.repeat_median_limit
         name, value, limit = (
-            ("repeat of 19 in 20", view.repeat_p95, view.repeat_p95_limit)
+            ("repeat of 19 entries in 20", view.repeat_p95, view.repeat_p95_limit)
             if worst
             else ("repeat", view.repeat_median, view.repeat_median_limit)
         )

@@ -8,7 +8,14 @@ import pytest
 
 from search_server.latency.fit import MAX_REPEAT_MEDIAN, MAX_REPEAT_P95
 from search_server.profiling.conclude import Evidence, Failed, Fitted, MeasureOn, Window
-from search_server.profiling.effort import conclude_profile, describe, outlook, refusal, windows_needed
+from search_server.profiling.effort import (
+    conclude_profile,
+    describe,
+    is_hopeless,
+    outlook,
+    refusal,
+    windows_needed,
+)
 from search_server.profiling.plan import MAX_LOST_WINDOWS, MAX_PROFILE_LEASES, MIN_PROFILE_LEASES
 from search_server.resources.tables import Verdict
 from shared.measurement import LeaseItem, Status
@@ -63,6 +70,13 @@ def test_a_hopeless_profile_ends_early_with_the_figures() -> None:
     text = refusal(conclusion.table, facts)
     assert "(limit 2.0%)" in text
     assert f"the most are {MAX_PROFILE_LEASES}" in text
+
+
+def test_only_the_median_is_trusted_to_be_hopeless() -> None:
+    disturbed = replace(MET, repeat_median=0.021, repeat_p95=0.142)
+    assert windows_needed(disturbed, 4) == 23
+    assert not is_hopeless(disturbed, 4)
+    assert is_hopeless(replace(MET, repeat_median=0.041), 4)
 
 
 def test_windows_without_numbers_end_a_profile() -> None:
