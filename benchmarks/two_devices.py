@@ -50,7 +50,7 @@ def main() -> None:
     num_classes = images.load(arguments.resolution).num_classes
     narrow = f"{SPACE}:width={WIDTH:g},resolution={arguments.resolution},classes={num_classes}"
     ledger = Ledger(arguments.out / "trials.jsonl")
-    tables = device_tables(arguments.out)
+    tables = local_tables(arguments.out) | bundled_tables(arguments.out)
     searches = {
         device: search_trial(arguments.out, device, table, narrow, images, arguments.search_epochs)
         for device, table in tables.items()
@@ -69,8 +69,8 @@ def main() -> None:
     print_figures(figures(narrow, Path(arguments.data).name, latency_ms, accuracies, found))
 
 
-def device_tables(folder: Path) -> dict[str, LatencyTable]:
-    """Return a table for each device, measured here and kept in a folder, or from HW-NAS-Bench."""
+def local_tables(folder: Path) -> dict[str, LatencyTable]:
+    """Return this machine's tables, measured now unless the folder has them."""
     tables = {}
     for device, conditions in LOCAL.items():
         path = table_path(folder, device)
@@ -78,6 +78,12 @@ def device_tables(folder: Path) -> dict[str, LatencyTable]:
             say(f"measuring a table with {device}: half a minute or more")
             path.write_text(measure_table(search_space(SPACE), conditions, seed=0)[0].to_json())
         tables[device] = LatencyTable.from_json(path.read_text())
+    return tables
+
+
+def bundled_tables(folder: Path) -> dict[str, LatencyTable]:
+    """Return HW-NAS-Bench's tables, and leave a copy of each in a folder."""
+    tables = {}
     for device in IMPORTED:
         file = ImportedFile(bundled_hw_nas_bench(), device, datetime.now(UTC).isoformat())
         tables[device] = read_hw_nas_bench(file).table
