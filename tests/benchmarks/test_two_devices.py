@@ -21,5 +21,5 @@ def test_the_cross_table_names_each_device_s_latency_of_each_network(tmp_path: P
     assert tuple(latency_ms) == IMPORTED
     assert latency_ms["raspi4"]["raspi4"] == pytest.approx(17.618579145142576)
     assert latency_ms["pixel3"]["raspi4"] == pytest.approx(7.7889731)
-    trial = search_trial(tmp_path, "pixel3", tables["pixel3"], "fbnet-cifar", Images("digits", 100), 2)
-    assert trial.target_us == pytest.approx(1e3 * latency_ms["pixel3"]["pixel3"], abs=1e-3)
+    trial = search_trial(tmp_path, "pixel3", tables["pixel3"], 0.5, "fbnet-cifar", Images("digits", 100), 2)
+    assert trial.target_us == pytest.approx(500 * latency_ms["pixel3"]["pixel3"], abs=1e-3)
