@@ -9,7 +9,7 @@ import math
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
 from pathlib import Path
 
@@ -92,18 +92,18 @@ def nodes_of_profile(
     """Return the node times of those runs of an ONNX Runtime profile that count, in execution order.
 
     A node belongs to the segment that its name begins with. A layout reorder, which the runtime adds
-    under a name that changes from session to session, belongs to the segment of the node before it and
-    is named by its place there.
+    under a name that changes from session to session, belongs to the segment of the node before it, at the
+    very beginning to the first segment, and is named by its place there.
     """
     names: dict[str, tuple[str, str]] = {}
     op_types: dict[str, str] = {}
     wall_us: dict[str, list[float]] = defaultdict(list)
     num_added: dict[str, int] = defaultdict(int)
-    segment = ""
-    for event in events:
-        node = str(event.get("name", ""))
-        if event.get("cat") != "Node" or not node.endswith(_KERNEL_SUFFIX):
-            continue
+    kernels = [event for event in events if _is_kernel(event)]
+    named = (str(event["name"]) for event in kernels if "/" in str(event["name"]))
+    segment = next(named, "").partition("/")[0]
+    for event in kernels:
+        node = str(event["name"])
         if node not in names:
             arguments = event.get("args")
             op_types[node] = str(arguments.get("op_name", "")) if isinstance(arguments, dict) else ""
@@ -118,6 +118,10 @@ def nodes_of_profile(
         NodeSamples(name, owner, op_types[node], tuple(compress(wall_us[node], is_timed)))
         for node, (owner, name) in names.items()
     )
+
+
+def _is_kernel(event: Mapping[str, object]) -> bool:
+    return event.get("cat") == "Node" and str(event.get("name", "")).endswith(_KERNEL_SUFFIX)
 
 
 def _session(path: Path, threads: int, profile_prefix: str | None) -> onnxruntime.InferenceSession:

@@ -2,17 +2,20 @@
 
 ``fine`` and ``chatty`` (prints to standard output) work; ``refused`` is not supported, ``broken`` raises,
 ``crash`` aborts, ``greedy`` takes more memory than allowed, ``hang`` opens the named pipe of the variable
-``ODD_PIPE`` for writing and then runs for ever.
+``ODD_PIPE`` for writing and then runs for ever. Its clock moves a little each time it is read, so a busy
+machine makes no result restless.
 """
 
+import itertools
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from profiler_agent.measuring_process import measure_order
-from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from profiler_agent.runtimes.base import Clock, UnsupportedWorkloadError
 from shared.device import Conditions
 from shared.measurement import LeaseItem, NodeSamples
 
@@ -61,6 +64,10 @@ class OddModel:
 class OddRuntime:
     name = "simulated"
     version = "odd"
+
+    def begin(self, seed: int) -> Clock:
+        now_ns = partial(next, itertools.count(0, 100_000))
+        return Clock(wall_ns=now_ns, cpu_ns=now_ns, canary_us=lambda: 100.0)
 
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> OddModel:
         if item.item_id == "refused":

@@ -125,10 +125,20 @@ def test_onnxruntime_computes_an_int8_model_in_integers(tmp_path: Path) -> None:
     assert not {"Conv", "Add", "Gemm", "Relu"} & kinds
 
 
-def test_a_reorder_belongs_to_the_segment_before_it_whatever_its_name() -> None:
-    def event(name: str, op_type: str, us: int) -> dict[str, object]:
-        return {"cat": "Node", "name": f"{name}_kernel_time", "dur": us, "args": {"op_name": op_type}}
+def event(name: str, op_type: str, us: int) -> dict[str, object]:
+    return {"cat": "Node", "name": f"{name}_kernel_time", "dur": us, "args": {"op_name": op_type}}
 
+
+def test_a_reorder_of_the_input_belongs_to_the_first_segment() -> None:
+    run = [event("ReorderInput", "ReorderInput", 2), event("layer01/0/conv2d", "Conv", 9)]
+    nodes = nodes_of_profile(run, [True])
+    assert [(node.name, node.segment) for node in nodes] == [
+        ("layer01/added1/ReorderInput", "layer01"),
+        ("layer01/0/conv2d", "layer01"),
+    ]
+
+
+def test_a_reorder_belongs_to_the_segment_before_it_whatever_its_name() -> None:
     run = [
         event("stem/0/conv2d", "Conv", 7),
         event("ReorderOutput_token_7", "ReorderOutput", 3),
