@@ -123,7 +123,12 @@ def fit_table(
 
     cost_us = min(_PROFILER_COST_US, key=cost_scatter)
     entries_us, counts = _entries(covers, nodes, cost_us)
-    scale, _ = _scale_and_scatter(covers, entries_us, measured_units)
+    scale, scatter = _scale_and_scatter(covers, entries_us, measured_units)
+    if scatter == float("inf"):
+        raise UnfittableError(
+            "the runtime's profile shows no time at all in a cover network: its nodes take less than the "
+            "profiler's microsecond; measure a wider space or a larger resolution"
+        )
     units = {key: us * scale for key, us in entries_us.items()}
     factors = family_factors(units, families or {}, {name: one.ratio for name, one in relative.items()})
     entries_us = {key: us * factors.get(key, 1.0) for key, us in entries_us.items()}
@@ -209,14 +214,19 @@ def _entries(
 def _scale_and_scatter(
     covers: Mapping[str, Workload], entries_us: Mapping[str, float], measured_units: Mapping[str, float]
 ) -> tuple[float, float]:
-    """Return k, units per microsecond, and the relative scatter of measured over predicted."""
-    ratios = np.array(
+    """Return k, units per microsecond, and the relative scatter of measured over predicted.
+
+    The scatter is infinite if nothing is left of a cover.
+    """
+    predicted_us = np.array(
         [
-            measured_units[cover]
-            / sum(entries_us[key] for key in workload.segment_keys() if key != IDENTITY_KEY)
-            for cover, workload in covers.items()
+            sum(entries_us[key] for key in workload.segment_keys() if key != IDENTITY_KEY)
+            for workload in covers.values()
         ]
     )
+    if not predicted_us.all():
+        return float("nan"), float("inf")
+    ratios = np.array([measured_units[cover] for cover in covers]) / predicted_us
     return float(np.median(ratios)), float(np.std(np.log(ratios), ddof=1))
 
 

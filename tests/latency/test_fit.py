@@ -90,3 +90,24 @@ def test_runtime_versions_do_not_mix() -> None:
 def test_results_without_node_times_are_refused() -> None:
     with pytest.raises(UnfittableError, match="no node times"):
         fit([replace(result, nodes=()) for result in results_of_lease("a")])
+
+
+def test_a_profile_that_shows_no_time_is_refused() -> None:
+    instant = [
+        replace(result, nodes=tuple(replace(n, wall_us=(0.0,) * len(n.wall_us)) for n in result.nodes))
+        for result in results_of_lease("a")
+    ]
+    with pytest.raises(UnfittableError, match="no time at all in a cover network"):
+        fit(instant)
+
+
+def test_a_cost_that_leaves_nothing_of_a_cover_is_not_chosen() -> None:
+    def hasty(result: Result) -> Result:
+        nodes = tuple(
+            replace(n, wall_us=tuple(min(5.0, us) for us in n.wall_us)) if result.item_id == "cover0" else n
+            for n in result.nodes
+        )
+        return replace(result, nodes=nodes)
+
+    table = fit([hasty(result) for result in results_of_lease("a")])
+    assert all(entry.latency_units >= 0 for entry in table.entries.values())
