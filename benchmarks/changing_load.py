@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency_accuracy import test_networks, truth
 from benchmarks.local_table import measure_table
 from benchmarks.machine import print_figures
+from benchmarks.truth import deal, test_networks
 from shared.device import Conditions
 from shared.search_space import search_space
 
@@ -37,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     space = search_space(arguments.space)
     networks = test_networks(space, 20, seed=0)
-    true_units = np.mean([truth(space, networks, 4.0, seed) for seed in (1, 2)], axis=0)
+    true_units = np.mean([deal(space, networks, Conditions(), 4.0, seed)[0] for seed in (1, 2)], axis=0)
     rows: list[dict[str, Any]] = []
     end_s = time.monotonic() + 60 * arguments.minutes
     with changing_load(arguments.num_neighbours):

@@ -1,98 +1,151 @@
 """A second opinion on latency: a plain timing loop that shares no code with harness or fit.
 
-Run in a process of its own: ``python -m benchmarks.plain_timing ORDER.json`` times model files in rounds
-of random order, each run right after a run of the first file, and prints seconds as JSON.
+Run in a process of its own: ``python -m benchmarks.plain_timing ORDER.json`` times networks in rounds of
+random order, each run right after a run of the first network, and prints seconds as JSON.
 """
 
 import json
+import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from benchmarks.plain_models import PlainModel, environment_of, load_model
+from search_server.profiling.model_files import model_file
+from shared.device import Conditions
+from shared.wire import from_json, to_json
+from shared.workload import Workload
+
 Array = NDArray[np.float64]
+
+MAX_PAGE_FAULTS = 10.0
+"""A timed run, in the mean; at half a microsecond each, more of them would be a part of the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to time."""
 
-    paths: list[str]
-    """ONNX files; the first is the yardstick."""
-    shapes: list[tuple[int, int, int]]
-    """Input shape of each."""
+    runtime: str
+    workloads: tuple[Workload, ...]
+    """The first is the yardstick."""
+    paths: tuple[str | None, ...]
+    """Model file of each; None where the runtime builds the network itself."""
     seconds: float
     is_warm: bool
     """Untimed runs before each timed one, 3 ms of them and one at least."""
     seed: int
 
 
-def time_in_new_process(
-    models: Sequence[tuple[bytes, tuple[int, int, int]]], seconds: float, is_warm: bool, seed: int
-) -> Array:
-    """Time models in a new process; the first is the yardstick.
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a process found."""
 
-    Returns:
-        Array of shape (rounds, models, 2): seconds of the yardstick right before, and of the model.
+    seconds: Array
+    """Of shape (rounds, networks, 2): seconds of the yardstick right before, and of the network."""
+    page_faults_per_run: float
+    """Minor ones, mean over the timed runs."""
+
+    def ratios(self) -> Array:
+        """Return the median over rounds of network over yardstick, one value a network."""
+        ratios: Array = np.median(self.seconds[:, :, 1] / self.seconds[:, :, 0], axis=0)
+        return ratios
+
+    def medians_s(self) -> Array:
+        """Return the median seconds of each network."""
+        medians: Array = np.median(self.seconds[:, :, 1], axis=0)
+        return medians
+
+
+def time_in_new_process(
+    workloads: Sequence[Workload], conditions: Conditions, seconds: float, is_warm: bool, seed: int
+) -> Timing:
+    """Time networks in a new process; the first is the yardstick.
+
+    Raises:
+        RuntimeError: the process failed, or its runs met page faults; the message says what to do.
     """
     with tempfile.TemporaryDirectory(prefix="edgenas-timing-") as folder:
-        paths = []
-        for index, (content, _) in enumerate(models):
-            path = Path(folder) / f"{index}.onnx"
-            path.write_bytes(content)
-            paths.append(str(path))
-        order = Order(paths, [shape for _, shape in models], seconds, is_warm, seed)
+        paths: list[str | None] = []
+        for index, workload in enumerate(workloads):
+            model = model_file(workload, conditions)
+            paths.append(str(Path(folder) / f"{index}.{model.format}") if model else None)
+            if model:
+                Path(str(paths[-1])).write_bytes(model.content)
+        order = Order(conditions.runtime, tuple(workloads), tuple(paths), seconds, is_warm, seed)
         order_path = Path(folder) / "order.json"
-        order_path.write_text(json.dumps(asdict(order)))
-        command = [sys.executable, "-m", "benchmarks.plain_timing", str(order_path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return np.array(json.loads(done.stdout))
+        order_path.write_text(to_json(order))
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.plain_timing", str(order_path)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment_of(conditions.runtime)},
+        )
+    if done.returncode:
+        raise RuntimeError(
+            f"the timing process of {conditions} failed with code {done.returncode} (negative: a signal):\n"
+            f"{done.stderr[-2000:]}"
+        )
+    found = json.loads(done.stdout.splitlines()[-1])
+    timing = Timing(np.array(found["seconds"]), found["page_faults_per_run"])
+    if timing.page_faults_per_run > MAX_PAGE_FAULTS:
+        raise RuntimeError(
+            f"{timing.page_faults_per_run:.0f} page faults a run of {conditions} (limit "
+            f"{MAX_PAGE_FAULTS:.0f}): the allocator gives memory back; on glibc set MALLOC_* variables"
+        )
+    return timing
 
 
-def median_ratios(seconds: Array) -> Array:
-    """Return the median over rounds of model over yardstick, one value a model."""
-    ratios: Array = np.median(seconds[:, :, 1] / seconds[:, :, 0], axis=0)
-    return ratios
+class _Stopwatch:
+    """Times runs and counts their page faults."""
 
+    def __init__(self) -> None:
+        self._num_runs = self._num_faults = 0
 
-class _Model:
-    """A session with its input and output bound."""
+    @property
+    def page_faults_per_run(self) -> float:
+        return self._num_faults / self._num_runs
 
-    def __init__(self, path: str, shape: tuple[int, int, int]) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self.binding = self.session.io_binding()
-        images = np.random.default_rng(0).random((1, *shape), dtype=np.float32)
-        self.binding.bind_cpu_input("images", images)
-        # The runtime allocates the output once, at the first run, and keeps it.
-        self.binding.bind_output("logits", "cpu")
-
-    def seconds(self, is_warm: bool) -> float:
+    def seconds(self, model: PlainModel, is_warm: bool) -> float:
+        """Return what one run takes."""
         warm_end = time.perf_counter() + 0.003
         while is_warm:
-            self.session.run_with_iobinding(self.binding)
+            model.run()
             is_warm = time.perf_counter() < warm_end
+        num_faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         start = time.perf_counter()
-        self.session.run_with_iobinding(self.binding)
-        return time.perf_counter() - start
+        model.run()
+        seconds = time.perf_counter() - start
+        self._num_faults += resource.getrusage(resource.RUSAGE_SELF).ru_minflt - num_faults
+        self._num_runs += 1
+        return seconds
 
 
-def _run(order: Order) -> list[list[tuple[float, float]]]:
-    places = list(range(len(order.paths)))
-    random.Random(order.seed).shuffle(places)  # models that are loaded late run up to 3 % faster
-    loaded = {place: _Model(order.paths[place], order.shapes[place]) for place in places}
-    models = [loaded[place] for place in range(len(order.paths))]
+def _load(order: Order) -> list[PlainModel]:
+    """Load in random order: models that are loaded late run up to 3 % faster."""
+    places = list(range(len(order.workloads)))
+    random.Random(order.seed).shuffle(places)
+    loaded = {}
+    for place in places:
+        path = order.paths[place]
+        loaded[place] = load_model(order.runtime, order.workloads[place], Path(path) if path else None)
+    return [loaded[place] for place in range(len(order.workloads))]
+
+
+def _run(order: Order) -> dict[str, object]:
+    models = _load(order)
     for model in models * 2:
-        model.seconds(is_warm=False)
+        model.run()
+    watch = _Stopwatch()
     shuffled = list(range(len(models)))
     shuffle = random.Random(order.seed).shuffle
     end = time.perf_counter() + order.seconds
@@ -101,11 +154,12 @@ def _run(order: Order) -> list[list[tuple[float, float]]]:
         shuffle(shuffled)
         pairs = [(0.0, 0.0)] * len(models)
         for index in shuffled:
-            yardstick = models[0].seconds(order.is_warm)
-            pairs[index] = (yardstick, models[index].seconds(order.is_warm))
+            yardstick = watch.seconds(models[0], order.is_warm)
+            pairs[index] = (yardstick, watch.seconds(models[index], order.is_warm))
         rounds.append(pairs)
-    return rounds
+    return {"seconds": rounds, "page_faults_per_run": watch.page_faults_per_run}
 
 
 if __name__ == "__main__":
-    print(json.dumps(_run(Order(**json.loads(Path(sys.argv[1]).read_text())))))
+    print(json.dumps(_run(from_json(Path(sys.argv[1]).read_bytes(), Order))), flush=True)
+    os._exit(0)  # the figures are out; a runtime that fails while it is torn down changes nothing

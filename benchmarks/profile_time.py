@@ -11,12 +11,11 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.latency_accuracy import isolated_blocks
+from benchmarks.baselines import isolated_blocks
 from benchmarks.local_table import measure_table
 from benchmarks.machine import print_figures
 from benchmarks.plain_timing import time_in_new_process
 from search_server.latency.table import LatencyTable
-from search_server.profiling.artifacts import onnx_bytes
 from shared.device import Conditions
 from shared.search_space import SearchSpace, search_space
 
@@ -69,12 +68,11 @@ def repeatability(first: NDArray[np.float64], second: NDArray[np.float64]) -> ND
 
 def op_by_op(space: SearchSpace, wanted_median: float) -> tuple[float, float]:
     """Time blocks one by one, longer and longer, until two processes agree as well as two tables."""
-    models = [(onnx_bytes(block), block.input_shape) for block in isolated_blocks(space).values()]
+    blocks = list(isolated_blocks(space).values())
     seconds = 10.0
     while True:
-        runs = [time_in_new_process(models, seconds, is_warm=True, seed=seed) for seed in (1, 2)]
-        levels = [np.median(run[:, :, 1], axis=0) for run in runs]
-        median = float(np.median(repeatability(*levels)))
+        runs = [time_in_new_process(blocks, Conditions(), seconds, True, seed) for seed in (1, 2)]
+        median = float(np.median(repeatability(*(run.medians_s() for run in runs))))
         if median <= wanted_median or seconds >= LONGEST_OP_BY_OP_S:
             return seconds, median
         seconds *= 2

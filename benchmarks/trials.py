@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.latency_accuracy import truth
 from benchmarks.ledger import Outcome
+from benchmarks.truth import deal
 from search_server.latency.table import LatencyTable
 from search_server.nas.batches import evaluation_batches, training_batches
 from search_server.nas.config import SearchConfig
@@ -20,6 +20,7 @@ from search_server.nas.shortlist import shortlist
 from search_server.nas.supernet import WeightsName
 from search_server.nas.train import TrainConfig, evaluate, train
 from shared.architecture import Architecture, parse_architecture
+from shared.device import Conditions
 from shared.modules import network_module
 from shared.search_space import SearchSpace, search_space
 
@@ -127,7 +128,8 @@ class TimingTrial:
 
     def run(self) -> Outcome:
         architectures = [network.architecture() for network in self.networks]
-        units = truth(search_space(self.anchor_space), architectures, self.seconds, self.seed)
+        space = search_space(self.anchor_space)
+        units, _ = deal(space, architectures, Conditions(), self.seconds, self.seed)
         return {"latency_units": units.tolist()}
 
 

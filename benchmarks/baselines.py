@@ -1,0 +1,75 @@
+"""The usual ways to predict a network: isolated blocks summed, and a line through its MACs.
+
+Each is fitted on the test networks themselves, which favours it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.plain_timing import time_in_new_process
+from shared.architecture import Architecture, uniform_architecture
+from shared.device import Conditions
+from shared.search_space import SearchSpace
+from shared.workload import IDENTITY_KEY, Segment, Workload
+
+Array = NDArray[np.float64]
+
+
+def isolated_sum(
+    space: SearchSpace,
+    networks: Sequence[Architecture],
+    conditions: Conditions,
+    seconds: float,
+    is_warm: bool,
+) -> Array:
+    """Return per network the sum over its blocks in seconds, each timed as a model of its own.
+
+    Args:
+        space: whose blocks are timed.
+        networks: of that space.
+        conditions: runtime and dtype.
+        seconds: for all blocks together; three rounds at least.
+        is_warm: each timed run follows untimed runs of the same block; else of all others.
+    """
+    blocks = isolated_blocks(space)
+    timing = time_in_new_process(list(blocks.values()), conditions, seconds, is_warm, seed=3)
+    block_s = dict(zip(blocks, timing.medians_s(), strict=True))
+    return np.array(
+        [
+            sum(block_s[key] for key in network.workload().segment_keys() if key != IDENTITY_KEY)
+            for network in networks
+        ]
+    )
+
+
+def isolated_blocks(space: SearchSpace) -> dict[str, Workload]:
+    """Return each distinct block of a space, stem and head too, as a workload of its own."""
+    blocks: dict[str, Workload] = {}
+    for layer in space.layers:
+        for block in space.candidates:
+            _add_block(blocks, space.candidate(layer, block), layer.input_shape)
+    workload = uniform_architecture(space, space.candidates[0]).workload()
+    _add_block(blocks, workload.segments[0], workload.input_shape)
+    _add_block(blocks, workload.segments[-1], workload.shapes()[-2])
+    return blocks
+
+
+def _add_block(blocks: dict[str, Workload], segment: Segment, shape: tuple[int, int, int]) -> None:
+    if segment.operators:
+        workload = Workload(shape, (segment,))
+        blocks[workload.segment_keys()[0]] = workload
+
+
+def scaled(values: Array, true_units: Array) -> Array:
+    """Return the values times the one factor that suits the test networks best."""
+    return values * float(np.median(true_units / values))
+
+
+def macs_line(networks: Sequence[Architecture], true_units: Array) -> Array:
+    """Return ``a + b * MACs`` with the a and b of least squares over the test networks."""
+    macs = np.array([network.workload().macs for network in networks], dtype=float)
+    design = np.stack([np.ones_like(macs), macs], axis=1)
+    line: Array = design @ np.linalg.lstsq(design, true_units, rcond=None)[0]
+    return line

@@ -1,0 +1,90 @@
+"""The truth about whole networks: their latencies in units of the anchor, timed without the agent."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.plain_timing import time_in_new_process
+from search_server.profiling.covers import anchor_architecture
+from shared.architecture import (
+    KNOWN_ARCHITECTURES,
+    Architecture,
+    random_architecture,
+    uniform_architecture,
+)
+from shared.device import Conditions
+from shared.search_space import SearchSpace
+
+Array = NDArray[np.float64]
+
+TRUTH_GROUP = 12
+"""Networks of one process beside the anchor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What networks take, from four deals of them to processes."""
+
+    halves: tuple[Array, Array]
+    """Units of each network, from two deals each."""
+    page_faults_per_run: float
+    """Minor ones; the most that a process had."""
+
+    @property
+    def units(self) -> Array:
+        """Of each network."""
+        return (self.halves[0] + self.halves[1]) / 2
+
+    @property
+    def noise_ceiling_mape(self) -> float:
+        """Mean error of one half against the other: no predictor can look better than that."""
+        return float(np.mean(np.abs(self.halves[0] / self.halves[1] - 1)))
+
+
+def test_networks(space: SearchSpace, num_random: int, seed: int) -> list[Architecture]:
+    """Return fresh random networks, the uniform ones, and the known ones with the space's own head."""
+    generator = random.Random(10_000 + seed)
+    networks = [random_architecture(space, generator) for _ in range(num_random)]
+    networks += [uniform_architecture(space, block) for block in space.candidates if block != "skip"]
+    for name in ("fbnet-a", "fbnet-b", "fbnet-c"):
+        blocks = tuple(KNOWN_ARCHITECTURES[name].blocks.split(","))
+        if len(blocks) == space.num_layers:
+            networks.append(Architecture(space, blocks))
+    return networks
+
+
+def truth(
+    space: SearchSpace, networks: Sequence[Architecture], conditions: Conditions, seconds: float
+) -> Truth:
+    """Return what the networks take; each dozen is timed for ``seconds``, four times."""
+    deals = [deal(space, networks, conditions, seconds, seed) for seed in (1, 2, 3, 4)]
+    (first, second, third, fourth), faults = zip(*deals, strict=True)
+    return Truth(((first + second) / 2, (third + fourth) / 2), max(faults))
+
+
+def deal(
+    space: SearchSpace,
+    networks: Sequence[Architecture],
+    conditions: Conditions,
+    seconds: float,
+    seed: int,
+) -> tuple[Array, float]:
+    """Return the units of each network, from processes of a dozen each, and the most page faults a run.
+
+    Networks are dealt to processes anew for each seed, so that what is peculiar to a process, above all
+    where its models lie in memory, falls on others each time.
+    """
+    anchor = anchor_architecture(space).workload()
+    order = random.Random(seed).sample(range(len(networks)), k=len(networks))
+    units = np.empty(len(networks))
+    faults = 0.0
+    for start in range(0, len(order), TRUTH_GROUP):
+        group = order[start : start + TRUTH_GROUP]
+        workloads = [anchor, *(networks[index].workload() for index in group)]
+        timing = time_in_new_process(workloads, conditions, seconds, is_warm=True, seed=seed)
+        units[group] = timing.ratios()[1:]
+        faults = max(faults, timing.page_faults_per_run)
+    return units, faults
