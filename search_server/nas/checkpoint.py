@@ -3,7 +3,8 @@
 A search that is killed and goes on from its last checkpoint ends with the same bits as one that was left
 alone: weights, theta, both optimisers, the place in the schedules, the random generators (torch's own
 too) and the order of the data are all part of it. Configuration, space and table are part of it too, so
-that a checkpoint is never continued under other circumstances.
+that a checkpoint is never continued under other circumstances. The accelerator is not part of it: a search
+can go on on another one, yet only on the CPU to the same bits, since others do not sum in a fixed order.
 """
 
 import os
@@ -33,9 +34,9 @@ class CheckpointMismatchError(ValueError):
 
 
 def save_checkpoint(run: SearchRun, path: Path) -> None:
-    """Write the state between two epochs; the file is whole or not there."""
+    """Write the state between two epochs as tensors of the CPU; the file is whole or not there."""
     part = path.with_suffix(".part")
-    torch.save({**circumstances(run), **state(run)}, part)
+    torch.save(_on_cpu({**circumstances(run), **state(run)}), part)
     os.replace(part, path)
 
 
@@ -84,6 +85,15 @@ def state(run: SearchRun) -> dict[str, Any]:
         "torch_rng": torch.get_rng_state(),
         "batches": [batches.state_dict() for batches in _resumable_batches(run)],
     }
+
+
+def _on_cpu(value: Any) -> Any:
+    """Return the same groups of values with every tensor on the CPU."""
+    if isinstance(value, torch.Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        return {key: _on_cpu(member) for key, member in value.items()}
+    return [_on_cpu(member) for member in value] if isinstance(value, list) else value
 
 
 def _differing(saved: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

@@ -64,6 +64,8 @@ class SearchConfig:
     final_entropy: float | None = 0.1
     """Mean entropy of a layer at the end, as a share of log K; None: whatever comes out."""
     channels_last: bool = True
+    mixed_precision: bool = False
+    """Forward passes under bf16 autocast: ``accelerator.py``."""
     recomputes_branches: bool = False
     """Activation checkpointing: with all candidates less than half the memory, half more time."""
     seed: int = 0
@@ -85,9 +87,12 @@ class SearchConfig:
                 f"theta_gradient 'score' compares paths, so theta_paths must be at least 2, "
                 f"got {self.num_theta_paths}"
             )
-        for name in ("weight_lr", "theta_lr", "tau_start", "weight_clip"):
+        for name in ("weight_lr", "theta_lr", "tau_start", "weight_clip", "alpha"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("beta", "latency_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.step_images is not None and self.step_images < 2:
             raise ValueError(f"step_images must be at least 2, got {self.step_images}")
         if self.num_theta_paths < 1:

@@ -35,6 +35,9 @@ class EntangledLayer(MixedLayer):
         super().__init__(segments)
         self.slices: list[KernelSlice | None] = [_kernel_slice(segment) for segment in segments]
         slices = [part for part in self.slices if part is not None]
+        for index, part in enumerate(self.slices):
+            if part is not None and part.groups > 1:
+                self.register_buffer(f"hidden_order_{index}", part.hidden_order(), persistent=False)
         self.skip: SegmentModule | None = None
         """Everything that is no inverted residual: in FBNet's spaces the skip of a strided layer."""
         for segment, part in zip(segments, self.slices, strict=True):
@@ -72,7 +75,7 @@ class EntangledLayer(MixedLayer):
                 return None
             y_NCHW: Tensor = self.skip(x_NCHW)
             return y_NCHW if factor is None else y_NCHW * factor
-        expand, depthwise, project = self._weights(part)
+        expand, depthwise, project = self._weights(candidate, part)
         norms = self._candidate_norms(candidate)
         x_NMHW = F.relu_(norms[0](F.conv2d(x_NCHW, expand, groups=part.groups)))
         if part.groups > 1:
@@ -89,7 +92,7 @@ class EntangledLayer(MixedLayer):
             module = self.skip if self._operators[candidate] else None
             state = module.state_dict() if module is not None else {}
             return {name: value.detach().clone() for name, value in state.items()}
-        weights = iter(self._weights(part))
+        weights = iter(self._weights(candidate, part))
         norms = iter(self._candidate_norms(candidate))
         state = {}
         for index, operator in enumerate(self._operators[candidate]):
@@ -104,7 +107,7 @@ class EntangledLayer(MixedLayer):
         first = 3 * sum(part is not None for part in self.slices[:candidate])
         return [cast(nn.BatchNorm2d, self.norms[index]) for index in range(first, first + 3)]
 
-    def _weights(self, part: "KernelSlice") -> tuple[Tensor, Tensor, Tensor]:
+    def _weights(self, candidate: int, part: "KernelSlice") -> tuple[Tensor, Tensor, Tensor]:
         border = (self.depthwise_M1HW.shape[-1] - part.kernel_size) // 2
         expand = self.expand_MI11[: part.hidden]
         depthwise = self.depthwise_M1HW[: part.hidden]
@@ -112,7 +115,7 @@ class EntangledLayer(MixedLayer):
         if border:
             depthwise = depthwise[:, :, border:-border, border:-border]
         if part.groups > 1:
-            order_M = part.hidden_order
+            order_M = self.get_buffer(f"hidden_order_{candidate}")
             expand = _block_diagonal(expand, part.groups)
             depthwise = depthwise.index_select(0, order_M)
             project = _block_diagonal(project.index_select(1, order_M), part.groups)
@@ -128,8 +131,10 @@ class KernelSlice:
         self.kernel_size, self.stride = depthwise.kernel_size, depthwise.stride
         self.norm_channels = (self.hidden, self.hidden, self.out_channels)
         self.shuffle = ShuffleModule(self.groups)
-        self.hidden_order = torch.arange(self.hidden).view(self.groups, -1).t().flatten()
-        """The hidden channel that stands at each position behind the shuffle."""
+
+    def hidden_order(self) -> Tensor:
+        """Return the hidden channel that stands at each position behind the shuffle."""
+        return torch.arange(self.hidden).view(self.groups, -1).t().flatten()
 
 
 def _kernel_slice(segment: Segment) -> KernelSlice | None:

@@ -12,9 +12,9 @@ from shared.workload import Workload
 
 
 def save_network(network: NetworkModule, path: Path) -> None:
-    """Write the state of a network; the file is whole or not there."""
+    """Write the state of a network as tensors of the CPU; the file is whole or not there."""
     part = path.with_suffix(".part")
-    torch.save(network.state_dict(), part)
+    torch.save({name: value.cpu() for name, value in network.state_dict().items()}, part)
     os.replace(part, path)
 
 
@@ -28,7 +28,7 @@ def load_network(workload: Workload, path: Path) -> NetworkModule:
 def numpy_weights(network: NetworkModule) -> dict[str, NDArray[np.float32]]:
     """Return all parameters and running statistics, named ``<segment>.<operator index>.<what>``."""
     return {
-        name.removeprefix("segments."): np.ascontiguousarray(value.detach().numpy(), dtype=np.float32)
+        name.removeprefix("segments."): np.ascontiguousarray(value.detach().cpu().numpy(), dtype=np.float32)
         for name, value in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }

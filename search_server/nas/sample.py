@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from search_server.nas.accelerator import accelerator_of, forward_precision, placed
 from search_server.nas.batches import Batch
 from search_server.nas.caps import Cap, amount, is_within
 from search_server.nas.decide import most_probable_within
@@ -85,8 +86,8 @@ def sample_architectures(
 
 
 def inherit(supernet: Supernet, architecture: Architecture) -> NetworkModule:
-    """Return a stand-alone network with the supernet's weights."""
-    network = NetworkModule(architecture.workload())
+    """Return a stand-alone network with the supernet's weights, where these are."""
+    network = NetworkModule(architecture.workload()).to(supernet.accelerator)
     network.load_state_dict(supernet.extract_weights(architecture))
     return network
 
@@ -97,6 +98,7 @@ def rank(
     predict_us: Callable[[Architecture], float],
     calibration_batches: Iterable[Batch],
     validation_batches: Iterable[Batch],
+    mixed_precision: bool = False,
 ) -> list[RankedArchitecture]:
     """Return networks by falling accuracy with inherited weights.
 
@@ -108,12 +110,13 @@ def rank(
         predict_us: predicted latency of a network.
         calibration_batches: images of the weight split, for the statistics.
         validation_batches: images of the choosing split.
+        mixed_precision: forward passes under bf16 autocast.
     """
     log_p_LK = log_probabilities(supernet.theta_LK.detach())
     ranked = []
     for architecture in architectures:
         network = inherit(supernet, architecture)
-        recalibrate(network, calibration_batches)
+        recalibrate(network, calibration_batches, mixed_precision)
         log_probability = sum(
             float(log_p_K[k]) for log_p_K, k in zip(log_p_LK, architecture.indices, strict=True)
         )
@@ -121,7 +124,7 @@ def rank(
             RankedArchitecture(
                 architecture,
                 predict_us(architecture),
-                evaluate(network, validation_batches),
+                evaluate(network, validation_batches, mixed_precision),
                 log_probability,
             )
         )
@@ -129,7 +132,7 @@ def rank(
 
 
 @torch.no_grad()
-def recalibrate(network: NetworkModule, batches: Iterable[Batch]) -> None:
+def recalibrate(network: NetworkModule, batches: Iterable[Batch], mixed_precision: bool = False) -> None:
     """Replace the running statistics of all batch norms by plain means over the batches."""
     norms = [part for part in network.modules() if isinstance(part, torch.nn.BatchNorm2d)]
     for norm in norms:
@@ -137,7 +140,10 @@ def recalibrate(network: NetworkModule, batches: Iterable[Batch]) -> None:
         norm.momentum = None
     network.train()
     to_channels_last(network)
-    for images_NCHW, _ in batches:
-        network(images_NCHW.to(memory_format=torch.channels_last))
+    accelerator = accelerator_of(network)
+    for batch in batches:
+        images_NCHW, _ = placed(batch, accelerator)
+        with forward_precision(accelerator, mixed_precision):
+            network(images_NCHW.to(memory_format=torch.channels_last))
     for norm in norms:
         norm.momentum = 0.1

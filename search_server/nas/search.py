@@ -31,6 +31,7 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 
+from search_server.nas.accelerator import CPU, placed
 from search_server.nas.batches import Batch
 from search_server.nas.caps import ExpectedCost, expected_costs
 from search_server.nas.config import SearchConfig
@@ -87,7 +88,9 @@ class SearchStepFacts:
     warnings: tuple[str, ...] = ()
     """Where latency does not bear on theta as asked, with figures."""
     peak_memory_bytes: int = 0
-    """Most that this process had in memory so far."""
+    """Most that this process had in memory so far; with ``cuda`` in that of the accelerator."""
+    accelerator: str = "cpu"
+    """What the epoch was computed on."""
 
 
 class SearchRun:
@@ -100,9 +103,11 @@ class SearchRun:
         weight_batches: BatchSource,
         theta_batches: BatchSource,
         config: SearchConfig,
+        accelerator: torch.device = CPU,
     ) -> None:
         self.space = space
         self.config = config
+        self.accelerator = accelerator
         self.weight_batches = weight_batches
         self.theta_batches = theta_batches
         latencies = latency_models(space, tables, config)
@@ -111,6 +116,7 @@ class SearchRun:
         self.table_hash = table_hash(latencies.values())
         self.generator = torch.Generator().manual_seed(config.seed)
         self.supernet = Supernet(space, config.weights, self.generator)
+        self.supernet.place(accelerator)
         if config.channels_last:
             to_channels_last(self.supernet)
         for layer in self.supernet.mixed_layers():
@@ -160,7 +166,8 @@ class SearchRun:
             theta=probabilities,
             costs=costs,
             warnings=search_warnings(self.config, costs, steps),
-            peak_memory_bytes=peak_memory_bytes(),
+            peak_memory_bytes=peak_memory_bytes(self.accelerator),
+            accelerator=self.accelerator.type,
         )
         self.epoch += 1
         return facts
@@ -187,7 +194,8 @@ class SearchRun:
         """Yield the share of the search that is done, and the batch, of each step of an epoch."""
         num_batches = self.config.epochs * len(self.weight_batches)
         first_batch = self.epoch * len(self.weight_batches)
-        for index, (images_NCHW, labels_N) in enumerate(self.weight_batches, first_batch):
+        for index, batch in enumerate(self.weight_batches, first_batch):
+            images_NCHW, labels_N = placed(batch, self.accelerator)
             num_parts = max(1, len(labels_N) // (self.config.step_images or len(labels_N)))
             parts = zip(images_NCHW.tensor_split(num_parts), labels_N.tensor_split(num_parts), strict=True)
             for part, (part_NCHW, part_N) in enumerate(parts):
@@ -198,10 +206,11 @@ class SearchRun:
         facts, num_images = [], 0
         first = self.config.warmup_epochs
         num_epochs = self.config.epochs - first
-        for index, (images_NCHW, labels_N) in enumerate(self.theta_batches):
+        for index, batch in enumerate(self.theta_batches):
+            images_NCHW, labels_N = placed(batch, self.accelerator)
             progress = (self.epoch - first + (index + 1) / len(self.theta_batches)) / num_epochs
-            batch = (images_NCHW.to(memory_format=self._memory_format), labels_N)
-            facts.append(self.theta.step(batch, tau, self.config.entropy_limit(progress)))
+            images_NCHW = images_NCHW.to(memory_format=self._memory_format)
+            facts.append(self.theta.step((images_NCHW, labels_N), tau, self.config.entropy_limit(progress)))
             num_images += len(labels_N)
             self.step += 1
         return facts, num_images
@@ -217,6 +226,7 @@ def search(
     weight_batches: BatchSource,
     theta_batches: BatchSource,
     config: SearchConfig,
+    accelerator: torch.device = CPU,
 ) -> SearchRun:
     """Return a search that trains an epoch each time the next facts are asked for.
 
@@ -227,11 +237,12 @@ def search(
         weight_batches: images that train the weights.
         theta_batches: other images, that train theta.
         config: see ``SearchConfig`` and ``search_config``.
+        accelerator: where weights and images are; see ``accelerator.py``.
 
     Raises:
         ValueError: a table does not fit the space, or no network keeps the limits.
     """
-    return SearchRun(space, tables, weight_batches, theta_batches, config)
+    return SearchRun(space, tables, weight_batches, theta_batches, config, accelerator)
 
 
 def _latency_loss(config: SearchConfig, latency: LatencyModel) -> LatencyLoss:

@@ -23,6 +23,7 @@ def shortlist(
     num_networks: int,
     seed: int,
     least_load: float,
+    mixed_precision: bool = False,
 ) -> list[Architecture]:
     """Return distinct networks that keep all caps, the most accurate with inherited weights first.
 
@@ -35,6 +36,7 @@ def shortlist(
         num_networks: how many, at most.
         seed: of the drawing.
         least_load: they use at least such a share of some limit, 0..1.
+        mixed_precision: they are ranked by forward passes under bf16 autocast.
 
     Raises:
         ValueError: no network keeps all caps.
@@ -49,15 +51,16 @@ def shortlist(
         supernet,
         networks.values(),
         caps[0].cost,
-        evaluation_batches(_spread_images(data.weights)),
+        evaluation_batches(spread_images(data.weights)),
         evaluation_batches(data.validation),
+        mixed_precision,
     )
     in_order = [each.architecture for each in ranked]
     others = [network for network in in_order if network != decided][: num_networks - 1]
     return [network for network in in_order if network == decided or network in others]
 
 
-def _spread_images(source: ImageSource) -> ImageSource:
+def spread_images(source: ImageSource) -> ImageSource:
     """Return ``NUM_STATISTICS_IMAGES`` images or a few more, evenly from a source."""
     num_images = len(source.labels_N)
     return source.select(range(0, num_images, max(1, num_images // NUM_STATISTICS_IMAGES)))

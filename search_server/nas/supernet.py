@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from search_server.nas.accelerator import accelerator_of
 from search_server.nas.entangled_layer import EntangledLayer
 from search_server.nas.mixed_layer import MixedLayer, SeparateLayer
 from search_server.nas.paths import Paths
@@ -37,11 +38,24 @@ class Supernet(nn.Module):
     def forward(self, x_NCHW: Tensor, paths: Paths) -> Tensor:
         """Return logits ``(N, num_classes)`` along the given paths."""
         x_NCHW = self.stem(x_NCHW)
-        weights_L = [None] * len(self.layers) if paths.weights_LK is None else paths.weights_LK.unbind()
+        weights_LK = paths.weights_LK
+        weights_L = (
+            [None] * len(self.layers) if weights_LK is None else weights_LK.to(x_NCHW.device).unbind()
+        )
         for layer, candidates, weights_K in zip(self.layers, paths.candidates_L, weights_L, strict=True):
             x_NCHW = layer(x_NCHW, candidates, weights_K)
         logits_NC: Tensor = self.head(x_NCHW).flatten(1)
         return logits_NC
+
+    def place(self, accelerator: torch.device) -> None:
+        """Move all weights; theta stays on the CPU, where it is drawn from and held."""
+        for part in (self.stem, self.layers, self.head):
+            part.to(accelerator)
+
+    @property
+    def accelerator(self) -> torch.device:
+        """Where the weights are, and images have to be."""
+        return accelerator_of(self.stem)
 
     def weight_parameters(self) -> Iterator[nn.Parameter]:
         """Yield every parameter but theta."""

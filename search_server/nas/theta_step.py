@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from search_server.nas.accelerator import forward_precision
 from search_server.nas.batches import Batch
 from search_server.nas.budget import hold
 from search_server.nas.caps import Cap
@@ -102,7 +103,7 @@ class ThetaStepper:
         gradient_LK, total, accuracy = torch.zeros_like(theta_LK), 0.0, 0.0
         for _ in range(num_paths):
             paths = sample_paths(theta_LK, tau, self.config.paths, self.generator)
-            logits_NC = self.supernet(batch[0], paths)
+            logits_NC = self._logits(batch, paths)
             cross_entropy = F.cross_entropy(logits_NC, batch[1])
             gradient_LK += (
                 torch.autograd.grad(cross_entropy, theta_LK, materialize_grads=True)[0] / num_paths
@@ -127,15 +128,21 @@ class ThetaStepper:
         losses, accuracy, draws_PLK = [], 0.0, []
         for _ in range(num_paths):
             paths = sample_paths(theta_LK, tau, "one", self.generator)
-            logits_NC = self.supernet(batch[0], paths)
+            logits_NC = self._logits(batch, paths)
             losses.append(F.cross_entropy(logits_NC, batch[1]))
             accuracy += _accuracy(logits_NC, batch[1]) / num_paths
             draws_PLK.append(_one_hot(paths, theta_LK.shape[1]))
-        losses_P = torch.stack(losses)
+        losses_P = torch.stack(losses).to(theta_LK.device)
         advantage_P = (losses_P - losses_P.mean()) / (num_paths - 1)
         score_PLK = torch.stack(draws_PLK) - probability_LK
         gradient_LK = (advantage_P[:, None, None] * score_PLK).sum(0)
         return float(losses_P.mean()), accuracy, gradient_LK
+
+    def _logits(self, batch: Batch, paths: Paths) -> Tensor:
+        """Return fp32 logits ``(N, num_classes)`` along a path."""
+        with forward_precision(batch[0].device, self.config.mixed_precision):
+            logits_NC: Tensor = self.supernet(batch[0], paths)
+        return logits_NC.float()
 
 
 @contextmanager

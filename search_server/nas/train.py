@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from search_server.nas.accelerator import accelerator_of, forward_precision, placed
 from search_server.nas.batches import Batch, Batches
 from shared.modules import to_channels_last
 
@@ -31,6 +32,8 @@ class TrainConfig:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
+    mixed_precision: bool = False
+    """Forward passes under bf16 autocast."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -54,11 +57,12 @@ class TrainEpochFacts:
 
 
 def train(network: nn.Module, batches: Batches, config: TrainConfig) -> Iterator[TrainEpochFacts]:
-    """Train a network in place and yield facts after each epoch.
+    """Train a network in place, where its weights are, and yield facts after each epoch.
 
     The same network state and batches give the same weights. To fine-tune, load a state first, and give
     a lower ``lr``.
     """
+    accelerator = accelerator_of(network)
     optimiser = _optimiser(network, config)
     num_steps = config.epochs * len(batches)
     step = 0
@@ -67,10 +71,12 @@ def train(network: nn.Module, batches: Batches, config: TrainConfig) -> Iterator
         started = time.perf_counter()
         network.train()
         losses, num_correct, num_images, lr = [], 0, 0, 0.0
-        for images_NCHW, labels_N in batches:
+        for batch in batches:
+            images_NCHW, labels_N = placed(batch, accelerator)
             lr = _set_rate(optimiser, config, step / num_steps)
-            logits_NC = network(images_NCHW.to(memory_format=torch.channels_last))
-            loss = F.cross_entropy(logits_NC, labels_N, label_smoothing=config.label_smoothing)
+            with forward_precision(accelerator, config.mixed_precision):
+                logits_NC = network(images_NCHW.to(memory_format=torch.channels_last))
+            loss = F.cross_entropy(logits_NC.float(), labels_N, label_smoothing=config.label_smoothing)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
@@ -85,12 +91,15 @@ def train(network: nn.Module, batches: Batches, config: TrainConfig) -> Iterator
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, batches: Iterable[Batch]) -> float:
+def evaluate(network: nn.Module, batches: Iterable[Batch], mixed_precision: bool = False) -> float:
     """Return the share of images that a network names correctly, 0..1, in evaluation mode."""
     network.eval()
+    accelerator = accelerator_of(network)
     num_correct = num_images = 0
-    for images_NCHW, labels_N in batches:
-        logits_NC: Tensor = network(images_NCHW.to(memory_format=torch.channels_last))
+    for batch in batches:
+        images_NCHW, labels_N = placed(batch, accelerator)
+        with forward_precision(accelerator, mixed_precision):
+            logits_NC: Tensor = network(images_NCHW.to(memory_format=torch.channels_last))
         num_correct += int((logits_NC.argmax(1) == labels_N).sum())
         num_images += len(labels_N)
     return num_correct / num_images

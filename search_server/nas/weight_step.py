@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from search_server.nas.accelerator import forward_precision
 from search_server.nas.batches import Batch
 from search_server.nas.config import SearchConfig
 from search_server.nas.paths import Paths
@@ -51,8 +52,9 @@ class WeightStepper:
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.weight_lr * 0.5 * (1 + math.cos(math.pi * progress))
         images_NCHW, labels_N = batch
-        logits_NC = self.supernet(images_NCHW, paths)
-        loss = F.cross_entropy(logits_NC, labels_N)
+        with forward_precision(images_NCHW.device, self.config.mixed_precision):
+            logits_NC = self.supernet(images_NCHW, paths)
+        loss = F.cross_entropy(logits_NC.float(), labels_N)
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.weight_clip)
