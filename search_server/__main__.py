@@ -1,6 +1,7 @@
 """The command ``search-server``: serve, work, migrate, and make tokens."""
 
 import asyncio
+import importlib
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 import typer
@@ -90,16 +91,31 @@ def worker(
         Path | None,
         typer.Option(metavar="DIR", help="Write TensorBoard's event files there, a folder a search."),
     ] = None,
+    accelerator: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"] | None,
+        typer.Option(
+            help="What searches compute on (EDGENAS_ACCELERATOR; default auto: the first that torch can "
+            "use of cuda, mps and cpu)."
+        ),
+    ] = None,
 ) -> None:
     """Run searches from the queue, and call the agents that listen.
 
     Example: search-server worker
 
     Example: search-server worker --tensorboard runs
+
+    Example: search-server worker --accelerator cuda
     """
-    settings = _settings(data, tensorboard=tensorboard)
+    settings = _settings(data, tensorboard=tensorboard, accelerator=accelerator)
+    if settings.accelerator not in ("auto", "cpu"):
+        importlib.import_module("search_server.nas.accelerator").choose_accelerator(settings.accelerator)
     database = _open_database(settings)
-    environment = {"EDGENAS_DATABASE_URL": settings.url, "EDGENAS_DATA": str(settings.data.absolute())}
+    environment = {
+        "EDGENAS_DATABASE_URL": settings.url,
+        "EDGENAS_DATA": str(settings.data.absolute()),
+        "EDGENAS_ACCELERATOR": settings.accelerator,
+    }
     if settings.tensorboard is not None:
         environment["EDGENAS_TENSORBOARD"] = str(settings.tensorboard.absolute())
     running = Worker(

@@ -2,6 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Literal
 
 from pydantic_settings import (
     BaseSettings,
@@ -29,6 +30,9 @@ class Settings(BaseSettings):
     """Unfinished jobs that one token may have."""
     tensorboard: Path | None = None
     """Folder for event files of searches, a folder each; None: none are written."""
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """What searches compute on; auto: the first that torch can use of cuda, mps and cpu."""
 
     @property
     def url(self) -> str:

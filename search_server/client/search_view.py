@@ -5,7 +5,7 @@ from rich.table import Table as Grid
 
 from search_server.client.commands import out
 from search_server.client.show import count, facts, grid, milliseconds, share
-from search_server.resources.searches import DeviceLatency, ExpectedCost, Search, SearchStep
+from search_server.resources.searches import DeviceLatency, ExpectedCost, Search, SearchCreate, SearchStep
 
 
 def step_line(step: SearchStep, num_epochs: int) -> str:
@@ -13,7 +13,7 @@ def step_line(step: SearchStep, num_epochs: int) -> str:
     return (
         f"epoch {step.epoch + 1:3}/{num_epochs} {step.phase:6}  {_limits(step)}  "
         f"entropy {step.entropy:.2f}  accuracy {share(step.accuracy):>6}  "
-        f"loss {step.weight_loss:.3f}  {step.images_per_s:,.0f} img/s"
+        f"loss {step.weight_loss:.3f}  {step.images_per_s:,.0f} img/s on {step.accelerator}"
     )
 
 
@@ -59,7 +59,9 @@ def print_search(search: Search) -> None:
                 "device": f"{job.device_name}, {job.conditions}",
                 "space": job.space,
                 "data": request.data,
-                "target": f"{'; '.join([target, *limits])}, loss {request.loss}, paths {request.paths}",
+                "target": "; ".join([target, *limits]),
+                "setting": _setting(request),
+                "training": _training(request),
                 "table": search.snapshot or "not chosen yet",
                 "found": str(search.result.architecture) if search.result else "nothing yet",
             }
@@ -67,6 +69,26 @@ def print_search(search: Search) -> None:
     )
     if search.architectures:
         out.print(_comparison(search))
+
+
+def _setting(request: SearchCreate) -> str:
+    """Return how is searched: the preset, and what may differ from it."""
+    of_loss = {
+        "fbnet": f" (alpha {request.alpha:g}, beta {request.beta:g}, LAT in {request.latency_unit})",
+        "additive": f" (latency_weight {request.latency_weight:g})",
+        "budget": "",
+    }
+    recomputed = ", branches recomputed" if request.recomputes_branches else ""
+    return (
+        f"{request.preset}: loss {request.loss}{of_loss[request.loss]}, paths {request.paths}, weights "
+        f"{request.weights}, {request.epochs} epochs ({request.warmup_epochs} of warm-up), batches of "
+        f"{request.batch_size}, {'bf16 passes' if request.mixed_precision else 'fp32'}{recomputed}"
+    )
+
+
+def _training(request: SearchCreate) -> str:
+    how = "from scratch" if request.training == "scratch" else "fine-tuned from the supernet's weights"
+    return f"{how}, {request.train_epochs} epoch{'' if request.train_epochs == 1 else 's'}"
 
 
 def _comparison(search: Search) -> Grid:

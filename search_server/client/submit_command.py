@@ -10,7 +10,15 @@ from search_server.client.job_file import read_job_file, search_request
 from search_server.client.search_client import SearchClient
 from search_server.client.search_commands import watch
 from search_server.client.search_options import class_options, device_options, number
-from search_server.resources.searches import CombineName, LossName, PathsName
+from search_server.resources.search_presets import PresetName
+from search_server.resources.searches import (
+    CombineName,
+    LatencyUnit,
+    LossName,
+    PathsName,
+    TrainingName,
+    WeightsName,
+)
 from shared.device import Conditions
 
 
@@ -55,18 +63,55 @@ def submit(
     max_params: Annotated[
         str | None, typer.Option(metavar="N", help="Most parameters, such as 2M.")
     ] = None,
-    loss: Annotated[
-        LossName | None, typer.Option(help="budget holds the target; fbnet is the paper's.")
+    preset: Annotated[
+        PresetName | None,
+        typer.Option(
+            help="Defaults of the options below. small-budget: loss budget, paths one, weights entangled, "
+            "20 epochs (4 of warm-up), batches of 64. fbnet-paper: loss fbnet, paths soft, weights "
+            "separate, 90 epochs (10), batches of 192, and the paper's rates and temperature."
+        ),
     ] = None,
-    paths: Annotated[PathsName | None, typer.Option(help="Candidates that run in a step.")] = None,
+    loss: Annotated[
+        LossName | None,
+        typer.Option(
+            help="budget holds the target; fbnet is the paper's, CE * alpha * log(LAT)^beta; additive is "
+            "CE + latency-weight * log(LAT)."
+        ),
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(metavar="A", help="Of loss fbnet (0.2).")] = None,
+    beta: Annotated[float | None, typer.Option(metavar="B", help="Of loss fbnet (0.6).")] = None,
+    latency_unit: Annotated[
+        LatencyUnit | None, typer.Option(help="Of LAT in loss fbnet (us); it bears on the result.")
+    ] = None,
+    latency_weight: Annotated[
+        float | None, typer.Option(metavar="W", help="Of loss additive (0.1).")
+    ] = None,
+    paths: Annotated[
+        PathsName | None, typer.Option(help="Candidates that run in a step: all weighted, one, two.")
+    ] = None,
+    weights: Annotated[
+        WeightsName | None, typer.Option(help="One super-kernel a layer, or each candidate its own.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Epochs of the search.")] = None,
     warmup_epochs: Annotated[
         int | None, typer.Option(metavar="N", help="Epochs that train weights only.")
     ] = None,
-    train_epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="Epochs of the final training.")
+    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Images of a batch.")] = None,
+    training: Annotated[
+        TrainingName | None,
+        typer.Option(
+            help="Of the networks that are compared: fresh weights, or the supernet's, fine-tuned."
+        ),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(metavar="N")] = None,
+    train_epochs: Annotated[int | None, typer.Option(metavar="N", help="Epochs of that training.")] = None,
+    mixed_precision: Annotated[
+        bool | None,
+        typer.Option("--mixed-precision/--fp32", help="bf16 forward passes; for accelerators."),
+    ] = None,
+    recomputes_branches: Annotated[
+        bool | None,
+        typer.Option("--recompute/--no-recompute", help="Less memory for more time, with paths soft."),
+    ] = None,
     num_samples: Annotated[int | None, typer.Option(metavar="N", help="Networks drawn and ranked.")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N")] = None,
     snapshot: Annotated[str | None, typer.Option(metavar="HASH", help="Latency table to use.")] = None,
@@ -86,6 +131,8 @@ def submit(
 
     Example: edgenas search submit -d pixel=20 -d raspi4=35 -s fbnet-cifar --data cifar --max-macs 60M
 
+    Example: edgenas search submit -d pixel -s fbnet-224:classes=100 --data imagenet --preset fbnet-paper
+
     Example: edgenas search submit -f job.toml --seed 1
     """
     given = {
@@ -97,12 +144,21 @@ def submit(
         "combine": combine,
         "max_macs": None if max_macs is None else number("--max-macs", max_macs),
         "max_params": None if max_params is None else number("--max-params", max_params),
+        "preset": preset,
         "loss": loss,
+        "alpha": alpha,
+        "beta": beta,
+        "latency_unit": latency_unit,
+        "latency_weight": latency_weight,
         "paths": paths,
+        "weights": weights,
         "epochs": epochs,
         "warmup_epochs": warmup_epochs,
-        "train_epochs": train_epochs,
         "batch_size": batch_size,
+        "training": training,
+        "train_epochs": train_epochs,
+        "mixed_precision": mixed_precision,
+        "recomputes_branches": recomputes_branches,
         "num_samples": num_samples,
         "seed": seed,
         "snapshot": snapshot,

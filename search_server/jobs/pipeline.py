@@ -23,30 +23,31 @@ from search_server.jobs.recording import finish_search, record_architecture, rec
 from search_server.jobs.search_job import SearchJob, StoppedError, Transaction, open_search_job
 from search_server.jobs.targets import SPAN, corrections, is_on_target, loads, nearness
 from search_server.jobs.verification import measure_networks
+from search_server.nas.accelerator import choose_accelerator
 from search_server.nas.batches import evaluation_batches, training_batches
 from search_server.nas.caps import Cap, latency_cap, load
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
-from search_server.nas.config import SearchConfig
+from search_server.nas.config import SearchConfig, search_config
 from search_server.nas.data import load_data
 from search_server.nas.export import load_network, numpy_weights, save_network
+from search_server.nas.finalist import finalist_network, finalist_training
 from search_server.nas.images import DataSplits
 from search_server.nas.search import SearchRun, search
 from search_server.nas.search_caps import are_kept
 from search_server.nas.shortlist import shortlist
-from search_server.nas.train import TrainConfig, evaluate, train
+from search_server.nas.train import evaluate, train
 from search_server.profiling.artifacts import onnx_bytes
-from search_server.resources.searches import FoundArchitecture, Role, SearchStep
+from search_server.resources.searches import FoundArchitecture, Role, SearchCreate, SearchStep
 from shared.architecture import (
     Architecture,
     parse_architecture,
     random_architecture,
     uniform_architecture,
 )
-from shared.modules import network_module
 from shared.wire import from_dict, to_dict, to_json
 
 NUM_FINALISTS = 2
-"""Networks that are trained from scratch; the better one on the validation split is the found one."""
+"""Networks that are trained; the better one on the validation split is the found one."""
 
 # Where each stage ends, as a share of the whole.
 SEARCHED, MEASURED, TRAINED = 0.5, 0.6, 0.98
@@ -58,6 +59,7 @@ def run_search_job(
     data_dir: Path,
     should_stop: Callable[[], bool],
     events_dir: Path | None = None,
+    accelerator: str = "auto",
 ) -> None:
     """Run a search to its end, or until it is asked to stop; call it again to go on.
 
@@ -67,11 +69,13 @@ def run_search_job(
         data_dir: the server's data folder.
         should_stop: asked between steps.
         events_dir: where TensorBoard reads event files; None for none.
+        accelerator: what it computes on; see ``nas/accelerator.py``.
 
     Raises:
-        ValueError: the data or the table does not suit the search; the message says what would.
+        ValueError: the data, the table or the accelerator does not suit the search; the message says
+            what would.
     """
-    job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir)
+    job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir, accelerator)
     try:
         request = job.request
         data = load_data(
@@ -82,11 +86,13 @@ def run_search_job(
         caps = shortlist_caps(job, run)
         finalists = measured_finalists(job, run, caps, data)
         baselines = measured_baselines(job, caps)
-        trained = train_all(job, [*finalists, *baselines], data)
+        trained = train_all(job, run, [*finalists, *baselines], data)
         found = most_accurate(trained)
         export(job, found)
     except StoppedError:
         return
+    except torch.OutOfMemoryError as error:
+        raise ValueError(out_of_memory(job.request, error)) from error
     with transaction() as session:
         finish_search(session, job_id, found, utc_now(), outcome(job, found))
 
@@ -99,7 +105,8 @@ def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
         for index, part in enumerate((data.weights, data.theta))
     )
     tables = {device.name: device.table for device in job.devices}
-    run = search(job.space, tables, weight_batches, theta_batches, search_settings(job))
+    accelerator = choose_accelerator(job.accelerator)
+    run = search(job.space, tables, weight_batches, theta_batches, search_settings(job), accelerator)
     checkpoint = job.folder / "search.pt"
     if checkpoint.exists():
         load_checkpoint(run, checkpoint)
@@ -119,8 +126,10 @@ def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
 def search_settings(job: SearchJob) -> SearchConfig:
     """Return what a request says of the search itself."""
     request = job.request
-    return SearchConfig(
+    return search_config(
+        request.preset,
         paths=request.paths,
+        weights=request.weights,
         loss=request.loss,
         target_us=job.targets_us or None,
         latency_sigmas=request.latency_sigmas,
@@ -128,6 +137,12 @@ def search_settings(job: SearchJob) -> SearchConfig:
         table_weights=tuple(device.weight for device in job.devices) if request.also else None,
         max_macs=request.max_macs,
         max_params=request.max_params,
+        alpha=request.alpha,
+        beta=request.beta,
+        latency_unit=request.latency_unit,
+        latency_weight=request.latency_weight,
+        mixed_precision=request.mixed_precision,
+        recomputes_branches=request.recomputes_branches,
         epochs=request.epochs,
         warmup_epochs=request.warmup_epochs,
         seed=request.seed,
@@ -167,7 +182,9 @@ def measured_shortlist(
     """Return the shortlist under some caps, measured, the most accurate first."""
     job.tell("sample", SEARCHED, "ranking networks decoded and drawn from theta")
     request = job.request
-    networks = shortlist(run.supernet, caps, data, request.num_samples, request.seed, 1 - SPAN)
+    networks = shortlist(
+        run.supernet, caps, data, request.num_samples, request.seed, 1 - SPAN, request.mixed_precision
+    )
     return measure_networks(job, [("found", network) for network in networks], SEARCHED)
 
 
@@ -212,37 +229,47 @@ def measured_baselines(job: SearchJob, caps: Sequence[Cap]) -> list[FoundArchite
 
 
 def train_all(
-    job: SearchJob, networks: Sequence[FoundArchitecture], data: DataSplits
+    job: SearchJob, run: SearchRun, networks: Sequence[FoundArchitecture], data: DataSplits
 ) -> list[FoundArchitecture]:
-    """Train each network from scratch, all alike, and record its accuracy."""
+    """Train each network, all alike, and record its accuracy."""
     span = (TRAINED - MEASURED) / len(networks)
     return [
-        train_network(job, network, data, MEASURED + span * index, span)
+        train_network(job, run, network, data, MEASURED + span * index, span)
         for index, network in enumerate(networks)
     ]
 
 
 def train_network(
-    job: SearchJob, network: FoundArchitecture, data: DataSplits, progress: float, span: float
+    job: SearchJob,
+    run: SearchRun,
+    network: FoundArchitecture,
+    data: DataSplits,
+    progress: float,
+    span: float,
 ) -> FoundArchitecture:
-    """Train one network from scratch, from ``progress`` to ``progress + span`` of the whole."""
+    """Train one network as was asked, from ``progress`` to ``progress + span`` of the whole."""
     request = job.request
     architecture = parse_architecture(network.architecture, job.space)
-    path = weights_path(job, architecture)
+    path, is_mixed = weights_path(job, architecture), request.mixed_precision
     if path.exists():
-        module = load_network(architecture.workload(), path)
+        module = load_network(architecture.workload(), path).to(run.accelerator)
     else:
-        module = network_module(architecture.workload(), torch.Generator().manual_seed(request.seed))
+        module = finalist_network(
+            architecture, run.supernet, data, request.seed, request.training, is_mixed
+        )
         batches = training_batches(data.training, request.batch_size, seed=request.seed)
-        for facts in train(module, batches, TrainConfig(epochs=request.train_epochs)):
+        how = "training" if request.training == "scratch" else "fine-tuning"
+        for facts in train(
+            module, batches, finalist_training(request.training, request.train_epochs, is_mixed)
+        ):
             epoch = facts.epoch + 1
-            message = f"training the {network.role} network: epoch {epoch} of {request.train_epochs}"
+            message = f"{how} the {network.role} network: epoch {epoch} of {request.train_epochs}"
             job.tell("train", progress + span * epoch / request.train_epochs, message)
         save_network(module, path)
     trained = replace(
         network,
-        validation_accuracy=evaluate(module, evaluation_batches(data.validation)),
-        test_accuracy=evaluate(module, evaluation_batches(data.test)),
+        validation_accuracy=evaluate(module, evaluation_batches(data.validation), is_mixed),
+        test_accuracy=evaluate(module, evaluation_batches(data.test), is_mixed),
     )
     with job.transaction() as session:
         record_architecture(session, job.job_id, trained)
@@ -287,6 +314,15 @@ def _latency_words(measured_us: float | None, predicted_us: float) -> str:
         else f"measured {measured_us / 1000:.4g} ms"
     )
     return f"{measured}, predicted {predicted_us / 1000:.4g} ms"
+
+
+def out_of_memory(request: SearchCreate, error: BaseException) -> str:
+    """Return what to do about a search that does not fit in its accelerator's memory."""
+    return (
+        f"the accelerator's memory does not hold a step with batches of {request.batch_size} and paths "
+        f"{request.paths!r} ({str(error).partition('.')[0]}); submit the search anew with a smaller "
+        "batch_size, mixed_precision, recomputes_branches, or paths 'one'"
+    )
 
 
 def weights_path(job: SearchJob, architecture: Architecture) -> Path:

@@ -30,7 +30,12 @@ def main(job_id: str) -> int:
     try:
         pipeline = importlib.import_module("search_server.jobs.pipeline")
         pipeline.run_search_job(
-            job_id, database.transaction, settings.data, stop.is_set, settings.tensorboard
+            job_id,
+            database.transaction,
+            settings.data,
+            stop.is_set,
+            settings.tensorboard,
+            settings.accelerator,
         )
     except (ServerError, ValueError) as error:
         _log.warning("search failed", job=job_id, error=str(error))

@@ -56,6 +56,8 @@ class SearchJob:
     should_stop: Callable[[], bool]
     events_dir: Path | None = None
     """Where TensorBoard reads event files, a folder a search; None for none."""
+    accelerator: str = "cpu"
+    """What the search computes on, by name: ``nas/accelerator.py``."""
 
     @property
     def event_folder(self) -> Path | None:
@@ -98,6 +100,7 @@ def open_search_job(
     data_dir: Path,
     should_stop: Callable[[], bool],
     events_dir: Path | None = None,
+    accelerator: str = "cpu",
 ) -> SearchJob:
     """Read a search's request and table, and make its folder."""
     with transaction() as session:
@@ -105,7 +108,9 @@ def open_search_job(
         request = find_request(row)
         devices = _devices(session, request, [row.snapshot or "", *row.other_snapshots])
     space = search_space(request.space)
-    job = SearchJob(job_id, request, devices, space, data_dir, transaction, should_stop, events_dir)
+    job = SearchJob(
+        job_id, request, devices, space, data_dir, transaction, should_stop, events_dir, accelerator
+    )
     job.folder.mkdir(parents=True, exist_ok=True)
     return job
 

@@ -1,5 +1,6 @@
 """The latency tables of a search: found for each of its devices, and checked before it is queued."""
 
+import math
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -65,6 +66,23 @@ def require_usable(table: LatencyTable, device: str, target_ms: float | None, pa
             f"{table.snapshot}; choose a target between"
         )
         raise InvalidValueError("unreachable_target", message, (FieldError(path, message),))
+
+
+def require_positive_log(create: SearchCreate, table: LatencyTable) -> None:
+    """Refuse the paper's loss on a table whose fastest network has no positive log(LAT).
+
+    Raises:
+        InvalidValueError: it has not; loss ``fbnet`` would be nothing, or no number.
+    """
+    fastest = table.latency_range_us()[0] * {"us": 1.0, "ms": 1e-3}[create.latency_unit]
+    if create.loss != "fbnet" or fastest > 1:
+        return
+    message = (
+        "loss 'fbnet' needs a log(LAT) above 0 of every network, but the fastest of table "
+        f"{table.snapshot} takes {fastest:.4g} {create.latency_unit}, and log({fastest:.4g}) = "
+        f"{math.log(fastest):.3g}; use latency_unit 'us', or loss 'budget'"
+    )
+    raise InvalidValueError("latency_too_small", message, (FieldError("body.latency_unit", message),))
 
 
 def _newest_snapshot(session: Session, device: DeviceRow, space: str) -> str | None:

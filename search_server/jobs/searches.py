@@ -12,7 +12,7 @@ from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
 from search_server.jobs.data_check import check_data
 from search_server.jobs.registry import Submission, create_job, earlier_job, job_resource
-from search_server.jobs.search_tables import other_table, require_usable
+from search_server.jobs.search_tables import other_table, require_positive_log, require_usable
 from search_server.latency.snapshots import require_table
 from search_server.resources.page import Page
 from search_server.resources.searches import FoundArchitecture, Search, SearchCreate, SearchStep
@@ -36,6 +36,7 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
     table = require_table(session, device, space.name, create.conditions, create.snapshot)
     target_ms = create.target_ms if create.combine == "worst" else None
     require_usable(table, device.name, target_ms, "body.target_ms")
+    require_positive_log(create, table)
     others = [
         other_table(session, create, other, space.name, f"body.also.{index}")
         for index, other in enumerate(create.also)

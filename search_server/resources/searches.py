@@ -1,13 +1,18 @@
 """Searches: asked for, watched, and what they found."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from search_server.resources.jobs import Job
+from search_server.resources.search_presets import OF_PRESET, SEARCH_PRESETS, PresetName
 from shared.device import Conditions
 
-LossName = Literal["fbnet", "budget"]
+LossName = Literal["fbnet", "additive", "budget"]
 PathsName = Literal["soft", "one", "two"]
+WeightsName = Literal["entangled", "separate"]
+LatencyUnit = Literal["us", "ms"]
+TrainingName = Literal["scratch", "inherit"]
 CombineName = Literal["worst", "weighted"]
 CostUnit = Literal["us", "MACs", "parameters", "of the targets"]
 Role = Literal["found", "uniform", "random"]
@@ -34,21 +39,27 @@ class DeviceTarget:
 
 @dataclass(frozen=True, slots=True)
 class SearchCreate:
-    """Search a space for networks within a latency on a device, or on several."""
+    """Search a space for networks within a latency on a device, or on several.
+
+    What is not given of ``loss``, ``paths``, ``weights``, ``epochs``, ``warmup_epochs`` and ``batch_size``
+    is that of the preset, and stands in the request from then on.
+    """
 
     device: str
     space: str
     data: str
     """A data set known by name, or a folder on the server."""
     target_ms: float | None = None
-    """None: the loss alone decides (only with loss ``fbnet``)."""
-    loss: LossName = "budget"
-    paths: PathsName = "one"
-    epochs: int = 20
-    warmup_epochs: int = 4
+    """None: the loss alone decides (with loss ``fbnet`` or ``additive``)."""
+    loss: LossName = OF_PRESET
+    """``budget`` holds the target; ``fbnet``: CE * alpha * log(LAT)^beta, the paper's; ``additive``: CE +
+    latency_weight * log(LAT)."""
+    paths: PathsName = OF_PRESET
+    epochs: int = OF_PRESET
+    warmup_epochs: int = OF_PRESET
     train_epochs: int = 30
-    """Epochs of the short training from scratch of each network that is compared."""
-    batch_size: int = 64
+    """Epochs of the short training of each network that is compared."""
+    batch_size: int = OF_PRESET
     num_samples: int = 6
     """Networks drawn from the found distribution and ranked."""
     seed: int = 0
@@ -69,12 +80,32 @@ class SearchCreate:
     """Search with so many classes of the data, drawn by ``seed``; None: all of them."""
     class_names: tuple[str, ...] = ()
     """Search with these classes of the data; empty: see ``num_classes``."""
+    preset: PresetName = "small-budget"
+    weights: WeightsName = OF_PRESET
+    """One super-kernel a layer, or weights of its own for each candidate, as in the paper."""
+    alpha: float = 0.2
+    beta: float = 0.6
+    latency_unit: LatencyUnit = "us"
+    """Of LAT in loss ``fbnet``; the paper names none."""
+    latency_weight: float = 0.1
+    """Of log(LAT) in loss ``additive``."""
+    mixed_precision: bool = False
+    """Forward passes in bf16: for accelerators; most CPUs get slower."""
+    recomputes_branches: bool = False
+    """Compute each branch again in the backward pass: less memory, more time."""
+    training: TrainingName = "scratch"
+    """Of the networks that are compared: fresh weights, or those of the supernet, fine-tuned."""
 
     def __post_init__(self) -> None:
+        if self.preset not in SEARCH_PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(SEARCH_PRESETS)}, got {self.preset!r}")
+        for name, value in SEARCH_PRESETS[self.preset].items():
+            if getattr(self, name) is OF_PRESET:
+                object.__setattr__(self, name, value)
         if self.target_ms is not None and self.target_ms <= 0:
             raise ValueError(f"target_ms must be above 0, got {self.target_ms}")
         if self.loss == "budget" and self.target_ms is None:
-            raise ValueError("loss 'budget' needs target_ms; give a target, or use loss 'fbnet'")
+            raise ValueError("loss 'budget' needs target_ms; give a target, or use another loss")
         if not 1 <= self.epochs <= 10_000:
             raise ValueError(f"epochs must lie in 1..10000, got {self.epochs}")
         if not 0 <= self.warmup_epochs < self.epochs:
@@ -87,7 +118,16 @@ class SearchCreate:
             raise ValueError(f"batch_size must lie in 2..8192, got {self.batch_size}")
         if not 1 <= self.num_samples <= 100:
             raise ValueError(f"num_samples must lie in 1..100, got {self.num_samples}")
+        self._check_loss()
         self._check_limits()
+
+    def _check_loss(self) -> None:
+        if not (self.alpha > 0 and math.isfinite(self.alpha)):
+            raise ValueError(f"alpha must be above 0, got {self.alpha:g}")
+        for name in ("beta", "latency_weight"):
+            value = getattr(self, name)
+            if not (value >= 0 and math.isfinite(value)):
+                raise ValueError(f"{name} must be at least 0, got {value:g}")
 
     def _check_limits(self) -> None:
         if not 0 <= self.latency_sigmas <= 5:
@@ -141,11 +181,13 @@ class SearchStep:
     theta: tuple[tuple[float, ...], ...]
     """softmax(theta), layers x candidates."""
     costs: tuple[ExpectedCost, ...] = ()
-    """Every limit that the search holds, and where theta stands; empty with loss ``fbnet``."""
+    """Every limit that the search holds, and where theta stands; only with loss ``budget``."""
     warnings: tuple[str, ...] = ()
     """Where the search does not do what was asked, with figures."""
     peak_memory_bytes: int | None = None
-    """Most that the searching process had in memory so far."""
+    """Most that the searching process had in memory so far; with ``cuda`` in that of the accelerator."""
+    accelerator: str = "cpu"
+    """What the epoch was computed on."""
 
 
 @dataclass(frozen=True, slots=True)

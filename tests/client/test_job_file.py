@@ -35,6 +35,20 @@ def test_json_reads_like_toml(tmp_path: Path) -> None:
     assert search_request(read_job_file(path), {}, Conditions()).loss == "fbnet"
 
 
+def test_a_preset_fills_in_what_neither_file_nor_options_give(tmp_path: Path) -> None:
+    path = tmp_path / "job.toml"
+    path.write_text(TOML)
+    document = {**read_job_file(path), "preset": "fbnet-paper"}
+    request = search_request(document, {"beta": 0.9, "warmup_epochs": 2}, Conditions())
+    assert (request.loss, request.paths, request.weights, request.batch_size) == (
+        "fbnet",
+        "soft",
+        "separate",
+        192,
+    )
+    assert (request.epochs, request.warmup_epochs, request.beta) == (8, 2, 0.9)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

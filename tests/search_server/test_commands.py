@@ -62,6 +62,18 @@ def test_mistakes_say_what_is_right(run: Run) -> None:
     assert (unknown.status, unknown.stderr.startswith("error: no token '0000'")) == (1, True)
 
 
+def test_a_worker_does_not_start_on_an_accelerator_that_is_not_there(run: Run) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has the accelerator")
+    refused = run("worker", "--accelerator", "mps")
+    assert refused.status == 1
+    assert refused.stderr.startswith("error: accelerator 'mps' cannot be used: torch ")
+    assert "choose one of these or 'auto'" in refused.stderr
+    unknown = run("worker", "--accelerator", "tpu")
+    assert (unknown.status, "--accelerator" in unknown.stderr) == (2, True)
+
+
 def test_foreign_database_is_migrated_only_when_asked(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,12 @@ const columns = (measured) => [
   { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
 ];
 
+function lossInWords(request) {
+  if (request.loss === "fbnet") return `fbnet: CE × ${request.alpha} × log(LAT in ${request.latency_unit})^${request.beta}`;
+  if (request.loss === "additive") return `additive: CE + ${request.latency_weight} × log(LAT)`;
+  return request.loss;
+}
+
 function showSearch() {
   const { job, request, stage, result } = search;
   fill(byId("marks"), statusBadge(job));
@@ -32,9 +38,14 @@ function showSearch() {
     ["Space", job.space],
     ["Data", request.data],
     ["Target", request.target_ms === null ? "none" : `${request.target_ms} ms`],
-    ["Loss", request.loss],
+    ["Preset", request.preset],
+    ["Loss", lossInWords(request)],
     ["Paths a step", request.paths],
+    ["Weights", request.weights],
     ["Epochs", `${request.epochs}, the first ${request.warmup_epochs} train weights only`],
+    ["Batch", `${request.batch_size} images, ${request.mixed_precision ? "bf16 forward passes" : "fp32"}`],
+    ["Training", `${request.training === "scratch" ? "from scratch" : "fine-tuned from the supernet's weights"}, ${
+      request.train_epochs} epochs`],
     ["Seed", String(request.seed)],
     ["Latency table", search.snapshot
       ? h("a", { href: `/tables/${search.snapshot}` }, h("code", {}, search.snapshot)) : "not chosen yet"],

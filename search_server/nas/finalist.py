@@ -1,0 +1,56 @@
+"""How a network is trained that others are compared with: from scratch, or on from the supernet's weights.
+
+The supernet has trained most what theta drew most, so inherited weights favour the found network over its
+baselines a little; they need a fraction of the epochs. What is compared is trained in one way, all of it.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from search_server.nas.batches import evaluation_batches
+from search_server.nas.images import DataSplits
+from search_server.nas.sample import inherit, recalibrate
+from search_server.nas.shortlist import spread_images
+from search_server.nas.supernet import Supernet
+from search_server.nas.train import TrainConfig
+from shared.architecture import Architecture
+from shared.modules import NetworkModule, network_module
+
+TrainingName = Literal["scratch", "inherit"]
+
+_FINE_TUNE_LR = 0.02
+"""A fifth of the rate of fresh weights, which would undo what was inherited."""
+
+
+def finalist_network(
+    architecture: Architecture,
+    supernet: Supernet,
+    data: DataSplits,
+    seed: int,
+    training: TrainingName,
+    mixed_precision: bool = False,
+) -> NetworkModule:
+    """Return a network as its training begins, where the supernet is.
+
+    Args:
+        architecture: the network.
+        supernet: whose weights are inherited.
+        data: inherited batch norms take their statistics anew on the split for weights.
+        seed: of fresh weights.
+        training: ``scratch``: fresh weights; ``inherit``: those of the supernet.
+        mixed_precision: the statistics are taken under bf16 autocast.
+    """
+    if training == "scratch":
+        fresh = network_module(architecture.workload(), torch.Generator().manual_seed(seed))
+        return fresh.to(supernet.accelerator)
+    network = inherit(supernet, architecture)
+    recalibrate(network, evaluation_batches(spread_images(data.weights)), mixed_precision)
+    return network
+
+
+def finalist_training(training: TrainingName, epochs: int, mixed_precision: bool = False) -> TrainConfig:
+    """Return how it is trained from there: inherited weights at a lower rate."""
+    config = TrainConfig(epochs=epochs, mixed_precision=mixed_precision)
+    return config if training == "scratch" else replace(config, lr=_FINE_TUNE_LR)

@@ -1,0 +1,160 @@
+"""From a request to a search: presets agree, settings arrive, finalists inherit, mixed precision holds."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import torch
+
+from search_server.client.search_view import print_search, step_line
+from search_server.db.migrate import migrate_to_head
+from search_server.db.session import Database
+from search_server.jobs.pipeline import run_search_job, search_settings
+from search_server.jobs.registry import Submission, find_job
+from search_server.jobs.search_job import open_search_job
+from search_server.jobs.searches import search_resource, search_steps_after, submit_search
+from search_server.latency.imports import import_table
+from search_server.nas.config import PRESET_NAMES, SearchConfig, search_config
+from search_server.resources.search_presets import SEARCH_PRESETS
+from search_server.resources.searches import Search, SearchCreate
+from shared.search_space import search_space
+from tests.search_server.tables import known_table
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+SPACE = search_space("fbnet-tiny:width=0.25,resolution=16,classes=2")
+FEW = {"epochs": 2, "warmup_epochs": 1, "train_epochs": 1, "num_samples": 1, "num_classes": 2}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """These networks are too small for more."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A device without an agent."""
+    database = Database(f"sqlite:///{tmp_path / 'edgenas.db'}")
+    migrate_to_head(database.engine)
+    with database.transaction() as session:
+        content = known_table("", SPACE.name).to_json().encode()
+        import_table(session, content, "json", "shelf", None, NOW)
+    yield database
+    database.close()
+
+
+def request(**changes: object) -> SearchCreate:
+    low_us, high_us = known_table("", SPACE.name).latency_range_us()
+    values = {"target_ms": (low_us + high_us) / 2000, **changes}
+    return SearchCreate("shelf", SPACE.name, "digits", **values)  # type: ignore[arg-type]
+
+
+def submit(database: Database, create: SearchCreate) -> str:
+    with database.transaction() as session:
+        return submit_search(session, create, Submission(None), NOW).job_id
+
+
+def run(database: Database, folder: Path, create: SearchCreate) -> Search:
+    job_id = submit(database, create)
+    run_search_job(job_id, database.transaction, folder, lambda: False, accelerator="cpu")
+    with database.transaction() as session:
+        search = search_resource(session, find_job(session, job_id, "search"), NOW)
+    assert search.job.status == "done", search.job.message
+    return search
+
+
+def settings(database: Database, folder: Path, create: SearchCreate) -> SearchConfig:
+    job = open_search_job(submit(database, create), database.transaction, folder, lambda: False)
+    return search_settings(job)
+
+
+def test_the_presets_of_requests_are_those_of_the_search(database: Database, tmp_path: Path) -> None:
+    assert tuple(SEARCH_PRESETS) == PRESET_NAMES
+    for preset, values in SEARCH_PRESETS.items():
+        wanted = search_config(preset, target_us=(1000 * (request().target_ms or 0),))
+        assert settings(database, tmp_path, request(preset=preset)) == wanted
+        shown = {name: value for name, value in values.items() if name != "batch_size"}
+        assert {name: asdict(wanted)[name] for name in shown} == shown
+
+
+def test_what_is_given_wins_over_the_preset(database: Database, tmp_path: Path) -> None:
+    given = {
+        "weights": "entangled",
+        "paths": "two",
+        "alpha": 0.3,
+        "beta": 0.7,
+        "latency_unit": "us",
+        "latency_weight": 0.4,
+        "epochs": 33,
+        "warmup_epochs": 3,
+        "mixed_precision": True,
+        "recomputes_branches": True,
+    }
+    create = request(preset="fbnet-paper", loss="additive", **given)
+    config = settings(database, tmp_path, create)
+    assert {name: asdict(config)[name] for name in given} == given
+    assert (config.loss, config.tau_start, config.theta_lr) == ("additive", 5.0, 0.01)
+
+
+def test_finalists_and_baselines_go_on_from_the_supernet(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = request(training="inherit", **FEW)
+    search = run(database, tmp_path, create)
+    roles = {network.role for network in search.architectures}
+    assert {"found", "uniform"} <= roles
+    assert all(network.test_accuracy is not None for network in search.architectures)
+    print_search(search)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "fine-tuned from the supernet's weights, 1 epoch" in printed
+    assert "small-budget: loss budget, paths one, weights entangled, 2 epochs (1 of warm-up)" in printed
+    scratch = run(database, tmp_path, replace(create, training="scratch"))
+    assert scratch.result is not None
+    assert search.result is not None
+    assert scratch.result.architecture == search.result.architecture
+    inherited, fresh = (
+        torch.load(tmp_path / "searches" / each.job.job_id / "network.pt", weights_only=True)
+        for each in (search, scratch)
+    )
+    assert inherited.keys() == fresh.keys()
+    assert not torch.equal(inherited["segments.stem.0.weight"], fresh["segments.stem.0.weight"])
+
+
+def test_the_paper_s_search_in_mixed_precision_ends(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = request(
+        preset="fbnet-paper", mixed_precision=True, compare_baselines=False, target_ms=None, **FEW
+    )
+    search = run(database, tmp_path, replace(create, batch_size=64))
+    with database.transaction() as session:
+        steps = search_steps_after(session, search.job.job_id, -1)
+    assert [step.accelerator for step in steps] == ["cpu", "cpu"]
+    assert "img/s on cpu" in step_line(steps[-1], 2)
+    print_search(search)
+    assert "fbnet-paper: loss fbnet (alpha 0.2, beta 0.6, LAT in us), paths soft" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
+def test_a_search_that_does_not_fit_says_what_would(database: Database, tmp_path: Path) -> None:
+    job_id = submit(database, request(**FEW))
+
+    def fill_memory() -> bool:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    with pytest.raises(ValueError, match=r"batches of 64 and paths 'one' \(CUDA out of memory\); submit"):
+        run_search_job(job_id, database.transaction, tmp_path, fill_memory)
+
+
+def test_an_accelerator_that_is_not_there_is_named(database: Database, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has the accelerator")
+    job_id = submit(database, request(**FEW))
+    with pytest.raises(ValueError, match=r"accelerator 'cuda' cannot be used: torch .* finds cpu"):
+        run_search_job(job_id, database.transaction, tmp_path, lambda: False, accelerator="cuda")

@@ -1,0 +1,113 @@
+"""Presets over REST: what they fill in, what wins over them, what is refused, and what is stored."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from search_server.db.models import JobRow
+from search_server.db.session import Database
+from search_server.jobs.searches import find_request
+from search_server.latency.snapshots import store_table
+from search_server.resources.search_presets import SEARCH_PRESETS
+from search_server.resources.searches import SearchCreate
+from shared.wire import from_dict
+from tests.search_server.api import Api
+from tests.search_server.conftest import Clock
+from tests.search_server.synthetic import SyntheticDevice
+from tests.search_server.tables import known_table, store_known_table
+
+pytestmark = pytest.mark.anyio
+
+BODY = {"device": "raspi", "space": "fbnet-tiny", "data": "digits"}
+
+
+@pytest.fixture
+def snapshot(device: SyntheticDevice, database: Database, clock: Clock) -> str:
+    with database.transaction() as session:
+        return store_known_table(session, device.device_id, clock())
+
+
+@pytest.mark.usefixtures("snapshot")
+async def test_the_paper_s_search_is_asked_for_by_name_and_stored_in_full(
+    api: Api, database: Database
+) -> None:
+    asked = {**BODY, "preset": "fbnet-paper", "epochs": 30, "beta": 0.9}
+    search = await api.post("/searches", asked)
+    request = search["request"]
+    wanted = {
+        **SEARCH_PRESETS["fbnet-paper"],
+        "epochs": 30,
+        "alpha": 0.2,
+        "beta": 0.9,
+        "latency_unit": "us",
+    }
+    assert {name: request[name] for name in wanted} == wanted
+    with database.reading() as session:
+        row = session.get_one(JobRow, search["job"]["job_id"])
+        assert {name: row.request[name] for name in wanted} == wanted
+        assert find_request(row) == from_dict(asked, SearchCreate)
+
+
+@pytest.mark.usefixtures("snapshot")
+async def test_a_stored_request_of_an_earlier_version_still_loads(api: Api, database: Database) -> None:
+    search = await api.post("/searches", {**BODY, "loss": "fbnet", "paths": "two", "epochs": 9})
+    job_id = search["job"]["job_id"]
+    later = {"preset", "weights", "alpha", "beta", "latency_unit", "latency_weight"}
+    later |= {"mixed_precision", "recomputes_branches", "training"}
+    with database.transaction() as session:
+        row = session.get_one(JobRow, job_id)
+        row.request = {name: value for name, value in row.request.items() if name not in later}
+    assert await api.get(f"/searches/{job_id}") == search
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"preset": "paper"}, "body.preset", "'small-budget' or 'fbnet-paper'"),
+        ({"weights": "shared"}, "body.weights", "'entangled' or 'separate'"),
+        ({"training": "none"}, "body.training", "'scratch' or 'inherit'"),
+        ({"latency_unit": "s"}, "body.latency_unit", "'us' or 'ms'"),
+        ({"epochs": 5}, "body", "warmup_epochs must lie in 0..4 (below epochs), got 10"),
+        ({"alpha": 0}, "body", "alpha must be above 0, got 0"),
+        ({"beta": -1}, "body", "beta must be at least 0, got -1"),
+        (
+            {"loss": "additive", "latency_weight": -0.5},
+            "body",
+            "latency_weight must be at least 0, got -0.5",
+        ),
+        ({"max_macs": 10}, "body", "loss 'fbnet' holds no limits"),
+        ({"loss": "budget"}, "body", "loss 'budget' needs target_ms"),
+    ],
+)
+@pytest.mark.usefixtures("snapshot")
+async def test_refusals_name_field_value_and_limit(
+    api: Api, changes: dict[str, Any], path: str, message: str
+) -> None:
+    error = await api.refused("POST", "/searches", {**BODY, "preset": "fbnet-paper", **changes})
+    assert error.status == 422
+    (fault,) = error.errors
+    assert fault.path == path
+    assert message in fault.message
+
+
+async def test_the_paper_s_loss_is_refused_where_its_logarithm_is_not_positive(
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock
+) -> None:
+    table = known_table(device.device_id)
+    fast = replace(table, anchor_us=table.anchor_us * 500 / table.latency_range_us()[0])
+    with database.transaction() as session:
+        snapshot = store_table(session, fast, clock())
+    in_ms = {**BODY, "preset": "fbnet-paper", "latency_unit": "ms"}
+    error = await api.refused("POST", "/searches", in_ms)
+    assert (error.status, error.type) == (422, "latency_too_small")
+    assert error.errors[0].path == "body.latency_unit"
+    assert f"the fastest of table {snapshot} takes 0.5 ms, and log(0.5) = -0.693" in error.detail
+    assert "use latency_unit 'us', or loss 'budget'" in error.detail
+    for passes in ({"latency_unit": "us"}, {"loss": "additive"}):
+        await api.post("/searches", {**in_ms, **passes})
+
+
+def test_python_refuses_an_unknown_preset_too() -> None:
+    with pytest.raises(ValueError, match="preset must be one of small-budget, fbnet-paper, got 'paper'"):
+        SearchCreate("raspi", "fbnet-tiny", "digits", preset="paper")  # type: ignore[arg-type]
