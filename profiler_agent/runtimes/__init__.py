@@ -41,6 +41,12 @@ def _ncnn() -> Runtime:
     return NcnnRuntime()
 
 
+def _executorch() -> Runtime:
+    from profiler_agent.runtimes.executorch import ExecutorchRuntime
+
+    return ExecutorchRuntime()
+
+
 _KNOWN = {
     "onnxruntime": _Known(
         _onnxruntime,
@@ -56,6 +62,11 @@ _KNOWN = {
         ("fp32", "int8"),
     ),
     "ncnn": _Known(_ncnn, "ncnn", "pip install 'edgenas[ncnn]' (PyPI has no wheel for Termux)"),
+    "executorch": _Known(
+        _executorch,
+        "executorch",
+        "pip install torch && pip install --no-deps executorch (PyPI has no wheel for Termux)",
+    ),
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from search_server.profiling.artifacts import onnx_bytes
 from search_server.profiling.ncnn_model import ncnn_param
+from search_server.profiling.pte_model import pte_bytes
 from search_server.profiling.tflite_model import tflite_bytes
 from shared.device import Conditions
 from shared.measurement import Artifact, ArtifactFormat
@@ -37,5 +38,7 @@ def model_file(workload: Workload, conditions: Conditions) -> ModelFile | None:
             )
         case "ncnn":
             return ModelFile("ncnn", ncnn_param(workload).encode())
+        case "executorch":
+            return ModelFile("pte", pte_bytes(workload, batch=conditions.batch))
         case _:
             return None

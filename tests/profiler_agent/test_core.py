@@ -82,10 +82,10 @@ def test_refuses_another_version_of_the_runtime(core: AgentCore) -> None:
 
 
 def test_refuses_a_runtime_that_is_not_installed(tmp_path: Path) -> None:
-    lease = replace(odd_lease("fine"), conditions=Conditions("executorch"))
+    lease = replace(odd_lease("fine"), conditions=Conditions("other"))
     (result,) = agent_core(tmp_path).run(lease)
     assert result.status == "unsupported"
-    assert "executorch" in (result.reason or "")
+    assert "no runtime 'other'" in (result.reason or "")
 
 
 def test_what_a_runtime_prints_harms_nothing(core: AgentCore) -> None:

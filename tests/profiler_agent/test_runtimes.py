@@ -16,7 +16,7 @@ from profiler_agent.runtimes.onnxruntime import nodes_of_profile
 from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
 from search_server.profiling.model_files import model_file
 from shared.architecture import random_architecture
-from shared.device import DTYPES, Conditions
+from shared.device import DTYPES, RUNTIME_NAMES, Conditions
 from shared.measurement import LeaseItem
 from shared.operators import Conv2d
 from shared.search_space import search_space
@@ -28,9 +28,17 @@ NETWORK = random_architecture(
 BLOCK = Workload((8, 5, 6), (Segment("block", (Conv2d(8, 4),)),))
 
 
-@pytest.fixture(params=[*(runtime.name for runtime in available_runtimes()), "simulated"])
+@pytest.fixture(params=[name for name in RUNTIME_NAMES if name != "other"])
 def runtime(request: pytest.FixtureRequest) -> Runtime:
-    return SimulatedRuntime() if request.param == "simulated" else load_runtime(request.param)
+    if request.param == "simulated":
+        return SimulatedRuntime()
+    skip_unless_installed(request.param)
+    return load_runtime(request.param)
+
+
+def skip_unless_installed(name: str) -> None:
+    if name not in {each.name for each in available_runtimes()}:
+        pytest.skip(f"{name} is not installed")
 
 
 def dtypes_of(runtime: Runtime) -> tuple[str, ...]:
@@ -110,9 +118,15 @@ def test_no_real_agent_has_the_simulated_runtime() -> None:
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("onnxruntime", "an ONNX artifact"), ("litert", "a tflite artifact"), ("ncnn", "a param file")],
+    [
+        ("onnxruntime", "an ONNX artifact"),
+        ("litert", "a tflite artifact"),
+        ("ncnn", "a param file"),
+        ("executorch", "a pte artifact"),
+    ],
 )
 def test_a_runtime_that_loads_files_needs_one(name: str, what: str) -> None:
+    skip_unless_installed(name)
     with pytest.raises(UnsupportedWorkloadError, match=f"needs {what}"):
         load_runtime(name).load(LeaseItem("item", BLOCK), Conditions(name), None)
 
@@ -152,3 +166,11 @@ def test_a_reorder_belongs_to_the_segment_before_it_whatever_its_name() -> None:
         ("stem/added2/ReorderInput", "stem", (2.0,)),
         ("layer01/0/conv2d", "layer01", (9.0,)),
     ]
+
+
+def test_executorch_says_what_it_cannot_load(tmp_path: Path) -> None:
+    skip_unless_installed("executorch")
+    path = tmp_path / "model"
+    path.write_bytes(b"no program")
+    with pytest.raises(UnsupportedWorkloadError, match="cannot load item 'item'"):
+        load_runtime("executorch").load(LeaseItem("item", BLOCK), Conditions("executorch"), path)
