@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.options import CpuOptions, Options
 
@@ -44,12 +45,14 @@ class LitertRuntime:
 
 
 class LitertModel:
-    """One workload; its input stays as it is allocated, zeros, since no time depends on it."""
+    """One workload on zeros: memory as it was allocated may hold numbers that are slow to compute."""
 
     def __init__(self, item: LeaseItem, model: CompiledModel) -> None:
         self._model = model
         self._network = model.get_signature_index(_NETWORK)
         self._images = model.create_input_buffers(self._network)
+        (details,) = model.get_input_tensor_details(_NETWORK).values()
+        self._images[0].write(np.zeros(details["shape"], details["dtype"]))
         self._logits = model.create_output_buffers(self._network)
         self._chain = []
         buffers = self._images

@@ -30,12 +30,12 @@ from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.config import SearchConfig, search_config
 from search_server.nas.data import load_data
 from search_server.nas.export import load_network, numpy_weights, save_network
-from search_server.nas.finalist import finalist_network, finalist_training
+from search_server.nas.finalist import finalist_network
 from search_server.nas.images import DataSplits
 from search_server.nas.search import SearchRun, search
 from search_server.nas.search_caps import are_kept
 from search_server.nas.shortlist import shortlist
-from search_server.nas.train import evaluate, train
+from search_server.nas.train import TrainConfig, evaluate, train
 from search_server.profiling.artifacts import onnx_bytes
 from search_server.resources.searches import FoundArchitecture, Role, SearchCreate, SearchStep
 from shared.architecture import (
@@ -259,9 +259,8 @@ def train_network(
         )
         batches = training_batches(data.training, request.batch_size, seed=request.seed)
         how = "training" if request.training == "scratch" else "fine-tuning"
-        for facts in train(
-            module, batches, finalist_training(request.training, request.train_epochs, is_mixed)
-        ):
+        settings = TrainConfig(epochs=request.train_epochs, mixed_precision=is_mixed)
+        for facts in train(module, batches, settings):
             epoch = facts.epoch + 1
             message = f"{how} the {network.role} network: epoch {epoch} of {request.train_epochs}"
             job.tell("train", progress + span * epoch / request.train_epochs, message)

@@ -1,10 +1,10 @@
 """How a network is trained that others are compared with: from scratch, or on from the supernet's weights.
 
 The supernet has trained most what theta drew most, so inherited weights favour the found network over its
-baselines; they are ahead where epochs are few. What is compared is trained in one way, all of it.
+baselines; they are ahead where epochs are few. What is compared is trained in one way, all of it, at one
+rate: inherited weights of a short search gained nothing from a lower one.
 """
 
-from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -14,14 +14,10 @@ from search_server.nas.images import DataSplits
 from search_server.nas.sample import inherit, recalibrate
 from search_server.nas.shortlist import spread_images
 from search_server.nas.supernet import Supernet
-from search_server.nas.train import TrainConfig
 from shared.architecture import Architecture
 from shared.modules import NetworkModule, network_module
 
 TrainingName = Literal["scratch", "inherit"]
-
-_FINE_TUNE_LR = 0.05
-"""Half the rate of fresh weights; much less hardly moves weights of a supernet that was trained briefly."""
 
 
 def finalist_network(
@@ -48,9 +44,3 @@ def finalist_network(
     network = inherit(supernet, architecture)
     recalibrate(network, evaluation_batches(spread_images(data.weights)), mixed_precision)
     return network
-
-
-def finalist_training(training: TrainingName, epochs: int, mixed_precision: bool = False) -> TrainConfig:
-    """Return how it is trained from there: inherited weights at a lower rate."""
-    config = TrainConfig(epochs=epochs, mixed_precision=mixed_precision)
-    return config if training == "scratch" else replace(config, lr=_FINE_TUNE_LR)
