@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler_agent.core import AgentCore
-from search_server.latency.fit import fit_table, relative_latencies
+from search_server.latency.fit import UnfittableError, fit_table, relative_latencies
 from search_server.latency.table import LatencyTable
-from search_server.profiling.covers import anchor_architecture, cover_architectures, family_architectures
+from search_server.profiling.covers import anchor_architecture, window_architectures
 from search_server.profiling.model_files import model_file
 from search_server.profiling.plan import (
     ANCHOR_ID,
-    COVER_SEED,
     MAX_PROFILE_LEASES,
     MEASUREMENT_LEASES,
     MIN_PROFILE_LEASES,
@@ -30,7 +30,7 @@ from shared.workload import Workload
 
 
 def measure_table(
-    space: SearchSpace, conditions: Conditions, seed: int, cover_seed: int = COVER_SEED
+    space: SearchSpace, conditions: Conditions, seed: int, cover_seed: int = 0
 ) -> tuple[LatencyTable, float]:
     """Return a table, accepted or after the most leases, and the device time that it took in seconds.
 
@@ -41,28 +41,41 @@ def measure_table(
         cover_seed: other seeds draw other covers.
 
     Raises:
+        UnfittableError: no window gave numbers enough for a table.
         ValueError: this machine cannot measure under these conditions.
     """
-    covers = {f"cover{i}": a.workload() for i, a in enumerate(cover_architectures(space, cover_seed))}
-    families = {f"family_{b}": a.workload() for b, a in family_architectures(space).items()}
+    table: LatencyTable | None = None
+    covers: dict[str, Workload] = {}
+    families: dict[str, Workload] = {}
     results: list[Result] = []
     device_s = 0.0
     with tempfile.TemporaryDirectory(prefix="edgenas-bench-") as folder:
         core = AgentCore(Path(folder))
-        items = _items(core, space, {**covers, **families}, conditions, profiled=set(covers))
         for index in range(MAX_PROFILE_LEASES):
+            drawn, kin = window_architectures(space, index, first_seed=MAX_PROFILE_LEASES * cover_seed)
+            covers |= {item_id: cover.workload() for item_id, cover in drawn.items()}
+            families |= {item_id: family.workload() for item_id, family in kin.items()}
+            networks = {item_id: each.workload() for item_id, each in (drawn | kin).items()}
+            items = _items(core, space, networks, conditions, profiled=set(drawn))
             start = time.perf_counter()
             results += core.run(_lease(items, conditions, 1000 * seed + index))
             device_s += time.perf_counter() - start
             if index + 1 >= MIN_PROFILE_LEASES:
                 now = datetime.now(UTC).isoformat()
-                table = fit_table(
-                    space.name, "local", conditions, covers, ANCHOR_ID, results, now, families
-                )
-                assert table.verdict is not None
-                if table.verdict.is_accepted:
-                    break
+                with suppress(UnfittableError):
+                    table = fit_table(
+                        space.name, "local", conditions, covers, ANCHOR_ID, results, now, families
+                    )
+                    if is_accepted(table):
+                        break
+    if table is None:
+        raise UnfittableError(f"{MAX_PROFILE_LEASES} windows gave no numbers for a table of {space.name}")
     return table, device_s
+
+
+def is_accepted(table: LatencyTable) -> bool:
+    """Return whether a table may be used."""
+    return table.verdict is not None and table.verdict.is_accepted
 
 
 def measure_networks(

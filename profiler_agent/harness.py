@@ -86,7 +86,7 @@ class _Profile:
     wall_us: tuple[float, ...] = ()
 
 
-PROFILED_SHARE = 0.4
+PROFILED_SHARE = 0.45
 """Of the window, where items are profiled at all."""
 
 _MAX_PROFILED_RUNS = 40

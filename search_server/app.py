@@ -88,7 +88,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch_pending_leases, database, context.bell, context.poll_s)
-        tasks.start_soon(keep_house_forever, database, context.now)
+        tasks.start_soon(keep_house_forever, database, context.data_dir, context.now)
         yield
         tasks.cancel_scope.cancel()
     database.close()

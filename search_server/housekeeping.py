@@ -1,6 +1,7 @@
 """What has to happen unasked: leases expire, crashed jobs go on, dead workers are noticed."""
 
 import asyncio
+from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,21 +18,23 @@ INTERVAL_S = 5.0
 _log = structlog.get_logger()
 
 
-def keep_house(database: Database, now: Clock) -> None:
+def keep_house(database: Database, data_dir: Path, now: Clock) -> None:
     """Do it once. Any number of processes may do it at the same time."""
     with database.transaction() as session:
         num_leases = expire_overdue(session, now())
         num_searches = requeue_dead(session, now())
-    num_jobs = advance_waiting_jobs(database, now)
+    num_jobs = advance_waiting_jobs(database, data_dir, now)
     if num_leases or num_searches or num_jobs:
         _log.info("house kept", leases=num_leases, searches=num_searches, jobs=num_jobs)
 
 
-async def keep_house_forever(database: Database, now: Clock, interval_s: float = INTERVAL_S) -> None:
+async def keep_house_forever(
+    database: Database, data_dir: Path, now: Clock, interval_s: float = INTERVAL_S
+) -> None:
     """Do it again and again; a database that is away for a while is no reason to stop."""
     while True:
         try:
-            await run_in_threadpool(keep_house, database, now)
+            await run_in_threadpool(keep_house, database, data_dir, now)
         except SQLAlchemyError as error:
             _log.warning("housekeeping failed; trying again", error=str(error))
         await asyncio.sleep(interval_s)

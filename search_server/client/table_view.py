@@ -17,7 +17,7 @@ def verdict_text(verdict: Verdict | None) -> Text:
     word = ("accepted", "bold green") if verdict.is_accepted else ("not accepted", "bold red")
     text = Text.assemble(
         word,
-        f"; covers scatter {share(verdict.cover_scatter)}, odd and even rounds differ "
+        f"; covers scatter {share(verdict.cover_scatter)}, two such tables differ by "
         f"{share(verdict.repeat_median)} (p95 {share(verdict.repeat_p95)}), "
         f"noise ceiling {share(verdict.noise_ceiling)}, anchor spread {verdict.anchor_spread:.2f}",
     )

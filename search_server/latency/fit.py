@@ -1,4 +1,4 @@
-"""Measured covers -> latency table: per-node times, one profiler cost, one scale, a verdict.
+"""Measured covers -> latency table: per-node times, whole networks that correct them, a verdict.
 
 Method, for covers measured in rounds with an anchor (see docs/measuring.md):
 
@@ -6,26 +6,28 @@ Method, for covers measured in rounds with an anchor (see docs/measuring.md):
    mean resolves what the profiler's whole microseconds hide from a minimum.
 2. A segment's time is the sum over its nodes of ``max(node - c, 0)``; an entry is the mean over the
    covers and layers in which its segment stands.
-3. The profiler's own cost per node ``c`` is the value in 0..6 us with the least scatter of measured over
-   predicted latency of the covers; the one scale ``k`` is the median of that ratio.
-4. Entries are pulled towards what networks of one candidate throughout say, see ``families.py``; then the
-   covers set ``k`` anew.
+3. The totals of whole networks correct the entries and set their scale, see ``correction.py``. The
+   profiler's own cost per node ``c`` is the value in 0..6 us with which they agree best.
 
 Plain runs are only ever used as ratios to the anchor run right before them.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search_server.latency.families import family_factors
+from search_server.latency.correction import Corrected, Observed, correct
+from search_server.latency.node_times import NodeTimes, node_times, odd_even_differences, segment_times
 from search_server.latency.table import Z_90, LatencyTable, TableEntry
 from search_server.resources.tables import Verdict
 from shared.device import Conditions
 from shared.measurement import Result, RunSamples
+from shared.search_space import SearchSpace, search_space
 from shared.workload import IDENTITY_KEY, Workload
 
 MAX_COVER_SCATTER = 0.03
@@ -39,11 +41,9 @@ LEVEL_SIGMA = 0.02
 MIN_JUDGED_UNITS = 0.01
 """Entries below this share of the anchor do not count for the repeatability of a table."""
 
-Array = NDArray[np.float64]
-_NodeTimes = dict[tuple[str, str, str], list[Array]]
-"""(cover, segment, node) -> samples, one array a lease, microseconds."""
-
 _PROFILER_COST_US = np.arange(0.0, 6.25, 0.25)
+
+Array = NDArray[np.float64]
 
 
 class UnfittableError(ValueError):
@@ -61,6 +61,13 @@ class RelativeLatency:
     raw_us: float
     """Median wall time as it was."""
     num_samples: int
+    lease_ratios: tuple[float, ...]
+    """The median of each lease by itself."""
+
+    @property
+    def relative_error(self) -> float:
+        """Standard error of ``ratio``, as a share of it."""
+        return (self.high - self.low) / (2 * Z_90 * self.ratio)
 
 
 def relative_latencies(results: Sequence[Result], anchor_id: str) -> dict[str, RelativeLatency]:
@@ -78,7 +85,7 @@ def relative_latencies(results: Sequence[Result], anchor_id: str) -> dict[str, R
             ratios[result.item_id].append(_ratios_to_anchor(result.runs, anchors[result.lease_id]))
             walls[result.item_id].extend(result.runs.wall_us)
     return {
-        item_id: _relative_latency(leases, float(np.median(walls[item_id])))
+        item_id: _relative_latency([lease for lease in leases if len(lease)], walls[item_id])
         for item_id, leases in ratios.items()
         if sum(map(len, leases))
     }
@@ -94,49 +101,44 @@ def fit_table(
     created_at: str,
     families: Mapping[str, Workload] | None = None,
 ) -> LatencyTable:
-    """Return the latency table that the results of some leases of the same items give.
+    """Return the latency table that the results of some leases give.
 
     Args:
         space: the search space's string.
         device_id: who measured.
         conditions: as asked for; the runtime's version is taken from the results.
-        covers: the cover networks by item id.
+        covers: the cover networks of all leases by item id. A cover that has no usable result is done
+            without, as long as the others hold its segments.
         anchor_id: the anchor's item id.
         results: results of all leases so far; only status ``ok`` counts.
         created_at: UTC, ISO 8601.
-        families: networks with one candidate throughout, by item id; None leaves the entries as they are.
+        families: networks with one candidate throughout, by item id.
 
     Raises:
-        UnfittableError: a cover or the anchor has no usable result.
+        UnfittableError: a segment, or the anchor, has no usable result.
     """
     usable = [result for result in results if result.status == "ok"]
     relative = relative_latencies(usable, anchor_id)
-    missing = sorted(set(covers) - set(relative))
-    if missing:
-        reasons = "; ".join(sorted({f"{r.status}: {r.reason}" for r in results if r.status != "ok"}))
-        raise UnfittableError(f"no usable measurement of {', '.join(missing)} ({reasons or 'no results'})")
-    measured_units = {cover: relative[cover].ratio for cover in covers}
-    nodes = _node_times(usable, covers)
-
-    def cost_scatter(cost_us: float) -> float:
-        return _scale_and_scatter(covers, _entries(covers, nodes, cost_us)[0], measured_units)[1]
-
-    cost_us = min(_PROFILER_COST_US, key=cost_scatter)
-    entries_us, counts = _entries(covers, nodes, cost_us)
-    scale, scatter = _scale_and_scatter(covers, entries_us, measured_units)
-    if scatter == float("inf"):
-        raise UnfittableError(
-            "the runtime's profile shows no time at all in a cover network: its nodes take less than the "
-            "profiler's microsecond; measure a wider space or a larger resolution"
-        )
-    units = {key: us * scale for key, us in entries_us.items()}
-    factors = family_factors(units, families or {}, {name: one.ratio for name, one in relative.items()})
-    entries_us = {key: us * factors.get(key, 1.0) for key, us in entries_us.items()}
-    scale, scatter = _scale_and_scatter(covers, entries_us, measured_units)
-    differences = _odd_even_differences(covers, nodes, cost_us, min_us=MIN_JUDGED_UNITS / scale)
+    measured = _measured_covers(covers, relative, results)
+    nodes = node_times(usable, measured, {name: one.ratio for name, one in relative.items()})
+    if not nodes:
+        raise UnfittableError("the results carry no node times; lease the covers with profile_segments")
+    networks = [Observed(workload, relative[name].ratio, False) for name, workload in measured.items()]
+    networks += [
+        Observed(workload, relative[name].ratio, True)
+        for name, workload in (families or {}).items()
+        if name in relative
+    ]
+    cost_us, corrected = _best_fit(measured, nodes, networks, search_space(space))
+    errors = corrected.left_out_errors[: len(measured)]
+    scatter = _scatter(errors, [relative[name].relative_error for name in measured])
+    entries, counts = corrected.latency_units, segment_times(measured, nodes, cost_us)[1]
+    differences = odd_even_differences(
+        measured, nodes, cost_us, min_share=MIN_JUDGED_UNITS / sum(entries.values())
+    )
     sigma = float(np.sqrt(np.mean(np.square(differences)))) / 2
     anchor_us = np.concatenate([r.runs.wall_us for r in usable if r.item_id == anchor_id])
-    verdict = _verdict(scatter, differences, _noise_ceiling(usable, covers, anchor_id), anchor_us)
+    verdict = _verdict(scatter, differences, _noise_ceiling(relative.values()), anchor_us)
     versions = sorted({r.runtime_version for r in usable if r.runtime_version})
     if len(versions) > 1:
         raise UnfittableError(f"results of different runtime versions do not mix: {', '.join(versions)}")
@@ -145,14 +147,64 @@ def fit_table(
         device_id=device_id,
         conditions=replace(conditions, runtime_version=versions[0] if versions else None),
         anchor_us=float(np.median(anchor_us)),
-        entries={
-            key: TableEntry(us * scale, us * scale * sigma, counts[key]) for key, us in entries_us.items()
-        },
+        entries={key: TableEntry(units, units * sigma, counts[key]) for key, units in entries.items()},
         network_sigma=float(np.hypot(scatter, LEVEL_SIGMA)),
         created_at=created_at,
         verdict=verdict,
         is_simulated=any(result.is_simulated for result in usable),
     )
+
+
+def _measured_covers(
+    covers: Mapping[str, Workload], relative: Mapping[str, RelativeLatency], results: Sequence[Result]
+) -> dict[str, Workload]:
+    """Return the covers that were measured, if they hold all segments.
+
+    Raises:
+        UnfittableError: they do not.
+    """
+    measured = {name: workload for name, workload in covers.items() if name in relative}
+    lacking = _segments_of(covers.values()) - _segments_of(measured.values())
+    if lacking or not measured:
+        missing = ", ".join(sorted(set(covers) - set(measured)))
+        reasons = "; ".join(sorted({f"{r.status}: {r.reason}" for r in results if r.status != "ok"}))
+        raise UnfittableError(f"no usable measurement of {missing} ({reasons or 'no results'})")
+    return measured
+
+
+def _segments_of(workloads: Iterable[Workload]) -> set[str]:
+    return {key for workload in workloads for key in workload.segment_keys()} - {IDENTITY_KEY}
+
+
+def _best_fit(
+    covers: Mapping[str, Workload], nodes: NodeTimes, networks: Sequence[Observed], space: SearchSpace
+) -> tuple[float, Corrected]:
+    """Return the profiler's cost per node with which the networks agree best, and the entries.
+
+    Raises:
+        UnfittableError: the profile shows no time in a network.
+    """
+    fits: list[tuple[float, Corrected]] = []
+    for cost_us in _PROFILER_COST_US:
+        entries_us = segment_times(covers, nodes, cost_us)[0]
+        if any(
+            sum(entries_us[key] for key in network.workload.segment_keys() if key != IDENTITY_KEY) == 0
+            for network in networks
+        ):
+            break
+        fits.append((float(cost_us), correct(entries_us, networks, space)))
+    if not fits:
+        raise UnfittableError(
+            "the runtime's profile shows no time at all in a whole network: its nodes take less than the "
+            "profiler's microsecond; measure a wider space or a larger resolution"
+        )
+    return min(fits, key=lambda fit: fit[1].misfit)
+
+
+def _scatter(left_out_errors: Array, measuring_errors: Sequence[float]) -> float:
+    """Return by how much covers differ from predictions without them, their own noise taken out."""
+    variance = float(np.mean(np.square(left_out_errors)) - np.mean(np.square(measuring_errors)))
+    return math.sqrt(max(variance, 0.0))
 
 
 def _ratios_to_anchor(runs: RunSamples, anchor: RunSamples) -> Array:
@@ -163,115 +215,40 @@ def _ratios_to_anchor(runs: RunSamples, anchor: RunSamples) -> Array:
     return ratios
 
 
-def _relative_latency(leases: Sequence[Array], raw_us: float) -> RelativeLatency:
+def _relative_latency(leases: Sequence[Array], walls_us: Sequence[float]) -> RelativeLatency:
     pooled = np.concatenate(leases)
     ratio = float(np.median(pooled))
     mad = 1.4826 * float(np.median(np.abs(pooled - ratio)))
     error = 1.2533 * mad / np.sqrt(len(pooled))
+    medians = tuple(float(np.median(lease)) for lease in leases)
     if len(leases) > 1:
-        medians = [float(np.median(lease)) for lease in leases]
         error = max(error, float(np.std(medians, ddof=1)) / np.sqrt(len(leases)))
-    return RelativeLatency(ratio, ratio - Z_90 * error, ratio + Z_90 * error, raw_us, len(pooled))
-
-
-def _node_times(results: Sequence[Result], covers: Mapping[str, Workload]) -> _NodeTimes:
-    nodes: _NodeTimes = defaultdict(list)
-    for result in results:
-        if result.item_id not in covers:
-            continue
-        for node in result.nodes:
-            if node.wall_us:
-                nodes[result.item_id, node.segment, node.name].append(np.asarray(node.wall_us))
-    if not nodes:
-        raise UnfittableError("the results carry no node times; lease the covers with profile_segments")
-    return nodes
-
-
-def _lower_half_mean(samples: Array) -> float:
-    return float(np.sort(samples)[: max(1, len(samples) // 2)].mean())
-
-
-def _entries(
-    covers: Mapping[str, Workload], nodes: _NodeTimes, cost_us: float
-) -> tuple[dict[str, float], dict[str, int]]:
-    """Return each segment key's time in microseconds and the number of samples behind it."""
-    segment_us: dict[tuple[str, str], float] = defaultdict(float)
-    segment_samples: dict[tuple[str, str], int] = {}
-    for (cover, name, _), leases in nodes.items():
-        samples = np.concatenate(leases)
-        segment_us[cover, name] += max(_lower_half_mean(samples) - cost_us, 0.0)
-        segment_samples[cover, name] = len(samples)
-    times: dict[str, list[float]] = defaultdict(list)
-    counts: dict[str, int] = defaultdict(int)
-    for cover, workload in covers.items():
-        for segment, key in zip(workload.segments, workload.segment_keys(), strict=True):
-            if key != IDENTITY_KEY:
-                times[key].append(segment_us[cover, segment.name])
-                counts[key] += segment_samples.get((cover, segment.name), 0)
-    return {key: float(np.mean(values)) for key, values in times.items()}, counts
-
-
-def _scale_and_scatter(
-    covers: Mapping[str, Workload], entries_us: Mapping[str, float], measured_units: Mapping[str, float]
-) -> tuple[float, float]:
-    """Return k, units per microsecond, and the relative scatter of measured over predicted.
-
-    The scatter is infinite if nothing is left of a cover.
-    """
-    predicted_us = np.array(
-        [
-            sum(entries_us[key] for key in workload.segment_keys() if key != IDENTITY_KEY)
-            for workload in covers.values()
-        ]
+    return RelativeLatency(
+        ratio,
+        ratio - Z_90 * error,
+        ratio + Z_90 * error,
+        float(np.median(walls_us)),
+        len(pooled),
+        medians,
     )
-    if not predicted_us.all():
-        return float("nan"), float("inf")
-    ratios = np.array([measured_units[cover] for cover in covers]) / predicted_us
-    return float(np.median(ratios)), float(np.std(np.log(ratios), ddof=1))
 
 
-def _odd_even_differences(
-    covers: Mapping[str, Workload], nodes: _NodeTimes, cost_us: float, min_us: float
-) -> Array:
-    """Return per entry the relative difference between two halves: of leases, or of one's samples.
-
-    Entries below ``min_us`` are left out: no network's latency depends on them.
-    """
-    halves = []
-    for parity in (0, 1):
-        half: _NodeTimes = {
-            name: leases[parity::2] if len(leases) > 1 else [leases[0][parity::2]]
-            for name, leases in nodes.items()
-        }
-        halves.append(_entries(covers, half, cost_us)[0])
-    odd, even = (np.array([half[key] for key in halves[0]]) for half in halves)
-    is_judged = (odd + even) / 2 >= min_us
-    odd, even = odd[is_judged] / odd.sum(), even[is_judged] / even.sum()
-    differences: Array = 2 * (odd - even) / (odd + even)
-    return differences
-
-
-def _noise_ceiling(results: Sequence[Result], covers: Mapping[str, Workload], anchor_id: str) -> float:
-    """Return the mean relative difference between odd and even leases' latencies of the covers."""
-    leases = sorted({result.lease_id for result in results})
-    if len(leases) < 2:
+def _noise_ceiling(relative: Iterable[RelativeLatency]) -> float:
+    """Return the mean relative difference between odd and even leases' latencies of the same networks."""
+    repeated = [one.lease_ratios for one in relative if len(one.lease_ratios) > 1]
+    if not repeated:
         return float("nan")
-    odd, even = (
-        relative_latencies([r for r in results if r.lease_id in leases[parity::2]], anchor_id)
-        for parity in (0, 1)
-    )
-    common = [cover for cover in covers if cover in odd and cover in even]
-    return float(np.mean([abs(odd[cover].ratio / even[cover].ratio - 1) for cover in common]))
+    return fmean(abs(fmean(ratios[::2]) / fmean(ratios[1::2]) - 1) for ratios in repeated)
 
 
 def _verdict(scatter: float, differences: Array, noise_ceiling: float, anchor_us: Array) -> Verdict:
-    absolute = np.abs(differences)
+    absolute = np.abs(differences) / math.sqrt(2)  # two tables differ less than halves of one
     median, p95 = float(np.median(absolute)), float(np.quantile(absolute, 0.95))
     spread = float(np.median(anchor_us) / anchor_us.min())
     checks = (
-        ("covers scatter around their prediction", scatter, MAX_COVER_SCATTER),
-        ("the median entry differs between two halves of the leases", median, MAX_REPEAT_MEDIAN),
-        ("one entry in twenty differs between two halves of the leases", p95, MAX_REPEAT_P95),
+        ("covers scatter around predictions without them", scatter, MAX_COVER_SCATTER),
+        ("the median entry would differ between two such tables", median, MAX_REPEAT_MEDIAN),
+        ("one entry in twenty would differ between two such tables", p95, MAX_REPEAT_P95),
         ("the anchor's median exceeds its minimum", spread - 1, MAX_ANCHOR_SPREAD - 1),
     )
     reasons = tuple(

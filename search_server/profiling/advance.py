@@ -7,6 +7,7 @@ one first checks that nothing moved meanwhile. Advancing a job twice, or after a
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
@@ -29,19 +30,27 @@ from search_server.profiling.conclude import (
 )
 from search_server.profiling.effort import conclude_profile, describe, refusal
 from search_server.profiling.ingest import lease_results
-from search_server.profiling.kept_windows import kept_windows
+from search_server.profiling.kept_windows import kept_leases
 from search_server.profiling.leases import create_lease, lease_items
 from search_server.profiling.measurements import requested_architectures
-from search_server.profiling.plan import policy
+from search_server.profiling.plan import ItemFactory, policy, profile_items
 from search_server.resources.latencies import MeasurementCreate
 from shared.device import Conditions
+from shared.search_space import search_space
 from shared.wire import from_dict, to_dict
 
 Outcome = Conclusion | Compared | Checked
 
 
-def advance_job(database: Database, job_id: str, now: Clock) -> None:
-    """Do what comes next for a job whose leases are done; nothing if some are not."""
+def advance_job(database: Database, data_dir: Path, job_id: str, now: Clock) -> None:
+    """Do what comes next for a job whose leases are done; nothing if some are not.
+
+    Args:
+        database: where the job is.
+        data_dir: takes the model files of what is measured next.
+        job_id: of any kind.
+        now: the time.
+    """
     with database.reading() as session:
         job = session.get(JobRow, job_id)
         evidence = _gather(session, job) if job is not None else None
@@ -52,10 +61,10 @@ def advance_job(database: Database, job_id: str, now: Clock) -> None:
     with database.transaction() as session:
         locked = session.get(JobRow, job_id, with_for_update=True)
         if locked is not None and _is_unmoved(session, locked, evidence):
-            _apply(session, locked, evidence, conclusion, now)
+            _apply(session, data_dir, locked, evidence, conclusion, now)
 
 
-def advance_waiting_jobs(database: Database, now: Clock) -> int:
+def advance_waiting_jobs(database: Database, data_dir: Path, now: Clock) -> int:
     """Advance every job that a crash left with all its leases done; return how many there were."""
     lease = aliased(LeaseRow)
     unfinished = exists().where(lease.job_id == JobRow.job_id, lease.status.in_(("pending", "leased")))
@@ -65,7 +74,7 @@ def advance_waiting_jobs(database: Database, now: Clock) -> int:
     with database.reading() as session:
         job_ids = list(session.scalars(statement))
     for job_id in job_ids:
-        advance_job(database, job_id, now)
+        advance_job(database, data_dir, job_id, now)
     return len(job_ids)
 
 
@@ -79,13 +88,15 @@ def _gather(session: Session, job: JobRow) -> Evidence | None:
     ).all()
     if not leases or any(lease.status != "done" for lease in leases):
         return None
+    kept = kept_leases(session, job)
+    items = {item.item_id: item for lease in (*kept, *leases) for item in lease_items(lease)}
     return Evidence(
         space=job.space,
         device_id=job.device_id,
         conditions=from_dict(job.conditions, Conditions),
-        items=lease_items(leases[0]),
+        items=tuple(items.values()),
         leases=tuple((lease.group_index, tuple(lease_results(session, lease))) for lease in leases),
-        kept=kept_windows(session, job),
+        kept=tuple(tuple(lease_results(session, lease)) for lease in kept),
     )
 
 
@@ -119,6 +130,7 @@ def _is_unmoved(session: Session, job: JobRow, evidence: Evidence) -> bool:
 
 def _apply(
     session: Session,
+    data_dir: Path,
     job: JobRow,
     evidence: Evidence,
     conclusion: Outcome,
@@ -130,8 +142,10 @@ def _apply(
             job.num_windows = num_leases + view.num_more
             job.message = describe(view)
             job.result = {**(job.result or {}), "outlook": to_dict(view)}
-            how_long = policy(len(evidence.windows), evidence.conditions)
-            create_lease(session, job, evidence.items, how_long, now())
+            window = len(evidence.windows)
+            factory = ItemFactory(session, data_dir, evidence.conditions, now())
+            items = profile_items(search_space(job.space), factory, window)
+            create_lease(session, job, items, policy(window, evidence.conditions), now(), window)
         case Fitted(table):
             lineage = profiled_lineage(session, table)
             job.snapshot = store_table(session, table, now(), job.job_id, lineage)

@@ -87,7 +87,7 @@ def post_result(
     touch(session, device_id, result.environment_after, now)
     receipt, job_id = ingest_result(session, device_id, result, now)
     if job_id is not None:
-        tasks.add_task(advance_job, database, job_id, context.now)
+        tasks.add_task(advance_job, database, context.data_dir, job_id, context.now)
     return receipt
 
 

@@ -26,7 +26,7 @@ class Evidence:
     device_id: str
     conditions: Conditions
     items: tuple[LeaseItem, ...]
-    """Of the first lease."""
+    """Of all leases, each once."""
     leases: tuple[tuple[int, Window], ...]
     """Group and results of each lease."""
     kept: tuple[Window, ...] = ()

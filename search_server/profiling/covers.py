@@ -27,3 +27,24 @@ def family_architectures(space: SearchSpace) -> Mapping[str, Architecture]:
     """Return by candidate the network that has it in every layer; without skip, which is no network."""
     blocks = [block for block in space.candidates if block != "skip"]
     return {block: uniform_architecture(space, block) for block in blocks}
+
+
+def window_architectures(
+    space: SearchSpace, window: int, first_seed: int = 0
+) -> tuple[dict[str, Architecture], dict[str, Architecture]]:
+    """Return the covers and the families that a window of a profile measures, by item id.
+
+    Each window draws its own covers, so that every candidate is measured beside several others and the
+    level of a table comes from several times K networks. Families take turns, half of them a window.
+
+    Args:
+        space: the search space.
+        window: counts the windows of a table from 0.
+        first_seed: of the first window's covers.
+    """
+    covers = cover_architectures(space, first_seed + window)
+    families = list(family_architectures(space).items())[window % 2 :: 2]
+    return (
+        {f"cover{window}_{index}": cover for index, cover in enumerate(covers)},
+        {f"family_{block}": family for block, family in families},
+    )

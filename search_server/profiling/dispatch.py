@@ -130,4 +130,4 @@ class Dispatcher:
             touch(session, target.device_id, result.environment_after, self.now())
             _, job_id = ingest_result(session, target.device_id, result, self.now())
         if job_id is not None:
-            advance_job(self.database, job_id, self.now)
+            advance_job(self.database, self.data_dir, job_id, self.now)

@@ -4,7 +4,7 @@ The verdict is asked after every window from the fewest on, so luck gets several
 it: each look shares its windows with the one before, and the figures fall as windows come in, so the last
 look is the easiest. Where entries err independently, tables that end 10 % above the limits pass one look
 at the end in 10 % of cases and five looks in 11 %; 20 % above, 1 % either way (``tests/profiling`` repeats
-this). And the limits are on two halves of the windows, which differ twice as much as the whole table errs.
+this). And the limits are on how two such tables would differ, 1.4 times as much as one errs.
 """
 
 import math
@@ -75,7 +75,7 @@ def is_good(window: Window) -> bool:
 def windows_needed(verdict: Verdict, num_windows: int) -> int:
     """Return after how many windows in all the repeatability would meet its limits.
 
-    What two halves differ by falls with the square root of the number of windows; other reasons against
+    What two tables differ by falls with the square root of the number of windows; other reasons against
     a table do not show in this.
     """
     excess = max(verdict.repeat_median / MAX_REPEAT_MEDIAN, verdict.repeat_p95 / MAX_REPEAT_P95)

@@ -4,7 +4,7 @@ They count for an hour, if the networks, the conditions, the runtime and the age
 a refused table do not: they are what was found wanting, and its owner was told to change something.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,9 +15,9 @@ from search_server.profiling.conclude import Window
 from search_server.profiling.effort import is_good
 from search_server.profiling.ingest import lease_results
 from search_server.profiling.leases import lease_items
-from search_server.profiling.plan import MIN_PROFILE_LEASES
+from search_server.profiling.plan import MIN_PROFILE_LEASES, ItemFactory, profile_items
 from shared.device import Conditions
-from shared.measurement import LeaseItem
+from shared.search_space import search_space
 from shared.wire import from_dict
 
 KEPT_FOR = timedelta(hours=1)
@@ -26,9 +26,7 @@ _KEY = "kept_leases"
 """Under which a job's result names the leases."""
 
 
-def keep_windows(
-    session: Session, job: JobRow, device: DeviceRow, items: tuple[LeaseItem, ...], now: datetime
-) -> int:
+def keep_windows(session: Session, job: JobRow, device: DeviceRow, factory: ItemFactory) -> int:
     """Let a new profile begin with the windows of those before it; return how many there are.
 
     At most one fewer than a table takes: each profile also measures how the device is now.
@@ -42,13 +40,13 @@ def keep_windows(
         .where(JobRow.kind == "profile", JobRow.device_id == job.device_id, JobRow.space == job.space)
         .where(JobRow.conditions_key == job.conditions_key, JobRow.snapshot.is_(None))
         .where(JobRow.status.in_(("cancelled", "failed")))
-        .where(LeaseRow.status == "done", LeaseRow.finished_at >= now - KEPT_FOR)
+        .where(LeaseRow.status == "done", LeaseRow.finished_at >= factory.now - KEPT_FOR)
         .order_by(LeaseRow.finished_at.desc())
     )
     kept = [
         lease.lease_id
         for lease in session.scalars(statement)
-        if lease_items(lease) == items
+        if lease_items(lease) == profile_items(search_space(job.space), factory, lease.group_index)
         and _is_usable(tuple(lease_results(session, lease)), version, facts.agent_version)
     ][: MIN_PROFILE_LEASES - 1]
     if kept:
@@ -56,13 +54,11 @@ def keep_windows(
     return len(kept)
 
 
-def kept_windows(session: Session, job: JobRow) -> tuple[Window, ...]:
-    """Return the results of the windows that a profile began with."""
+def kept_leases(session: Session, job: JobRow) -> list[LeaseRow]:
+    """Return the leases of the windows that a profile began with."""
     kept = (job.result or {}).get(_KEY, [])
-    leases = session.scalars(
-        select(LeaseRow).where(LeaseRow.lease_id.in_(kept)).order_by(LeaseRow.lease_id)
-    )
-    return tuple(tuple(lease_results(session, lease)) for lease in leases)
+    statement = select(LeaseRow).where(LeaseRow.lease_id.in_(kept)).order_by(LeaseRow.lease_id)
+    return list(session.scalars(statement))
 
 
 def _is_usable(window: Window, runtime_version: str | None, agent_version: str) -> bool:

@@ -8,14 +8,14 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from search_server.profiling.artifact_store import store_artifact
-from search_server.profiling.covers import anchor_architecture, cover_architectures, family_architectures
+from search_server.profiling.covers import anchor_architecture, window_architectures
 from search_server.profiling.model_files import model_file
 from shared.architecture import Architecture
 from shared.device import Conditions
 from shared.measurement import LeaseItem, Policy
 from shared.search_space import SearchSpace
 
-WINDOW_S = 4.0
+WINDOW_S = 3.25
 OVERHEAD_S = 1.5
 """What loading and warming up usually add to a window; for what is said before any was measured."""
 MIN_PROFILE_LEASES = 4
@@ -34,7 +34,6 @@ MEASUREMENT_LEASES = 2
 """Windows for each group of networks."""
 GROUP_SIZE = 12
 """Most networks in one lease beside the anchor."""
-COVER_SEED = 0
 ANCHOR_ID = "anchor"
 
 
@@ -56,14 +55,13 @@ class ItemFactory:
         return LeaseItem(item_id, workload, artifact, is_anchor, profile_segments)
 
 
-def profile_items(space: SearchSpace, factory: ItemFactory) -> tuple[LeaseItem, ...]:
-    """Return the anchor, the cover networks ``cover0`` ..., and the families ``family_k3_e1`` ..."""
-    covers = cover_architectures(space, COVER_SEED)
-    families = family_architectures(space)
+def profile_items(space: SearchSpace, factory: ItemFactory, window: int) -> tuple[LeaseItem, ...]:
+    """Return the anchor, and the covers and families of a window."""
+    covers, families = window_architectures(space, window)
     return (
         factory.item(ANCHOR_ID, anchor_architecture(space)),
-        *(factory.item(f"cover{i}", cover, profile_segments=True) for i, cover in enumerate(covers)),
-        *(factory.item(f"family_{block}", network) for block, network in families.items()),
+        *(factory.item(item_id, cover, profile_segments=True) for item_id, cover in covers.items()),
+        *(factory.item(item_id, family) for item_id, family in families.items()),
     )
 
 

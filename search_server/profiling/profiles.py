@@ -65,10 +65,11 @@ def request_profile(
         )
         session.refresh(job)
         return job
-    items = profile_items(space, ItemFactory(session, data_dir, create.conditions, now))
-    num_kept = 0 if create.force else keep_windows(session, job, device, items, now)
+    factory = ItemFactory(session, data_dir, create.conditions, now)
+    num_kept = 0 if create.force else keep_windows(session, job, device, factory)
     job.num_windows = MIN_PROFILE_LEASES - num_kept
-    create_lease(session, job, items, policy(num_kept, create.conditions, is_first=True), now)
+    items = profile_items(space, factory, num_kept)
+    create_lease(session, job, items, policy(num_kept, create.conditions, is_first=True), now, num_kept)
     return job
 
 

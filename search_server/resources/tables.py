@@ -28,9 +28,9 @@ class Verdict:
     reasons: tuple[str, ...]
     """What speaks against it, each with figure and limit; empty if accepted."""
     cover_scatter: float
-    """Relative scatter of measured over predicted latency of the cover networks."""
+    """Relative error of cover networks as predicted without them, their own noise taken out."""
     repeat_median: float
-    """Median over entries of the relative difference between odd and even rounds."""
+    """Median over entries of how two such tables would differ, as odd and even rounds tell."""
     repeat_p95: float
     noise_ceiling: float
     """Relative error that even a perfect table would show on this device, from repeated runs."""

@@ -97,7 +97,7 @@ def test_a_profile_that_shows_no_time_is_refused() -> None:
         replace(result, nodes=tuple(replace(n, wall_us=(0.0,) * len(n.wall_us)) for n in result.nodes))
         for result in results_of_lease("a")
     ]
-    with pytest.raises(UnfittableError, match="no time at all in a cover network"):
+    with pytest.raises(UnfittableError, match="no time at all in a whole network"):
         fit(instant)
 
 

@@ -1,6 +1,10 @@
 import pytest
 
-from search_server.profiling.covers import anchor_architecture, cover_architectures
+from search_server.profiling.covers import (
+    anchor_architecture,
+    cover_architectures,
+    window_architectures,
+)
 from shared.search_space import SPACE_NAMES, search_space
 
 
@@ -17,3 +21,12 @@ def test_the_seed_decides() -> None:
     assert cover_architectures(space, seed=1) == cover_architectures(space, seed=1)
     assert cover_architectures(space, seed=1) != cover_architectures(space, seed=2)
     assert anchor_architecture(space).blocks == ("k3_e3",) * 13
+
+
+def test_windows_draw_their_own_covers_and_take_families_in_turn() -> None:
+    space = search_space("fbnet-tiny")
+    windows = [window_architectures(space, window) for window in range(4)]
+    covers = [cover for drawn, _ in windows for cover in drawn.values()]
+    assert len(set(covers)) == len(covers) == 4 * len(space.candidates)
+    families = [item_id for _, kin in windows for item_id in kin]
+    assert sorted(families) == sorted(2 * [f"family_{b}" for b in space.candidates if b != "skip"])

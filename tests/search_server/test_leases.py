@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
@@ -112,12 +113,12 @@ async def test_old_fence_is_refused(api: Api, device: SyntheticDevice, clock: Cl
 
 
 async def test_expired_lease_still_takes_results_until_handed_out_again(
-    api: Api, device: SyntheticDevice, database: Database, clock: Clock
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock, tmp_path: Path
 ) -> None:
     job_id = await measure(api)
     lease = await take(device)
     clock.pass_s(LEASE_TTL_S + 1)
-    keep_house(database, clock)
+    keep_house(database, tmp_path, clock)
     for result in lease_results(lease):
         await device.post(result)
     assert await device.work() == 1
@@ -229,7 +230,7 @@ async def test_long_poll_hears_of_a_lease_of_another_process(
 
 
 async def test_crash_between_result_and_conclusion_is_made_good(
-    api: Api, device: SyntheticDevice, database: Database, clock: Clock
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock, tmp_path: Path
 ) -> None:
     job_id = await measure(api)
     while (lease := await device.lease()) is not None:
@@ -237,7 +238,7 @@ async def test_crash_between_result_and_conclusion_is_made_good(
             with database.transaction() as session:  # stored, but nobody concludes
                 ingest_result(session, device.device_id, result, clock())
     assert await status(api, job_id) == "running"
-    keep_house(database, clock)
+    keep_house(database, tmp_path, clock)
     assert await status(api, job_id) == "done"
 
 

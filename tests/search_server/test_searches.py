@@ -131,12 +131,12 @@ async def test_two_workers_never_share_a_search(job_id: str, database: Database,
 
 
 async def test_search_of_a_dead_worker_is_resumed_and_given_up_at_last(
-    api: Api, job_id: str, database: Database, clock: Clock
+    api: Api, job_id: str, database: Database, clock: Clock, tmp_path: Path
 ) -> None:
     for attempt in range(MAX_ATTEMPTS):
         assert claim(database, clock, f"w{attempt}") == job_id
         clock.pass_s(WORKER_LEASE.total_seconds() + 1)
-        keep_house(database, clock)
+        keep_house(database, tmp_path, clock)
         with database.transaction() as session:
             assert not renew_search(session, job_id, f"w{attempt}", clock())
     failed = await api.get(f"/searches/{job_id}")
@@ -295,13 +295,15 @@ async def test_stopped_worker_gives_its_search_back(
         assert session.get_one(JobRow, job_id).attempt == 0
 
 
-async def test_worker_keeps_its_search(job_id: str, database: Database, clock: Clock) -> None:
+async def test_worker_keeps_its_search(
+    job_id: str, database: Database, clock: Clock, tmp_path: Path
+) -> None:
     assert claim(database, clock) == job_id
     for _ in range(3):
         clock.time += WORKER_LEASE - timedelta(seconds=1)
         with database.transaction() as session:
             assert renew_search(session, job_id, "w1", clock())
-        keep_house(database, clock)
+        keep_house(database, tmp_path, clock)
     assert claim(database, clock, "w2") is None
 
 
