@@ -6,6 +6,7 @@ A single block, a cover network, the anchor and a finished network are all workl
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from shared.operators import Operator, Shape
@@ -107,7 +108,7 @@ class Workload:
         return _digest(
             {
                 "input_shape": self.input_shape,
-                "segments": [_canonical(segment) for segment in self.segments if segment.operators],
+                "segments": [_canonical(s.operators, s.residual) for s in self.segments if s.operators],
             }
         )
 
@@ -120,14 +121,17 @@ def segment_key(segment: Segment, input_shape: Shape) -> str:
     """Return the identity of a segment's latency: operators, residual and input shape, no name."""
     if not segment.operators:
         return IDENTITY_KEY
-    return _digest({"input_shape": input_shape, "segment": _canonical(segment)})
+    return _latency_key(segment.operators, segment.residual, input_shape)
 
 
-def _canonical(segment: Segment) -> dict[str, object]:
-    return {
-        "operators": [asdict(operator) for operator in segment.operators],
-        "residual": segment.residual,
-    }
+@lru_cache(maxsize=10_000)
+def _latency_key(operators: tuple[Operator, ...], residual: bool, input_shape: Shape) -> str:
+    """Return the key of a segment whatever its name; a table asks for the same hundred again and again."""
+    return _digest({"input_shape": input_shape, "segment": _canonical(operators, residual)})
+
+
+def _canonical(operators: tuple[Operator, ...], residual: bool) -> dict[str, object]:
+    return {"operators": [asdict(operator) for operator in operators], "residual": residual}
 
 
 def _digest(document: dict[str, object]) -> str:
