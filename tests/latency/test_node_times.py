@@ -22,7 +22,7 @@ def test_a_window_in_which_the_device_was_slower_counts_at_the_level_of_the_othe
     entries_us = segment_times(COVERS, node_times(results, COVERS, ratios), PROFILER_COST_US)[0]
     truth = true_segment_us()
     scales = np.array([entries_us[key] / us for key, us in truth.items()])
-    assert scales.std() / scales.mean() < 0.03
+    assert scales.std() / scales.mean() < 0.06  # 0.3 if windows were taken as they are
 
 
 def test_a_lease_alone_is_judged_by_its_odd_and_even_rounds() -> None:
