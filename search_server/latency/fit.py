@@ -121,8 +121,6 @@ def fit_table(
     relative = relative_latencies(usable, anchor_id)
     measured = _measured_covers(covers, relative, results)
     nodes = node_times(usable, measured, {name: one.ratio for name, one in relative.items()})
-    if not nodes:
-        raise UnfittableError("the results carry no node times; lease the covers with profile_segments")
     networks = [Observed(workload, relative[name].ratio, False) for name, workload in measured.items()]
     networks += [
         Observed(workload, relative[name].ratio, True)
@@ -158,12 +156,15 @@ def fit_table(
 def _measured_covers(
     covers: Mapping[str, Workload], relative: Mapping[str, RelativeLatency], results: Sequence[Result]
 ) -> dict[str, Workload]:
-    """Return the covers that were measured, if they hold all segments.
+    """Return the covers that were measured plain and profiled, if they hold all segments.
 
     Raises:
-        UnfittableError: they do not.
+        UnfittableError: they do not, or nothing was profiled.
     """
-    measured = {name: workload for name, workload in covers.items() if name in relative}
+    profiled = {result.item_id for result in results if result.status == "ok" and result.nodes}
+    if relative and not profiled:
+        raise UnfittableError("the results carry no node times; lease the covers with profile_segments")
+    measured = {name: covers[name] for name in covers if name in relative and name in profiled}
     lacking = _segments_of(covers.values()) - _segments_of(measured.values())
     if lacking or not measured:
         missing = ", ".join(sorted(set(covers) - set(measured)))

@@ -111,3 +111,17 @@ def test_a_cost_that_leaves_nothing_of_a_cover_is_not_chosen() -> None:
 
     table = fit([hasty(result) for result in results_of_lease("a")])
     assert all(entry.latency_units >= 0 for entry in table.entries.values())
+
+
+def test_a_cover_without_a_profile_adds_nothing_to_the_entries() -> None:
+    results = results_of_lease("a") + results_of_lease("b")
+    again = {f"again_{name}": workload for name, workload in COVERS.items()}
+    plain = [
+        replace(r, item_id=f"again_{r.item_id}", nodes=())
+        for r in results_of_lease("a")
+        if r.item_id != "anchor"
+    ]
+    table = fit_table(
+        SPACE.name, "device", CONDITIONS, COVERS | again, "anchor", results + plain, "2026-01-01T00:00:00Z"
+    )
+    assert table.entries == fit(results).entries
