@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler_agent.core import AgentCore
-from search_server.latency.fit import UnfittableError, fit_table, relative_latencies
+from search_server.latency.fit import UnfittableError, fit_table
+from search_server.latency.relative import relative_latencies
 from search_server.latency.table import LatencyTable
 from search_server.profiling.covers import anchor_architecture, window_architectures
 from search_server.profiling.model_files import model_file

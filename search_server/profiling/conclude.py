@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from search_server.latency.fit import RelativeLatency, relative_latencies
+from search_server.latency.relative import RelativeLatency, relative_latencies
 from search_server.latency.table import LatencyTable
 from search_server.profiling.plan import ANCHOR_ID, net_id
 from search_server.resources.latencies import MeasuredLatency

@@ -15,7 +15,7 @@ COVERS: dict[str, Workload] = {
     f"cover{index}": architecture.workload()
     for index, architecture in enumerate(cover_architectures(SPACE, seed=3))
 }
-PROFILER_COST_US = 2.5
+PROFILER_COST_US = 0.5
 NODES_PER_SEGMENT = 3
 
 

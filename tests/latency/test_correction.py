@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from search_server.latency.correction import Observed, correct
+from search_server.latency.correction import NETWORK_SIGMA, Corrected, Observed, correct
+from search_server.latency.median_polish import SegmentTime
 from search_server.profiling.covers import cover_architectures, family_architectures
 from shared.architecture import Architecture, random_architecture
 from shared.workload import segment_key
@@ -21,9 +22,17 @@ def units(network: Architecture, entries: Mapping[str, float]) -> float:
     return network_us(network.workload(), entries)
 
 
-def observed(network: Architecture, factor: float = 1.0) -> Observed:
+def observed(network: Architecture, factor: float = 1.0, error: float = 0.0) -> Observed:
     is_kin = network in FAMILIES
-    return Observed(network.workload(), factor * units(network, TRUTH), is_kin)
+    return Observed(network.workload(), factor * units(network, TRUTH), error, is_kin)
+
+
+def corrected_by(
+    networks: list[Observed], entries: Mapping[str, float] = TRUTH, cost_us: float = 0.0
+) -> Corrected:
+    """Return what the networks make of entries in thousandths of a microsecond, two nodes each."""
+    segments = {key: SegmentTime(1000 * units + 2 * cost_us, 2.0, 50) for key, units in entries.items()}
+    return correct(segments, networks, SPACE)
 
 
 def keys_of(block: str) -> set[str]:
@@ -35,35 +44,48 @@ def largest_error(entries: Mapping[str, float], keys: set[str] | None = None) ->
 
 
 def test_entries_that_agree_stay_as_they_are() -> None:
-    corrected = correct({k: 7 * v for k, v in TRUTH.items()}, [observed(n) for n in COVERS], SPACE)
+    corrected = corrected_by([observed(n) for n in COVERS])
     assert largest_error(corrected.latency_units) == pytest.approx(0, abs=1e-9)
-    assert corrected.misfit == pytest.approx(0, abs=1e-9)
-    assert np.abs(corrected.left_out_errors).max() == pytest.approx(0, abs=1e-9)
+    assert corrected.node_cost_us == pytest.approx(0, abs=1e-9)
+
+
+def test_what_the_profiler_costs_a_node_is_found() -> None:
+    corrected = corrected_by([observed(n) for n in COVERS + FAMILIES], cost_us=2.0)
+    assert corrected.node_cost_us == pytest.approx(2.0, abs=0.1)
+    assert largest_error(corrected.latency_units) < 0.03
 
 
 def test_a_candidate_that_was_profiled_too_slow_is_found_out() -> None:
     wrong = keys_of("k5_e3")
-    entries = {key: us * (1.12 if key in wrong else 1.0) for key, us in TRUTH.items()}
-    corrected = correct(entries, [observed(n) for n in COVERS + FAMILIES], SPACE)
-    assert largest_error(corrected.latency_units, wrong) < 0.04
+    entries = {key: us * (1.06 if key in wrong else 1.0) for key, us in TRUTH.items()}
+    latency_units = corrected_by([observed(n) for n in COVERS + FAMILIES], entries).latency_units
+    assert largest_error(latency_units, wrong) < 0.04
     fresh = [random_architecture(SPACE, random.Random(seed)) for seed in range(30)]
-    errors = [abs(units(n, corrected.latency_units) / units(n, TRUTH) - 1) for n in fresh]
+    errors = [abs(units(n, latency_units) / units(n, TRUTH) - 1) for n in fresh]
     assert max(errors) < 0.01
 
 
 def test_what_all_families_have_in_common_leaves_the_level_to_the_covers() -> None:
     networks = [*(observed(n) for n in COVERS), *(observed(n, 0.95) for n in FAMILIES)]
-    corrected = correct(TRUTH, networks, SPACE)
-    level = np.mean([units(n, corrected.latency_units) / units(n, TRUTH) for n in COVERS])
+    latency_units = corrected_by(networks).latency_units
+    level = np.mean([units(n, latency_units) / units(n, TRUTH) for n in COVERS])
     assert level == pytest.approx(1, abs=0.005)
 
 
-def test_left_out_errors_are_those_of_a_fit_without_the_network() -> None:
+def test_a_network_measured_badly_says_little() -> None:
+    networks = [observed(n) for n in COVERS[1:]]
+    trusted = corrected_by([*networks, observed(COVERS[0], 1.3)])
+    doubted = corrected_by([*networks, observed(COVERS[0], 1.3, error=0.3)])
+    assert largest_error(doubted.latency_units) < 0.2 * largest_error(trusted.latency_units)
+
+
+def test_the_error_of_networks_is_that_of_covers_left_out_beside_their_noise() -> None:
     generator = random.Random(1)
-    networks = [observed(n, generator.gauss(1, 0.02)) for n in COVERS]
-    errors = correct(TRUTH, networks, SPACE).left_out_errors
-    for index in (0, 7, 20):
-        others = networks[:index] + networks[index + 1 :]
-        entries = correct(TRUTH, others, SPACE).latency_units
-        without = network_us(networks[index].workload, entries) / networks[index].latency_units - 1
-        assert errors[index] == pytest.approx(without, abs=0.002)
+
+    def sigma(spread: float, error: float) -> float:
+        networks = [observed(n, generator.gauss(1, spread), error) for n in COVERS]
+        return corrected_by(networks).network_sigma
+
+    assert sigma(0.0, 0.0) == pytest.approx(NETWORK_SIGMA, rel=0.5)
+    assert sigma(0.05, 0.0) == pytest.approx(0.05, rel=0.5)
+    assert sigma(0.05, 0.05) < 0.03  # what measuring adds is no error of a prediction

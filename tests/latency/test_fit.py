@@ -3,8 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from search_server.latency.fit import UnfittableError, fit_table, relative_latencies
+from search_server.latency.fit import UnfittableError, fit_table
+from search_server.latency.relative import relative_latencies
 from search_server.latency.table import LatencyTable
+from search_server.resources.tables import Verdict
 from shared.architecture import random_architecture
 from shared.measurement import Result
 from tests.latency.measured_leases import (
@@ -22,16 +24,19 @@ def fit(results: list[Result]) -> LatencyTable:
     return fit_table(SPACE.name, "device", CONDITIONS, COVERS, "anchor", results, "2026-01-01T00:00:00Z")
 
 
-def test_without_noise_every_entry_is_exact() -> None:
+def test_without_noise_every_entry_is_found() -> None:
     truth = true_segment_us()
     table = fit(results_of_lease("a") + results_of_lease("b"))
     assert table.anchor_us == pytest.approx(network_us(ANCHOR, truth))
     assert set(table.entries) == set(truth)
     for key, entry in table.entries.items():
-        assert entry.latency_units * table.anchor_us == pytest.approx(truth[key])
+        assert entry.latency_units * table.anchor_us == pytest.approx(truth[key], rel=0.05)
+    for workload in COVERS.values():
+        units = sum(table.entries[key].latency_units for key in workload.segment_keys() if key in truth)
+        assert units * table.anchor_us == pytest.approx(network_us(workload, truth), rel=0.02)
     assert table.verdict is not None
     assert table.verdict.is_accepted
-    assert table.verdict.cover_scatter == pytest.approx(0, abs=1e-9)
+    assert table.verdict.cover_scatter < 0.02
     assert table.conditions.runtime_version == "1.0"
 
 
@@ -51,7 +56,7 @@ def test_a_device_that_drifts_between_leases_keeps_its_units() -> None:
     fast = fit(results_of_lease("a") + results_of_lease("b"))
     assert slow.anchor_us == pytest.approx(1.4 * fast.anchor_us)
     for key, entry in slow.entries.items():
-        assert entry.latency_units == pytest.approx(fast.entries[key].latency_units, rel=0.01)
+        assert entry.latency_units == pytest.approx(fast.entries[key].latency_units, rel=0.03)
 
 
 def test_too_much_noise_is_refused_with_figures() -> None:
@@ -101,16 +106,20 @@ def test_a_profile_that_shows_no_time_is_refused() -> None:
         fit(instant)
 
 
-def test_a_cost_that_leaves_nothing_of_a_cover_is_not_chosen() -> None:
-    def hasty(result: Result) -> Result:
-        nodes = tuple(
-            replace(n, wall_us=tuple(min(5.0, us) for us in n.wall_us)) if result.item_id == "cover0" else n
-            for n in result.nodes
-        )
-        return replace(result, nodes=nodes)
+def test_a_single_window_is_no_table() -> None:
+    with pytest.raises(UnfittableError, match="one window alone"):
+        fit(results_of_lease("a"))
 
-    table = fit([hasty(result) for result in results_of_lease("a")])
-    assert all(entry.latency_units >= 0 for entry in table.entries.values())
+
+def test_entries_differ_between_halves_as_their_windows_do() -> None:
+    def verdict_of(noise: float) -> Verdict:
+        results = [r for i in range(4) for r in results_of_lease(f"l{i}", noise=noise, rounds=8, seed=i)]
+        verdict = fit(results).verdict
+        assert verdict is not None
+        return verdict
+
+    assert verdict_of(0.0).repeat_p95 == pytest.approx(0, abs=1e-6)
+    assert 0 < verdict_of(0.05).repeat_median < verdict_of(0.5).repeat_median
 
 
 def test_a_cover_without_a_profile_adds_nothing_to_the_entries() -> None:

@@ -13,7 +13,7 @@ from tests.latency.measured_leases import CONDITIONS, COVERS, SPACE, results_of_
 def test_the_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = results_of_lease("a", rounds=4)
+    results = results_of_lease("a", rounds=4) + results_of_lease("b", rounds=4)
     table = fit_table(SPACE.name, "device", CONDITIONS, COVERS, "anchor", results, "2026-01-01T00:00:00Z")
     (tmp_path / "table.json").write_text(table.to_json())
     monkeypatch.chdir(tmp_path)
