@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.machine import print_figures
-from scripts.demo import SPACE, local_services, measure_table, wait_for_device
+from scripts.demo import SPACE, measure_table
+from scripts.local_services import local_services, wait_for_device
 from search_server.client import SearchClient
 from search_server.latency.table import LatencyTable
 from search_server.resources.latencies import MeasurementCreate

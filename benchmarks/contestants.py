@@ -37,7 +37,7 @@ class Variant:
 
 
 def random_networks(table: LatencyTable, target_us: float, number: int, seed: int) -> list[Network]:
-    """Return random networks whose predicted latency lies within twice ``BAND`` of a target.
+    """Return random networks whose predicted latency lies within ``BAND`` of a target.
 
     They are drawn uniformly from the space, and all others are thrown away.
     """
@@ -51,7 +51,7 @@ def random_networks(table: LatencyTable, target_us: float, number: int, seed: in
         predicted_us_S = table.fixed_us + latency_us_LK[layers_L, choices_SL].sum(1)
         found += [
             Network(space.name, ",".join(space.candidates[k] for k in choices_L))
-            for choices_L in choices_SL[np.abs(predicted_us_S / target_us - 1) <= 2 * BAND]
+            for choices_L in choices_SL[np.abs(predicted_us_S / target_us - 1) <= BAND]
         ]
     return found[:number]
 

@@ -13,17 +13,17 @@ items does. Between rounds the pace of the device is checked; see :mod:`profiler
 
 import gc
 import random
-import resource
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from profiler_agent.canary import typical_us
 from profiler_agent.environment import read_environment
 from profiler_agent.pace import Pace
+from profiler_agent.recorder import Recorder, warm_caches
 from profiler_agent.runtimes.base import (
     Clock,
     InVirtualTime,
@@ -33,49 +33,6 @@ from profiler_agent.runtimes.base import (
 )
 from profiler_agent.stability import cores_remark, judge, judge_slow_device
 from shared.measurement import Lease, LeaseItem, NodeSamples, Result, RunSamples
-
-
-@dataclass(slots=True)
-class _Recorder:
-    """The samples of one item while its plain rounds go on."""
-
-    copies: Sequence[LoadedModel]
-    """The same model at different places in memory; they take turns."""
-    clock: Clock
-    start_us: list[float] = field(default_factory=list)
-    wall_us: list[float] = field(default_factory=list)
-    cpu_us: list[float] = field(default_factory=list)
-    round_index: list[int] = field(default_factory=list)
-    involuntary_switches: list[int] = field(default_factory=list)
-    minor_faults: list[int] = field(default_factory=list)
-    least_wait_us: float = float("inf")
-
-    def run(self, round_index: int, origin_ns: int) -> None:
-        model = self.copies[len(self.wall_us) % len(self.copies)]
-        clock = self.clock
-        _warm_caches(model, clock)
-        usage = resource.getrusage(_USAGE_SCOPE)
-        cpu_ns = clock.cpu_ns()
-        start_ns = clock.wall_ns()
-        model.run()
-        end_ns = clock.wall_ns()
-        cpu_end_ns = clock.cpu_ns()
-        usage_end = resource.getrusage(_USAGE_SCOPE)
-        self.start_us.append((start_ns - origin_ns) / 1000)
-        self.wall_us.append((end_ns - start_ns) / 1000)
-        self.cpu_us.append((cpu_end_ns - cpu_ns) / 1000)
-        self.round_index.append(round_index)
-        self.involuntary_switches.append(usage_end.ru_nivcsw - usage.ru_nivcsw)
-        self.minor_faults.append(usage_end.ru_minflt - usage.ru_minflt)
-        self.least_wait_us = min(self.least_wait_us, max(0.0, self.wall_us[-1] - self.cpu_us[-1]))
-
-    @property
-    def stalled_us(self) -> float:
-        """How much longer the last run waited for a core than this model ever has to."""
-        return self.wall_us[-1] - self.cpu_us[-1] - self.least_wait_us
-
-    def samples(self) -> RunSamples:
-        return RunSamples(**{f.name: tuple(getattr(self, f.name)) for f in fields(RunSamples)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +52,8 @@ _MAX_PROFILED_RUNS = 40
 _ANCHOR_COPIES = 3
 """All ratios share the anchor, so an anchor that lies badly in memory would shift them all alike."""
 
-_WARM_NS = 3_000_000
-"""One run leaves a network of half a millisecond 5 to 20 % slower than it gets; after 2 ms it stays."""
-
 _REWARM_S = 0.1
 """Warming up again after a pause: every timed run has an untimed one before it, only clocks must rise."""
-
-_USAGE_SCOPE = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 
 def measure(
@@ -173,14 +125,6 @@ def measure(
         )
 
 
-def _warm_caches(model: LoadedModel, clock: Clock) -> None:
-    """Run a model untimed until it is as fast as when it runs alone."""
-    end_ns = clock.wall_ns() + _WARM_NS
-    model.run()
-    while clock.wall_ns() < end_ns:
-        model.run()
-
-
 class _Bench:
     """One lease at work: its models in memory, and the two kinds of rounds."""
 
@@ -224,7 +168,7 @@ class _Bench:
         copies = self._load(
             items + [i for i in items if i.is_anchor and not is_alone] * (_ANCHOR_COPIES - 1)
         )
-        recorders = {item_id: _Recorder(models, self._clock) for item_id, models in copies.items()}
+        recorders = {item_id: Recorder(models, self._clock) for item_id, models in copies.items()}
         self._warming = [model.run for models in copies.values() for model in models]
         self._warm_up(lease.policy.warmup_s)
         anchor_id = next((item.item_id for item in lease.items if item.is_anchor), None)
@@ -267,7 +211,7 @@ class _Bench:
             self._generator.shuffle(order)
             for item_id in order:
                 pace.resume()
-                _warm_caches(models[item_id], self._clock)
+                warm_caches(models[item_id], self._clock)
                 start_ns = self._clock.wall_ns()
                 models[item_id].run_profiled()
                 wall_us[item_id].append((self._clock.wall_ns() - start_ns) / 1000)

@@ -2,23 +2,27 @@
 
 The runtime's profile tells how a network's time is spread over its segments, but not exactly: the profiler
 itself costs a few microseconds a node, profiled runs are slower, and a block costs less among its own kind.
-The networks that were run plain tell their totals. So the cost of a node is one unknown, and each entry has
-another: a relative correction that is probably small, and probably alike for entries of one candidate and
-for entries at one resolution. The posterior mean is what the totals say of them.
+The networks that were run plain tell their totals. So each entry, what a node costs taken off, gets a
+relative correction that is probably small, and probably alike for entries of one candidate and for entries
+at one resolution; the posterior mean is what the totals say of it.
+
+How much a node costs, how small corrections are and how far a network lies from any sum differs from device
+to device, and the totals tell that too: each hypothesis about the three counts as much as it explains them.
 
 Networks of one candidate throughout (families, and the anchor, which is one by definition) are all a few
 percent faster than the covers' entries can tell, for reasons that no sum can follow. They share one
 offset, so that they inform on candidates against each other and leave the level to the covers.
 
 Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006): section 2.1 for the
-posterior, equation 5.12 for what each network says of a fit without it.
+posterior, section 5.2 for the evidence, equation 5.12 for what each network says of a fit without it.
 
-Shape letters: N networks, E entries.
+Shape letters: N networks, E entries, H hypotheses.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -28,21 +32,25 @@ from search_server.latency.median_polish import SegmentTime
 from shared.search_space import SearchSpace
 from shared.workload import IDENTITY_KEY, Workload, segment_key
 
-NODE_COST_SIGMA_US = 5.0
-"""What a profiler probably adds to each node; below 0 where nodes leave out time between them."""
-LEVEL_SIGMA = 0.3
+NODE_COST_SIGMA_US = 10.0
+"""What a profiler probably adds to each node, at most."""
+NUM_NODE_COSTS = 30
+"""Tried from 0 up to all that a quarter of the entries have a node."""
+CORRECTION_SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Factors on the following three."""
 CANDIDATE_SIGMA = 0.02
 RESOLUTION_SIGMA = 0.01
 ENTRY_SIGMA = 0.01
-"""How far corrections probably go: all entries alike, those of a candidate, at a resolution, one alone."""
+"""How far corrections go: those of a candidate, at a resolution, of one entry alone."""
+LEVEL_SIGMA = 0.3
+"""... and all alike."""
 KIN_SIGMA = 0.03
 """How far networks of one candidate throughout lie together beside what their entries add up to."""
-NETWORK_SIGMA = 0.012
+NETWORK_SIGMAS = (0.008, 0.012, 0.02, 0.03)
 """What a network's latency has that no sum of entries tells: its neighbourhoods."""
 LEAST_SHARE = 0.1
 """An entry keeps at least this share of its profiled time, whatever a node costs."""
 
-_LINEARISATIONS = 3
 _MEDIAN_OF_NORMAL = 0.6745
 """Of the absolute value, in standard deviations."""
 
@@ -68,10 +76,23 @@ class Corrected:
     latency_units: dict[str, float]
     """By segment key."""
     sigma_units: dict[str, float]
-    """Standard error of each entry that comes from what a node costs."""
+    """By how much the hypotheses disagree on each entry."""
     node_cost_us: float
     network_sigma: float
     """Relative error of a network that was not measured, as predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Posterior:
+    """What the networks say under one hypothesis."""
+
+    node_cost_us: float
+    log_evidence: float
+    latency_E: Array
+    left_out_N: Array
+    """How far each network lies from what the others say of it, as a share."""
+    variance_N: Array
+    """... and what is expected of the square of that."""
 
 
 def correct(
@@ -89,30 +110,67 @@ def correct(
     nodes_E = np.array([segments[key].num_nodes for key in keys])
     times_NE = _occurrences(keys, networks)
     times_NE /= np.array([network.latency_units for network in networks])[:, None]
-    units_per_us = 1 / float(np.median(times_NE @ profiled_E))
-    costs_N = units_per_us * times_NE @ nodes_E
-    gap_N = 1 - units_per_us * times_NE @ profiled_E
     prior_EE, noise_NN = _prior(keys, space), _noise(networks)
-    cost_us = 0.0
-    for _ in range(_LINEARISATIONS):
-        left_E = units_per_us * np.maximum(profiled_E - cost_us * nodes_E, LEAST_SHARE * profiled_E)
-        shares_NE = times_NE * left_E
-        covariance_NN = shares_NE @ prior_EE @ shares_NE.T + noise_NN
-        covariance_NN += NODE_COST_SIGMA_US**2 * np.outer(costs_N, costs_N)
-        inverse_NN = np.linalg.inv(covariance_NN)
-        cost_us = -(NODE_COST_SIGMA_US**2) * float(costs_N @ inverse_NN @ gap_N)
-    latency_E = left_E * np.maximum(1 + prior_EE @ shares_NE.T @ inverse_NN @ gap_N, 0)
-    cost_variance = NODE_COST_SIGMA_US**2 - NODE_COST_SIGMA_US**4 * costs_N @ inverse_NN @ costs_N
-    sigma_E = units_per_us * nodes_E * math.sqrt(max(cost_variance, 0.0))
+    highest_us = float(np.quantile(profiled_E / nodes_E, 0.25))
+    posteriors: list[_Posterior] = []
+    for cost_us in np.linspace(0.0, highest_us, NUM_NODE_COSTS):
+        left_E = np.maximum(profiled_E - cost_us * nodes_E, LEAST_SHARE * profiled_E)
+        left_E = left_E / np.median(times_NE @ left_E)
+        posteriors += _posteriors(float(cost_us), left_E, times_NE * left_E, prior_EE, noise_NN)
+    evidence_H = np.array([posterior.log_evidence for posterior in posteriors])
+    weight_H = np.exp(evidence_H - evidence_H.max())
+    weight_H /= weight_H.sum()
+
+    def mean(values: Sequence[Array]) -> Array:
+        return np.tensordot(weight_H, values, axes=1)
+
+    latency_E = mean([posterior.latency_E for posterior in posteriors])
+    sigma_E = np.sqrt(mean([(posterior.latency_E - latency_E) ** 2 for posterior in posteriors]))
     return Corrected(
         dict(zip(keys, map(float, latency_E), strict=True)),
         dict(zip(keys, map(float, sigma_E), strict=True)),
-        cost_us,
-        _network_sigma(networks, inverse_NN, gap_N),
+        float(weight_H @ [posterior.node_cost_us for posterior in posteriors]),
+        _network_sigma(
+            networks,
+            mean([posterior.left_out_N for posterior in posteriors]),
+            mean([posterior.variance_N for posterior in posteriors]),
+        ),
     )
 
 
-def _network_sigma(networks: Sequence[Observed], inverse_NN: Array, gap_N: Array) -> float:
+def _posteriors(
+    cost_us: float, left_E: Array, shares_NE: Array, prior_EE: Array, noise_NN: Array
+) -> Iterator[_Posterior]:
+    """Yield what the networks say for each scale of corrections and of networks' own errors.
+
+    Args:
+        cost_us: what a node costs.
+        left_E: entries without it, in units of the anchor.
+        shares_NE: what they are of each network's latency.
+        prior_EE: covariance of the relative corrections at scale 1, without that of the level.
+        noise_NN: covariance of the networks beside their own errors.
+    """
+    sums_N = shares_NE.sum(1)
+    gap_N = 1 - sums_N
+    prior_EN = prior_EE @ shares_NE.T
+    level_NN = LEVEL_SIGMA**2 * np.outer(sums_N, sums_N)
+    for scale, network_sigma in product(CORRECTION_SCALES, NETWORK_SIGMAS):
+        covariance_NN = scale**2 * shares_NE @ prior_EN + level_NN + noise_NN
+        covariance_NN += network_sigma**2 * np.eye(len(gap_N))
+        inverse_NN = np.linalg.inv(covariance_NN)
+        pull_N = inverse_NN @ gap_N
+        correction_E = scale**2 * prior_EN @ pull_N + LEVEL_SIGMA**2 * sums_N @ pull_N
+        log_determinant = float(np.linalg.slogdet(covariance_NN)[1])
+        yield _Posterior(
+            cost_us,
+            -0.5 * float(gap_N @ pull_N + log_determinant + (cost_us / NODE_COST_SIGMA_US) ** 2),
+            left_E * np.maximum(1 + correction_E, 0),
+            pull_N / np.diag(inverse_NN),
+            1 / np.diag(inverse_NN),
+        )
+
+
+def _network_sigma(networks: Sequence[Observed], left_out_N: Array, variance_N: Array) -> float:
     """Return the relative error of a network that was not measured.
 
     It is what the regression expects of covers left out, their own measuring noise not counted; and more,
@@ -120,10 +178,8 @@ def _network_sigma(networks: Sequence[Observed], inverse_NN: Array, gap_N: Array
     """
     is_cover_N = np.array([not network.is_kin for network in networks])
     noise_N = np.array([network.relative_error for network in networks])
-    variance_N = 1 / np.diag(inverse_NN)
-    left_out_N = np.abs(inverse_NN @ gap_N) * np.sqrt(variance_N)
     expected = math.sqrt(float(np.mean((variance_N - noise_N**2)[is_cover_N])))
-    surprise = float(np.median(left_out_N[is_cover_N])) / _MEDIAN_OF_NORMAL
+    surprise = float(np.median((np.abs(left_out_N) / np.sqrt(variance_N))[is_cover_N])) / _MEDIAN_OF_NORMAL
     return expected * max(1.0, surprise)
 
 
@@ -139,10 +195,10 @@ def _occurrences(keys: Sequence[str], networks: Sequence[Observed]) -> Array:
 
 
 def _noise(networks: Sequence[Observed]) -> Array:
-    """Return the covariance of what the networks' latencies have beside the sums of their entries."""
+    """Return the covariance of the networks' measuring errors and of what the families share."""
     error_N = np.array([network.relative_error for network in networks])
     is_kin_N = np.array([network.is_kin for network in networks], dtype=float)
-    noise_NN: Array = np.diag(NETWORK_SIGMA**2 + error_N**2) + KIN_SIGMA**2 * np.outer(is_kin_N, is_kin_N)
+    noise_NN: Array = np.diag(error_N**2) + KIN_SIGMA**2 * np.outer(is_kin_N, is_kin_N)
     return noise_NN
 
 
@@ -157,8 +213,7 @@ def _prior(keys: Sequence[str], space: SearchSpace) -> Array:
         np.array([str(kinds[key][part]) if key in kinds else key for key in keys]) for part in (0, 1)
     )
     prior_EE: Array = (
-        LEVEL_SIGMA**2
-        + CANDIDATE_SIGMA**2 * (blocks[:, None] == blocks)
+        CANDIDATE_SIGMA**2 * (blocks[:, None] == blocks)
         + RESOLUTION_SIGMA**2 * (resolutions[:, None] == resolutions)
         + ENTRY_SIGMA**2 * np.eye(len(keys))
     )

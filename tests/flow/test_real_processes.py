@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from scripts.demo import local_services, wait_for_device
+from scripts.local_services import local_services, wait_for_device
 from search_server.client import SearchClient
 from search_server.client.errors import ServerRefusedError
 from search_server.resources.searches import FoundArchitecture, SearchCreate

@@ -12,7 +12,8 @@ from search_server.client.search_view import print_search, step_line
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
 from search_server.errors import InvalidValueError
-from search_server.jobs.pipeline import corrected_caps, run_search_job
+from search_server.jobs.finalists import corrected_caps
+from search_server.jobs.pipeline import run_search_job
 from search_server.jobs.registry import Submission, find_job
 from search_server.jobs.search_job import SearchJob, open_search_job
 from search_server.jobs.searches import search_resource, search_steps_after, submit_search
