@@ -56,6 +56,7 @@ def load_checkpoint(run: SearchRun, path: Path) -> None:
     run.supernet.load_state_dict(saved["supernet"])
     run.weights.optimiser.load_state_dict(saved["weight_optimiser"])
     run.theta.optimiser.load_state_dict(saved["theta_optimiser"])
+    run.theta.effects.load_state_dict(saved["effects"])
     run.generator.set_state(saved["generator"])
     run.epoch, run.step = saved["epoch"], saved["step"]
     torch.set_rng_state(saved["torch_rng"])
@@ -79,6 +80,7 @@ def state(run: SearchRun) -> dict[str, Any]:
         "supernet": run.supernet.state_dict(),
         "weight_optimiser": run.weights.optimiser.state_dict(),
         "theta_optimiser": run.theta.optimiser.state_dict(),
+        "effects": run.theta.effects.state_dict(),
         "generator": run.generator.get_state(),
         "epoch": run.epoch,
         "step": run.step,

@@ -9,7 +9,7 @@ from search_server.nas.latency_loss import LossName, UnitName
 from search_server.nas.paths import TAU_FLOOR, PathsName
 from search_server.nas.supernet import WeightsName
 
-ThetaGradientName = Literal["straight_through", "score"]
+ThetaGradientName = Literal["effects", "straight_through"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,10 @@ class SearchConfig:
     since what a small budget lacks is draws, not images. None: whole batches."""
     theta_lr: float = 0.1
     theta_decay: float = 0.0
-    theta_gradient: ThetaGradientName = "score"
-    """How cross entropy reaches theta where one candidate runs: through the factors of the path, or by
-    the score function over several paths of the same images (forward passes only)."""
+    theta_gradient: ThetaGradientName = "effects"
+    """How cross entropy reaches theta where one candidate runs: by what each candidate adds to it,
+    estimated from all paths drawn so far (forward passes only), or through the factors of the path. With
+    ``effects`` and loss ``budget`` theta follows them on the schedule of entropy, without ``theta_lr``."""
     theta_paths: int | None = None
     """Draws that a theta step averages over; None: 8 with one path, 4 with two, 1 with all candidates."""
     tau_start: float = 3.0
@@ -82,9 +83,9 @@ class SearchConfig:
             raise ValueError(
                 f"warmup_epochs must lie in 0..{self.epochs - 1} (below epochs), got {self.warmup_epochs}"
             )
-        if self.theta_gradient == "score" and self.paths == "one" and self.num_theta_paths < 2:
+        if self.theta_gradient == "effects" and self.paths == "one" and self.num_theta_paths < 2:
             raise ValueError(
-                f"theta_gradient 'score' compares paths, so theta_paths must be at least 2, "
+                f"theta_gradient 'effects' compares paths, so theta_paths must be at least 2, "
                 f"got {self.num_theta_paths}"
             )
         for name in ("weight_lr", "theta_lr", "tau_start", "weight_clip", "alpha"):

@@ -13,7 +13,7 @@ Shape letters: P drawn networks, L layers, K candidates.
 import torch
 from torch import Tensor
 
-HALF_LIFE_DRAWS = 800
+HALF_LIFE_DRAWS = 3000
 """After so many further draws one counts half."""
 SHRINKAGE = 4.0
 """Draws' worth of belief that a candidate is like the others of its layer."""

@@ -93,6 +93,26 @@ def sample_paths(theta_LK: Tensor, tau: float, paths: PathsName, generator: torc
     raise ValueError(f"paths must be one of {', '.join(get_args(PathsName))}, got {paths!r}")
 
 
+def balanced_paths(theta_LK: Tensor, number: int, generator: torch.Generator) -> list[Paths]:
+    """Return single paths that together name each candidate about as often as softmax(theta) says.
+
+    Each alone is a draw from softmax(theta). Together they are stratified: a candidate of probability p
+    stands in ``number * p`` of them, rounded up or down.
+
+    Source: Cochran, "Sampling Techniques" (1977), chapter 8, on systematic sampling.
+    """
+    ends_LK = log_probabilities(theta_LK.detach()).double().exp().cumsum(1)
+    places = torch.arange(number, dtype=torch.float64)
+    chosen_LP = []
+    for ends_K in ends_LK:
+        offset = torch.rand(1, generator=generator, dtype=torch.float64)
+        shuffled = torch.randperm(number, generator=generator)
+        points_P = ((places + offset) / number)[shuffled] * ends_K[-1]
+        chosen_P = torch.searchsorted(ends_K, points_P, right=True)
+        chosen_LP.append(chosen_P.clamp_max(len(ends_K) - 1).tolist())
+    return [single_path(choices_L) for choices_L in zip(*chosen_LP, strict=True)]
+
+
 def single_path(indices_L: Sequence[int]) -> Paths:
     """Return the path of one network: the given candidate in each layer, factor 1."""
     return Paths(tuple((index,) for index in indices_L), None)

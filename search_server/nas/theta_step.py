@@ -20,9 +20,13 @@ from search_server.nas.batches import Batch
 from search_server.nas.budget import hold
 from search_server.nas.caps import Cap
 from search_server.nas.config import SearchConfig
+from search_server.nas.effects import BlockEffects
 from search_server.nas.latency_loss import LatencyLoss, LatencyModel
-from search_server.nas.paths import Paths, log_probabilities, sample_paths
+from search_server.nas.paths import Paths, balanced_paths, log_probabilities, sample_paths
 from search_server.nas.supernet import Supernet
+
+_UNDECIDED = 1e-3
+"""The largest logit of a theta that is as good as uniform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,11 @@ class ThetaStepper:
         self.loss = loss
         self.config = config
         self.generator = generator
+        self.effects = BlockEffects(*supernet.theta_LK.shape)
+        self.uses_effects = config.paths == "one" and config.theta_gradient == "effects"
+        has_schedule = config.loss == "budget" and config.final_entropy is not None
+        self.follows_effects = self.uses_effects and has_schedule
+        """Theta is what the effects and the limits say, without a memory of its own."""
         self.optimiser = torch.optim.Adam(
             [supernet.theta_LK], lr=config.theta_lr, weight_decay=config.theta_decay
         )
@@ -68,16 +77,18 @@ class ThetaStepper:
             entropy_limit: largest mean entropy of theta after the step, as a share of log K.
         """
         theta_LK = self.supernet.theta_LK
-        uses_score = self.config.paths == "one" and self.config.theta_gradient == "score"
-        estimate = self._score_gradient if uses_score else self._path_gradient
+        estimate = self._effect_gradient if self.uses_effects else self._path_gradient
         cross_entropy, accuracy, ce_gradient_LK = estimate(batch, tau)
         leaf = torch.tensor(cross_entropy, dtype=torch.float64, requires_grad=True)
         expected_us = self.latency.expected_us(log_probabilities(theta_LK).exp())
         loss = self.loss(leaf, expected_us)
         slope, latency_gradient_LK = torch.autograd.grad(loss, (leaf, theta_LK))
         ce_gradient_LK = ce_gradient_LK * slope.to(ce_gradient_LK.dtype)
-        theta_LK.grad = ce_gradient_LK + latency_gradient_LK
-        self.optimiser.step()
+        if self.follows_effects:
+            self._follow_effects()
+        else:
+            theta_LK.grad = ce_gradient_LK + latency_gradient_LK
+            self.optimiser.step()
         self.hold(entropy_limit)
         return ThetaStepFacts(
             float(loss.detach()),
@@ -113,30 +124,35 @@ class ThetaStepper:
         return total, accuracy, gradient_LK
 
     @torch.no_grad()
-    def _score_gradient(self, batch: Batch, tau: float) -> tuple[float, float, Tensor]:
-        """Estimate the gradient of E[CE] from the losses of several networks on the same images.
+    def _effect_gradient(self, batch: Batch, tau: float) -> tuple[float, float, Tensor]:
+        """Run several networks on the same images and estimate the gradient of E[CE] from the effects.
 
-        ``sum_i (CE_i - mean of the others) * d log P(a_i) / d theta / num_paths``: unbiased, and the
-        comparison on equal images takes their difficulty out of it.
-
-        Source: Williams, "Simple Statistical Gradient-Following" (1992); the baseline is that of Kool et
-        al., "Buy 4 REINFORCE Samples, Get a Baseline for Free!" (2019).
+        With layers that choose independently it is ``p (effect - sum of p * effect)`` in each layer.
         """
         theta_LK = self.supernet.theta_LK.detach()
         probability_LK = log_probabilities(theta_LK).exp()
-        num_paths = self.config.num_theta_paths
         losses, accuracy, draws_PLK = [], 0.0, []
-        for _ in range(num_paths):
-            paths = sample_paths(theta_LK, tau, "one", self.generator)
+        for paths in balanced_paths(theta_LK, self.config.num_theta_paths, self.generator):
             logits_NC = self._logits(batch, paths)
             losses.append(F.cross_entropy(logits_NC, batch[1]))
-            accuracy += _accuracy(logits_NC, batch[1]) / num_paths
+            accuracy += _accuracy(logits_NC, batch[1]) / self.config.num_theta_paths
             draws_PLK.append(_one_hot(paths, theta_LK.shape[1]))
         losses_P = torch.stack(losses).to(theta_LK.device)
-        advantage_P = (losses_P - losses_P.mean()) / (num_paths - 1)
-        score_PLK = torch.stack(draws_PLK) - probability_LK
-        gradient_LK = (advantage_P[:, None, None] * score_PLK).sum(0)
-        return float(losses_P.mean()), accuracy, gradient_LK
+        self.effects.add(torch.stack(draws_PLK), losses_P)
+        effects_LK = self.effects.effects_LK().to(theta_LK.dtype)
+        means_L1 = (probability_LK * effects_LK).sum(1, keepdim=True)
+        return float(losses_P.mean()), accuracy, probability_LK * (effects_LK - means_L1)
+
+    @torch.no_grad()
+    def _follow_effects(self) -> None:
+        """Set theta to the effects, so small that ``hold`` scales it up to the entropy of the schedule.
+
+        That is the distribution with the least E[CE] of all with this entropy that keep the limits, as far
+        as losses are sums of effects: ``softmax(-scale * effect - multiplier * latency)``.
+        """
+        effects_LK = self.effects.effects_LK()
+        smallest_LK = -_UNDECIDED * effects_LK / effects_LK.abs().max().clamp_min(_UNDECIDED)
+        self.supernet.theta_LK.copy_(smallest_LK)
 
     def _logits(self, batch: Batch, paths: Paths) -> Tensor:
         """Return fp32 logits ``(N, num_classes)`` along a path."""

@@ -47,10 +47,10 @@ def run_at(accelerator: torch.device, config: SearchConfig) -> SearchRun:
 @pytest.mark.parametrize(
     ("paths", "weights", "theta_gradient"),
     [
-        ("one", "entangled", "score"),
+        ("one", "entangled", "effects"),
         ("one", "entangled", "straight_through"),
-        ("two", "separate", "score"),
-        ("soft", "entangled", "score"),
+        ("two", "separate", "effects"),
+        ("soft", "entangled", "effects"),
     ],
 )
 def test_a_search_elsewhere_ends_with_the_same_bits(

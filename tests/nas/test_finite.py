@@ -38,7 +38,7 @@ def assert_finite(run: SearchRun) -> None:
 
 @pytest.mark.parametrize(
     ("paths", "theta_gradient"),
-    [("soft", "score"), ("one", "score"), ("one", "straight_through"), ("two", "score")],
+    [("soft", "effects"), ("one", "effects"), ("one", "straight_through"), ("two", "effects")],
 )
 @pytest.mark.parametrize("theta", THETAS)
 def test_steps_stay_finite_at_every_theta_and_temperature(

@@ -24,7 +24,7 @@ CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=3, warmup_epochs=1, theta_path
 
 @pytest.mark.parametrize(
     ("paths", "theta_gradient"),
-    [("soft", "score"), ("one", "score"), ("one", "straight_through"), ("two", "score")],
+    [("soft", "effects"), ("one", "effects"), ("one", "straight_through"), ("two", "effects")],
 )
 def test_a_search_holds_its_target_and_becomes_decided(
     paths: PathsName, theta_gradient: ThetaGradientName

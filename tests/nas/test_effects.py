@@ -1,0 +1,61 @@
+"""Effects of candidates, against losses whose parts are known."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from search_server.nas.effects import BlockEffects
+from search_server.nas.paths import balanced_paths, log_probabilities
+
+NUM_LAYERS, NUM_CANDIDATES = 5, 4
+GENERATOR = torch.Generator().manual_seed(0)
+TRUE_LK = torch.randn(NUM_LAYERS, NUM_CANDIDATES, generator=GENERATOR, dtype=torch.float64)
+TRUE_LK -= TRUE_LK.mean(1, keepdim=True)
+
+
+def draws(number: int, theta_LK: Tensor, generator: torch.Generator) -> Tensor:
+    paths = balanced_paths(theta_LK, number, generator)
+    chosen_PL = torch.tensor([[candidates[0] for candidates in each.candidates_L] for each in paths])
+    return F.one_hot(chosen_PL, theta_LK.shape[1])
+
+
+def estimated(num_groups: int, noise: float) -> Tensor:
+    """Return effects from groups of eight draws whose losses share a level of their own."""
+    generator = torch.Generator().manual_seed(1)
+    effects = BlockEffects(NUM_LAYERS, NUM_CANDIDATES)
+    for group in range(num_groups):
+        draws_PLK = draws(8, torch.zeros(NUM_LAYERS, NUM_CANDIDATES), generator)
+        losses_P = (draws_PLK * TRUE_LK).sum((1, 2)) + 10 * group
+        effects.add(draws_PLK, losses_P + noise * torch.randn(8, generator=generator))
+    return effects.effects_LK()
+
+
+def test_effects_are_found_whatever_the_level_of_each_group() -> None:
+    assert (estimated(200, 0.0) - TRUE_LK).abs().max() < 0.05
+
+
+def test_more_draws_tell_more() -> None:
+    errors = [float((estimated(number, 1.0) - TRUE_LK).square().mean()) for number in (5, 50, 500)]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_without_draws_no_candidate_is_preferred() -> None:
+    assert BlockEffects(NUM_LAYERS, NUM_CANDIDATES).effects_LK().abs().max() == 0
+
+
+def test_balanced_paths_name_each_candidate_as_often_as_theta_says() -> None:
+    theta_LK = torch.randn(NUM_LAYERS, NUM_CANDIDATES, generator=torch.Generator().manual_seed(2))
+    expected_LK = 16 * log_probabilities(theta_LK).exp()
+    generator = torch.Generator().manual_seed(3)
+    for _ in range(20):
+        counts_LK = draws(16, theta_LK, generator).sum(0)
+        assert (counts_LK - expected_LK).abs().max() < 1
+    total_LK = sum(draws(16, theta_LK, generator).sum(0) for _ in range(500)) / 500
+    torch.testing.assert_close(total_LK, expected_LK, atol=0.1, rtol=0.0)
+
+
+def test_a_candidate_that_theta_rules_out_is_never_drawn() -> None:
+    theta_LK = torch.zeros(NUM_LAYERS, NUM_CANDIDATES)
+    theta_LK[:, -1] = -1e9
+    generator = torch.Generator().manual_seed(4)
+    assert all(draws(8, theta_LK, generator)[:, :, -1].sum() == 0 for _ in range(50))
