@@ -94,7 +94,7 @@ def _run_deviations(items: Iterable[Mapping[str, Array]]) -> dict[str, float]:
     for leases in items:
         for lease_id, ratios in leases.items():
             if len(ratios) > 1:
-                centred = ratios / np.median(ratios) - 1
+                centred = ratios / ratios.mean() - 1
                 residuals[lease_id].append(centred * math.sqrt(len(ratios) / (len(ratios) - 1)))
     deviations: dict[str, float] = defaultdict(float)
     for lease_id, each in residuals.items():

@@ -4,7 +4,6 @@ from dataclasses import replace
 import pytest
 
 from search_server.latency.fit import UnfittableError, fit_table
-from search_server.latency.relative import relative_latencies
 from search_server.latency.table import LatencyTable
 from search_server.resources.tables import Verdict
 from shared.architecture import random_architecture
@@ -65,16 +64,6 @@ def test_too_much_noise_is_refused_with_figures() -> None:
     assert verdict is not None
     assert not verdict.is_accepted
     assert any("(limit 2.0%)" in reason for reason in verdict.reasons)
-
-
-def test_ratios_pair_each_run_with_the_anchor_right_before_it() -> None:
-    relative = relative_latencies(results_of_lease("a"), "anchor")
-    truth = true_segment_us()
-    for cover, workload in COVERS.items():
-        expected = network_us(workload, truth) / network_us(ANCHOR, truth)
-        assert relative[cover].ratio == pytest.approx(expected)
-        assert relative[cover].low <= relative[cover].ratio <= relative[cover].high
-        assert relative[cover].num_samples == 20
 
 
 def test_only_ok_results_feed_a_table() -> None:
