@@ -12,6 +12,7 @@ Method, for covers measured in rounds with an anchor (see docs/measuring.md):
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,6 @@ MAX_COVER_SCATTER = 0.03
 MAX_REPEAT_MEDIAN = 0.02
 MAX_REPEAT_P95 = 0.06
 MAX_ANCHOR_SPREAD = 1.35
-
-MIN_JUDGED_UNITS = 0.02
-"""Entries below this share of the anchor do not count for the repeatability of a table: half of what an
-entry of FBNet's space takes on average."""
 
 Array = NDArray[np.float64]
 
@@ -86,6 +83,7 @@ def fit_table(
     fit = _fit(networks, usable)
     differences = _odd_even_differences(networks, usable)
     entries = fit.corrected.latency_units
+    mean_units = fmean(entries.values())
     repeat_sigma = float(np.sqrt(np.mean(np.square(differences)))) / 2
     anchor_us = np.concatenate([r.runs.wall_us for r in usable if r.item_id == anchor_id])
     return LatencyTable(
@@ -96,7 +94,7 @@ def fit_table(
         entries={
             key: TableEntry(
                 units,
-                math.hypot(units * repeat_sigma, fit.corrected.sigma_units[key]),
+                math.hypot(repeat_sigma * max(units, mean_units), fit.corrected.sigma_units[key]),
                 fit.segments[key].num_samples,
             )
             for key, units in entries.items()
@@ -171,9 +169,10 @@ def _fit(networks: _Networks, usable: Sequence[Result]) -> _Fit:
 
 
 def _odd_even_differences(networks: _Networks, usable: Sequence[Result]) -> Array:
-    """Return per entry the relative difference of tables from the odd and from the even leases.
+    """Return per entry by how much tables from the odd and from the even leases differ.
 
-    Entries below ``MIN_JUDGED_UNITS`` are left out: no network's latency depends on them.
+    The differences are shares of the entry, or of the mean entry where that is larger: what a small entry
+    is off matters to a network as little as it takes.
 
     Raises:
         UnfittableError: there are no two leases with covers.
@@ -187,10 +186,10 @@ def _odd_even_differences(networks: _Networks, usable: Sequence[Result]) -> Arra
         _fit(networks, [r for r in usable if r.lease_id in set(leases[parity::2])]).corrected.latency_units
         for parity in (0, 1)
     )
-    both = [key for key in odd if key in even and (odd[key] + even[key]) / 2 >= MIN_JUDGED_UNITS]
+    both = [key for key in odd if key in even]
     odd_E, even_E = (np.array([half[key] for key in both]) for half in (odd, even))
-    odd_E, even_E = odd_E / odd_E.sum(), even_E / even_E.sum()
-    differences_E: Array = 2 * (odd_E - even_E) / (odd_E + even_E)
+    odd_E, even_E = odd_E / odd_E.mean(), even_E / even_E.mean()
+    differences_E: Array = (odd_E - even_E) / np.maximum((odd_E + even_E) / 2, 1.0)
     return differences_E
 
 

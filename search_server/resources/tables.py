@@ -28,9 +28,11 @@ class Verdict:
     reasons: tuple[str, ...]
     """What speaks against it, each with figure and limit; empty if accepted."""
     cover_scatter: float
-    """Relative error of cover networks as predicted without them, their own noise taken out."""
+    """Relative error of a network that was not measured, as covers predicted without them tell; their own
+    noise taken out."""
     repeat_median: float
-    """Median over entries of how two such tables would differ, as odd and even rounds tell."""
+    """Median over entries of how two such tables would differ, as tables of odd and of even windows tell:
+    as a share of the entry, or of the mean entry where that is larger."""
     repeat_p95: float
     noise_ceiling: float
     """Relative error that even a perfect table would show on this device, from repeated runs."""

@@ -92,7 +92,7 @@ function showVerdict({ verdict, warnings }) {
     return;
   }
   fill(byId("verdict"), h("dl", {}, facts([
-    ["Error of cover networks, predicted without them", share(verdict.cover_scatter, 2)],
+    ["Error of a network that was not measured", share(verdict.cover_scatter, 2)],
     ["Two such tables would differ by", `${share(verdict.repeat_median, 2)} (median), ${share(verdict.repeat_p95, 2)} (p95)`],
     ["Noise ceiling of this device", share(verdict.noise_ceiling, 2)],
     ["Anchor, median / minimum", verdict.anchor_spread.toFixed(3)],
