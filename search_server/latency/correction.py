@@ -48,6 +48,9 @@ KIN_SIGMA = 0.03
 """How far networks of one candidate throughout lie together beside what their entries add up to."""
 NETWORK_SIGMAS = (0.008, 0.012, 0.02, 0.03)
 """What a network's latency has that no sum of entries tells: its neighbourhoods."""
+ANCHOR_SIGMA = 0.01
+"""Relative error that all of a table's networks share, so that covers cannot show it: where its windows'
+anchors lay in memory; see docs/measuring.md."""
 LEAST_SHARE = 0.1
 """An entry keeps at least this share of its profiled time, whatever a node costs."""
 
@@ -173,14 +176,14 @@ def _posteriors(
 def _network_sigma(networks: Sequence[Observed], left_out_N: Array, variance_N: Array) -> float:
     """Return the relative error of a network that was not measured.
 
-    It is what the regression expects of covers left out, their own measuring noise not counted; and more,
-    if covers left out lie further away than expected.
+    It is what the regression expects of covers left out, their own measuring noise not counted; more, if
+    covers left out lie further away than expected; and what they share with the anchor.
     """
     is_cover_N = np.array([not network.is_kin for network in networks])
     noise_N = np.array([network.relative_error for network in networks])
     expected = math.sqrt(float(np.mean((variance_N - noise_N**2)[is_cover_N])))
     surprise = float(np.median((np.abs(left_out_N) / np.sqrt(variance_N))[is_cover_N])) / _MEDIAN_OF_NORMAL
-    return expected * max(1.0, surprise)
+    return math.hypot(expected * max(1.0, surprise), ANCHOR_SIGMA)
 
 
 def _occurrences(keys: Sequence[str], networks: Sequence[Observed]) -> Array:
