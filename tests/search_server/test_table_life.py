@@ -51,7 +51,7 @@ async def test_a_check_rescales_a_table_whose_level_moved(api: Api, device: Synt
     moved = await check(api, device, first, slowdown=1.2)
     assert moved["outcome"] == "rescaled"
     assert moved["level"] == pytest.approx(0.2)
-    assert moved["structure"] == pytest.approx(0, abs=1e-6)
+    assert moved["structure"] == pytest.approx(0, abs=1e-4)
     second = await summary(api, moved["rescaled_to"])
     assert second["lineage"] == {"reason": "rescaled", "parent": first, "change": "level +20.0 %"}
     assert (await summary(api, first))["superseded_by"] == second["snapshot"]
@@ -69,7 +69,7 @@ async def test_a_check_rescales_a_table_whose_level_moved(api: Api, device: Synt
 async def test_a_stale_table_is_used_no_more_and_measured_again(api: Api, device: SyntheticDevice) -> None:
     first = await profile(api, device)
     stale = await check(api, device, first, network_slowdown=1.06)
-    assert (stale["outcome"], stale["structure"]) == ("stale", pytest.approx(0.06))
+    assert (stale["outcome"], stale["structure"]) == ("stale", pytest.approx(0.06, abs=1e-4))
     asked = PredictionCreate("raspi", SPACE, ("k3_e6",), SIMULATED)
     refused = await api.refused("POST", "/predictions", asked)
     assert "structure +6.0 %; measure one: edgenas profile -d raspi" in refused.detail
@@ -91,18 +91,18 @@ async def test_measured_networks_stand_beside_predictions_and_recalibrate(
     first = await profile(api, device)
     few = await measure(api, device, BLOCKS[:4], network_slowdown=0.96)
     assert few[0]["prediction"]["snapshot"] == first
-    assert few[0]["latency_us"] / few[0]["prediction"]["latency_us"] == pytest.approx(0.96)
+    assert few[0]["latency_us"] / few[0]["prediction"]["latency_us"] == pytest.approx(0.96, rel=1e-4)
     refused = await api.refused("POST", f"/latency-tables/{first}/recalibrations")
     assert (refused.status, refused.type) == (409, "not_recalibrated")
     assert "4 different networks are measured, 5 are needed" in refused.detail
     await measure(api, device, BLOCKS[:6], network_slowdown=0.96, slowdown=2.0)
     made = await api.post(f"/latency-tables/{first}/recalibrations")
-    assert (made["factor"], made["num_networks"]) == (pytest.approx(0.96), 6)
+    assert (made["factor"], made["num_networks"]) == (pytest.approx(0.96, rel=1e-4), 6)
     second = await summary(api, made["snapshot"])
     assert second["lineage"]["parent"] == first
     assert second["lineage"]["change"] == "entries x 0.9600 +- 0.0000, by 6 measured networks"
     again = await measure(api, device, BLOCKS[:1], network_slowdown=0.96)
-    assert again[0]["latency_us"] == pytest.approx(again[0]["prediction"]["latency_us"])
+    assert again[0]["latency_us"] == pytest.approx(again[0]["prediction"]["latency_us"], rel=1e-3)
     nothing = await api.refused("POST", f"/latency-tables/{made['snapshot']}/recalibrations")
     assert "nothing to do" in nothing.detail
     # A check still compares with the profile, from which recalibration moved away on purpose.
