@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from profiler_agent.core import AgentCore
 from profiler_agent.dial_out import Backoff, DialOut
@@ -36,8 +37,29 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+class ServedTransport(httpx.ASGITransport):
+    """Finishes a request whose client hangs up, as a server across a network does.
+
+    An agent cancels its last heartbeat. Without a network between, that would cancel the route while a
+    thread works in its transaction, and leave the database locked.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(app)
+        self._served: set[asyncio.Task[httpx.Response]] = set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        served = asyncio.create_task(super().handle_async_request(request))
+        self._served.add(served)
+        served.add_done_callback(self._served.discard)
+        return await asyncio.shield(served)
+
+    async def aclose(self) -> None:
+        await asyncio.gather(*self._served, return_exceptions=True)
+
+
 @asynccontextmanager
-async def agent_dialled_in(transport: httpx.ASGITransport, token: str, folder: Path) -> AsyncIterator[None]:
+async def agent_dialled_in(transport: ServedTransport, token: str, folder: Path) -> AsyncIterator[None]:
     """Enrol this machine and let its agent work until the block ends."""
     facts = identify("here", available_runtimes())
     async with ServerClient("http://server", http=httpx.AsyncClient(transport=transport)) as enrolling:
@@ -65,7 +87,7 @@ async def joined(folder: Path) -> AsyncIterator[AsyncSearchClient]:
         user, enrol = (create_token(session, scope, utc_now(), None) for scope in ("user", "enrol"))
     database.close()
     app = create_app(Settings(data=folder / "data", database_url=url), poll_s=0.02)
-    transport = httpx.ASGITransport(app)
+    transport = ServedTransport(app)
     async with (
         app.router.lifespan_context(app),
         agent_dialled_in(transport, enrol, folder / "agent"),
