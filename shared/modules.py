@@ -15,6 +15,13 @@ from torch import Tensor, nn
 from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d, GlobalAvgPool, Linear, Operator, ReLU
 from shared.workload import Segment, Workload
 
+RESIDUAL_SCALE = 0.2
+"""Of a residual block's last batch norm before training: a network begins nearly as shallow as its skips
+make it, so that depth costs short trainings nothing.
+
+Source: Goyal et al., "Accurate, Large Minibatch SGD" (arXiv 1706.02677), section 5.1, which sets it to 0.
+"""
+
 
 class SegmentModule(nn.Sequential):
     """One module an operator, in order; adds the input to the output if the segment is residual."""
@@ -113,6 +120,8 @@ def network_module(workload: Workload, generator: torch.Generator) -> NetworkMod
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Set convolutions He-normal over their outputs, linear layers to uniform, batch norms to identity.
 
+    The last batch norm of a residual block begins at ``RESIDUAL_SCALE``.
+
     Source: He et al., "Delving Deep into Rectifiers" (arXiv 1502.01852), equation 14.
     """
     for part in module.modules():
@@ -126,6 +135,15 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
             bound = 1 / math.sqrt(part.in_features)
             nn.init.uniform_(part.weight, -bound, bound, generator=generator)
             nn.init.zeros_(part.bias)
+    for part in module.modules():
+        if isinstance(part, SegmentModule) and part.residual:
+            scale_residual(part[-1])
+
+
+def scale_residual(norm: nn.Module) -> None:
+    """Let a residual block's last batch norm begin at ``RESIDUAL_SCALE``."""
+    assert isinstance(norm, nn.BatchNorm2d), f"a residual block ends in a batch norm, not {norm}"
+    nn.init.constant_(norm.weight, RESIDUAL_SCALE)
 
 
 def init_conv_weight(weight_OIHW: Tensor, groups: int, generator: torch.Generator) -> None:

@@ -1,32 +1,44 @@
-"""What each candidate in each layer adds to cross entropy: least squares over the networks drawn so far.
+"""What each candidate in each layer adds to cross entropy: regression over the networks drawn so far.
 
 The gradient of a mean over networks whose layers choose independently depends on the choices of one layer
 only through such conditional means. A network's loss says something of all of its layers at once, so every
 draw informs on every layer, and draws of earlier steps go on informing while the weights change slowly.
 
-Source: Hoerl and Kennard, "Ridge Regression" (1970); forgetting as in recursive least squares, Haykin,
-"Adaptive Filter Theory" (2002), section 9.
+A short search has a few hundred draws for over a hundred effects that are smaller than the noise of a draw.
+So what a candidate does is believed to be much the same in all layers, more so in layers that keep their
+shape, or change it, alike, and somewhat the same as what others of its kernel, expansion or groups do; the
+draws say where it is not.
 
-Shape letters: P drawn networks, L layers, K candidates.
+Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), section 2.1, for the
+posterior mean; Haykin, "Adaptive Filter Theory" (2002), section 9, for forgetting.
+
+Shape letters: P drawn networks, L layers, K candidates, E = L * K effects.
 """
+
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor
 
+from shared.blocks import Skip, candidate_block
+from shared.search_space import SearchSpace
+
 HALF_LIFE_DRAWS = 3000
 """After so many further draws one counts half."""
-SHRINKAGE = 4.0
-"""Draws' worth of belief that a candidate is like the others of its layer."""
+EVERYWHERE, ALIKE, TRAIT, OWN = 0.03, 0.005, 0.01, 0.005
+"""Prior variance of an effect, as shares of the variance of a draw: what a candidate does in all layers; in
+layers that all keep or all change their shape; what each of its kernel, expansion and groups does; and what
+it does in one layer alone."""
 
 
 class BlockEffects:
-    """A running least-squares fit of losses on choices."""
+    """A running regression of losses on choices."""
 
-    def __init__(self, num_layers: int, num_candidates: int) -> None:
-        self.shape = num_layers, num_candidates
-        size = num_layers * num_candidates
-        self._gram = torch.zeros(size, size, dtype=torch.float64)
-        self._moment = torch.zeros(size, dtype=torch.float64)
+    def __init__(self, space: SearchSpace) -> None:
+        self.shape = len(space.layers), len(space.candidates)
+        self._prior_EE = effects_prior(space)
+        self._gram_EE = torch.zeros_like(self._prior_EE)
+        self._moment_E = torch.zeros(len(self._prior_EE), dtype=torch.float64)
 
     def add(self, draws_PLK: Tensor, losses_P: Tensor) -> None:
         """Take in networks that were run on the same images.
@@ -38,23 +50,49 @@ class BlockEffects:
             draws_PLK: the choices, one-hot.
             losses_P: cross entropies.
         """
-        choices = draws_PLK.flatten(1).double()
-        choices = choices - choices.mean(0)
-        losses = losses_P.double() - losses_P.double().mean()
-        kept = 0.5 ** (len(losses) / HALF_LIFE_DRAWS)
-        self._gram = kept * self._gram + choices.T @ choices
-        self._moment = kept * self._moment + choices.T @ losses
+        choices_PE = draws_PLK.flatten(1).double()
+        choices_PE = choices_PE - choices_PE.mean(0)
+        losses_P = losses_P.double() - losses_P.double().mean()
+        kept = 0.5 ** (len(losses_P) / HALF_LIFE_DRAWS)
+        self._gram_EE = kept * self._gram_EE + choices_PE.T @ choices_PE
+        self._moment_E = kept * self._moment_E + choices_PE.T @ losses_P
 
     def effects_LK(self) -> Tensor:
         """Return the estimates, nats, around 0 in each layer."""
-        ridge = SHRINKAGE * torch.eye(len(self._moment), dtype=torch.float64)
-        effects_LK: Tensor = torch.linalg.solve(self._gram + ridge, self._moment).view(self.shape)
+        identity_EE = torch.eye(len(self._moment_E), dtype=torch.float64)
+        weighed_EE = identity_EE + self._gram_EE @ self._prior_EE
+        effects_LK: Tensor = self._prior_EE @ torch.linalg.solve(weighed_EE, self._moment_E)
+        effects_LK = effects_LK.view(self.shape)
         return effects_LK - effects_LK.mean(1, keepdim=True)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what the next estimate depends on."""
-        return {"gram": self._gram, "moment": self._moment}
+        return {"gram": self._gram_EE, "moment": self._moment_E}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from a state."""
-        self._gram, self._moment = state["gram"], state["moment"]
+        self._gram_EE, self._moment_E = state["gram"], state["moment"]
+
+
+def effects_prior(space: SearchSpace) -> Tensor:
+    """Return the covariance ``(E, E)`` of the effects before any draw.
+
+    The skip of a layer that changes its shape is a convolution, and has nothing in common with an identity.
+    """
+    keeps_L = [layer.stride == 1 and layer.in_channels == layer.out_channels for layer in space.layers]
+    keeps_EE = _same([keeps for keeps in keeps_L for _ in space.candidates])
+    blocks = [candidate_block(name) for name in space.candidates] * len(space.layers)
+    is_skip_E = torch.tensor([isinstance(block, Skip) for block in blocks])
+    is_same_EE = _same(blocks) & (keeps_EE | ~is_skip_E)
+    prior_EE = EVERYWHERE * is_same_EE.double() + ALIKE * (is_same_EE & keeps_EE)
+    for trait in ("kernel_size", "expansion", "groups"):
+        shares_EE = _same([getattr(block, trait, None) for block in blocks]) & ~is_skip_E
+        prior_EE += TRAIT * shares_EE
+    return prior_EE + OWN * torch.eye(len(blocks))
+
+
+def _same(values: Sequence[Hashable]) -> Tensor:
+    """Return which pairs of values are equal, ``(E, E)``."""
+    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    places_E = torch.tensor([places[value] for value in values])
+    return places_E[:, None] == places_E

@@ -20,12 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from search_server.nas.mixed_layer import MixedLayer, scaled_norm
-from shared.modules import SegmentModule, ShuffleModule, init_conv_weight, initialise
+from shared.modules import SegmentModule, ShuffleModule, init_conv_weight, initialise, scale_residual
 from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d
 from shared.workload import Segment
-
-_FIRST_RESIDUAL_SCALE = 0.2
-"""Of the last batch norm of a residual block: at first a path depends little on which blocks it took."""
 
 
 class EntangledLayer(MixedLayer):
@@ -65,8 +62,7 @@ class EntangledLayer(MixedLayer):
             initialise(self.skip, generator)
         if self.keeps_shape:
             for norm in list(self.norms)[2::3]:
-                assert isinstance(norm, nn.BatchNorm2d)
-                nn.init.constant_(norm.weight, _FIRST_RESIDUAL_SCALE)
+                scale_residual(norm)
 
     def branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
         part = self.slices[candidate]

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from shared.modules import SegmentModule, initialise
+from shared.modules import SegmentModule, initialise, scale_residual
 from shared.workload import Segment
 
 
@@ -89,6 +89,10 @@ class SeparateLayer(MixedLayer):
         )
         self._is_identity = [not segment.operators for segment in segments]
         initialise(self, generator)
+        if self.keeps_shape:
+            for block in self.blocks:
+                if len(cast(SegmentModule, block)):
+                    scale_residual(cast(SegmentModule, block)[-1])
 
     def branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
         if self._is_identity[candidate]:

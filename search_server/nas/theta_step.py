@@ -59,7 +59,7 @@ class ThetaStepper:
         self.loss = loss
         self.config = config
         self.generator = generator
-        self.effects = BlockEffects(*supernet.theta_LK.shape)
+        self.effects = BlockEffects(supernet.space)
         self.uses_effects = config.paths == "one" and config.theta_gradient == "effects"
         has_schedule = config.loss == "budget" and config.final_entropy is not None
         self.follows_effects = self.uses_effects and has_schedule
