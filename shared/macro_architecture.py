@@ -35,6 +35,11 @@ class Layer:
     def input_shape(self) -> Shape:
         return self.in_channels, self.resolution, self.resolution
 
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether every block gives what it takes, so that a skip is the identity."""
+        return self.stride == 1 and self.in_channels == self.out_channels
+
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:

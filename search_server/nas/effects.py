@@ -75,12 +75,11 @@ class BlockEffects:
 
 
 def effects_prior(space: SearchSpace) -> Tensor:
-    """Return the covariance ``(E, E)`` of the effects before any draw.
+    """Return the covariance ``(E, E)`` of the effects before any draw, as shares of a draw's variance.
 
     The skip of a layer that changes its shape is a convolution, and has nothing in common with an identity.
     """
-    keeps_L = [layer.stride == 1 and layer.in_channels == layer.out_channels for layer in space.layers]
-    keeps_EE = _same([keeps for keeps in keeps_L for _ in space.candidates])
+    keeps_EE = _same([layer.keeps_shape for layer in space.layers for _ in space.candidates])
     blocks = [candidate_block(name) for name in space.candidates] * len(space.layers)
     is_skip_E = torch.tensor([isinstance(block, Skip) for block in blocks])
     is_same_EE = _same(blocks) & (keeps_EE | ~is_skip_E)

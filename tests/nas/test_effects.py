@@ -51,7 +51,7 @@ def test_what_a_candidate_does_in_all_layers_shows_after_few_draws() -> None:
 def test_the_skip_that_changes_the_shape_tells_nothing_about_identities() -> None:
     prior_LKLK = effects_prior(SPACE).view(NUM_LAYERS, NUM_CANDIDATES, NUM_LAYERS, NUM_CANDIDATES)
     skip = SPACE.candidates.index("skip")
-    keeps = [layer.stride == 1 and layer.in_channels == layer.out_channels for layer in SPACE.layers]
+    keeps = [layer.keeps_shape for layer in SPACE.layers]
     identity, strided = keeps.index(True), keeps.index(False)
     assert prior_LKLK[identity, skip, strided, skip] == 0
     assert prior_LKLK[identity, 0, strided, 0] > 0

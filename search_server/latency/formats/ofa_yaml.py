@@ -85,9 +85,8 @@ def _block_names(layer: Layer, block_name: str) -> tuple[str, ...]:
     block = candidate_block(block_name)
     if not isinstance(block, InvertedResidual) or block.groups > 1 or block.expansion == 1:
         return ()
-    is_residual = layer.stride == 1 and layer.in_channels == layer.out_channels
     shapes = f"input:{_text(layer.input_shape)}-output:{_text((layer.out_channels, *_half(layer)))}"
-    rest = f"kernel:{block.kernel_size}-stride:{layer.stride}-idskip:{int(is_residual)}"
+    rest = f"kernel:{block.kernel_size}-stride:{layer.stride}-idskip:{int(layer.keeps_shape)}"
     mid_channels = layer.in_channels * block.expansion
     return (
         f"expanded_conv-{shapes}-expand:{block.expansion}-{rest}",
