@@ -67,16 +67,16 @@ def hand_made_variants(space_name: str) -> Iterator[Variant]:
 
 
 def equally_fast(
-    variants: Iterable[Variant], latency_us: dict[Network, float], target_us: float
+    variants: Iterable[Variant], latency_us: dict[Network, float], target_us: float, band: float = BAND
 ) -> dict[str, list[Network]]:
-    """Return for each family the variants within ``BAND``, those that lack the fewest layers first."""
+    """Return for each family the variants within a band, those that lack the fewest layers first."""
 
     def distance(variant: Variant) -> float:
         return abs(latency_us[variant.network] / target_us - 1)
 
     chosen: dict[str, list[Network]] = {family: [] for family in FAMILIES}
     for variant in sorted(variants, key=lambda each: (each.num_left_out, distance(each))):
-        if distance(variant) <= BAND:
+        if distance(variant) <= band:
             chosen[variant.family].append(variant.network)
     return chosen
 

@@ -4,7 +4,8 @@ On this machine, one thread of ONNX Runtime. The target is the latency of the un
 Found networks (one search a seed and mode, all modes with about the same processor time) stand against
 random networks, uniform ones and MobileNetV2's pattern, all within 3 % of the target as *measured* in one
 session (where a search lists none so near, its nearest; ``of_target`` tells). Each is trained from scratch
-with every seed, a found one with the seed of its search; the test images decide.
+with every seed; a search has two networks trained with its seed, as every search does, and the validation
+split chooses one. "Best of 2 random" has the same choice. The test images decide.
 
     python -m benchmarks.search_quality --data /usr/share/datasets/fashion-mnist           80 minutes
     python -m benchmarks.search_quality --data /usr/share/datasets/fashion-mnist --quick   10 minutes

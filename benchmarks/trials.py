@@ -69,7 +69,11 @@ class TrainingTrial:
         for _ in train(module, batches, TrainConfig(epochs=self.epochs)):
             pass
         cpu_s = time.process_time() - start_s
-        return {"test_accuracy": evaluate(module, evaluation_batches(data.test)), "cpu_s": cpu_s}
+        return {
+            "validation_accuracy": evaluate(module, evaluation_batches(data.validation)),
+            "test_accuracy": evaluate(module, evaluation_batches(data.test)),
+            "cpu_s": cpu_s,
+        }
 
 
 @dataclass(frozen=True, slots=True)

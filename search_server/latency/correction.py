@@ -8,6 +8,7 @@ at one resolution; the posterior mean is what the totals say of it.
 
 How much a node costs, how small corrections are and how far a network lies from any sum differs from device
 to device, and the totals tell that too: each hypothesis about the three counts as much as it explains them.
+The profiler works between nodes as well, where it can be seen, and that tells what it probably adds to one.
 
 Networks of one candidate throughout (families, and the anchor, which is one by definition) are all a few
 percent faster than the covers' entries can tell, for reasons that no sum can follow. They share one
@@ -20,7 +21,7 @@ Shape letters: N networks, E entries, H hypotheses.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -28,12 +29,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search_server.latency.median_polish import SegmentTime
+from search_server.latency.median_polish import ProfileTimes
 from shared.search_space import SearchSpace
 from shared.workload import IDENTITY_KEY, Workload, segment_key
 
 NODE_COST_SIGMA_US = 10.0
-"""What a profiler probably adds to each node, at most."""
+"""What a profiler adds to each node, at most, where nothing is known of it."""
+COST_SHARE, COST_SHARE_SIGMA = 0.8, 0.1
+"""What it probably adds, as a share of what a profiled run takes between two nodes (docs/measuring.md)."""
+DOUBT = 0.2
+"""How probable it is that this device knows no such share."""
 NUM_NODE_COSTS = 30
 """Tried from 0 up to all that a quarter of the entries have a node."""
 CORRECTION_SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -98,17 +103,15 @@ class _Posterior:
     """... and what is expected of the square of that."""
 
 
-def correct(
-    segments: Mapping[str, SegmentTime], networks: Sequence[Observed], space: SearchSpace
-) -> Corrected:
+def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSpace) -> Corrected:
     """Return entries in units of the anchor that agree with whole networks.
 
     Args:
-        segments: what the profile says by segment key, all of networks' segments among them.
+        profile: what it says by segment key, all of networks' segments among them.
         networks: what was measured, at least two; latencies above 0.
         space: says which entries are of one candidate, and which of one resolution.
     """
-    keys = list(segments)
+    segments, keys = profile.segments, list(profile.segments)
     profiled_E = np.array([segments[key].wall_us for key in keys])
     nodes_E = np.array([segments[key].num_nodes for key in keys])
     times_NE = _occurrences(keys, networks)
@@ -120,7 +123,12 @@ def correct(
         left_E = np.maximum(profiled_E - cost_us * nodes_E, LEAST_SHARE * profiled_E)
         left_E = left_E / np.median(times_NE @ left_E)
         posteriors += _posteriors(float(cost_us), left_E, times_NE * left_E, prior_EE, noise_NN)
-    evidence_H = np.array([posterior.log_evidence for posterior in posteriors])
+    evidence_H = np.array(
+        [
+            posterior.log_evidence + _log_prior(posterior.node_cost_us, profile.between_nodes_us)
+            for posterior in posteriors
+        ]
+    )
     weight_H = np.exp(evidence_H - evidence_H.max())
     weight_H /= weight_H.sum()
 
@@ -166,11 +174,21 @@ def _posteriors(
         log_determinant = float(np.linalg.slogdet(covariance_NN)[1])
         yield _Posterior(
             cost_us,
-            -0.5 * float(gap_N @ pull_N + log_determinant + (cost_us / NODE_COST_SIGMA_US) ** 2),
+            -0.5 * (float(gap_N @ pull_N) + log_determinant),
             left_E * np.maximum(1 + correction_E, 0),
             pull_N / np.diag(inverse_NN),
             1 / np.diag(inverse_NN),
         )
+
+
+def _log_prior(cost_us: float, between_nodes_us: float | None) -> float:
+    """Return how probable a node's cost is before the networks speak: a logarithm, but for a constant."""
+    wide = -0.5 * (cost_us / NODE_COST_SIGMA_US) ** 2 - math.log(NODE_COST_SIGMA_US)
+    if not between_nodes_us:
+        return wide
+    away = (cost_us / between_nodes_us - COST_SHARE) / COST_SHARE_SIGMA
+    near = -0.5 * away**2 - math.log(COST_SHARE_SIGMA * between_nodes_us)
+    return float(np.logaddexp(math.log(DOUBT) + wide, math.log(1 - DOUBT) + near))
 
 
 def _network_sigma(networks: Sequence[Observed], left_out_N: Array, variance_N: Array) -> float:

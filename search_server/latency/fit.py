@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_server.latency.correction import Corrected, Observed, correct
-from search_server.latency.median_polish import SegmentTime, segment_times
+from search_server.latency.median_polish import SegmentTime, profile_times
 from search_server.latency.relative import RelativeLatency, noise_ceiling, relative_latencies
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.resources.tables import Verdict
@@ -152,20 +152,20 @@ def _fit(networks: _Networks, usable: Sequence[Result]) -> _Fit:
     """
     relative = relative_latencies(usable, networks.anchor_id)
     covers = _measured(networks.covers, relative, usable)
-    segments = segment_times(usable, covers, {name: relative[name].ratio for name in covers})
+    profile = profile_times(usable, covers, {name: relative[name].ratio for name in covers})
     observed = [
         Observed(workload, relative[name].ratio, relative[name].relative_error, is_kin)
         for workloads, is_kin in ((covers, False), (networks.families, True))
         for name, workload in workloads.items()
-        if name in relative and _segments_of([workload]) <= segments.keys()
+        if name in relative and _segments_of([workload]) <= profile.segments.keys()
     ]
     for network in observed:
-        if not any(segments[key].wall_us for key in _segments_of([network.workload])):
+        if not any(profile.segments[key].wall_us for key in _segments_of([network.workload])):
             raise UnfittableError(
                 "the runtime's profile shows no time at all in a whole network: its nodes take less than "
                 "the profiler's microsecond; measure a wider space or a larger resolution"
             )
-    return _Fit(relative, segments, correct(segments, observed, networks.space))
+    return _Fit(relative, profile.segments, correct(profile, observed, networks.space))
 
 
 def _odd_even_differences(networks: _Networks, usable: Sequence[Result]) -> Array:

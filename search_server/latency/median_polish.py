@@ -37,6 +37,17 @@ class SegmentTime:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileTimes:
+    """What profiled runs say."""
+
+    segments: dict[str, SegmentTime]
+    """By segment key."""
+    between_nodes_us: float | None
+    """What a run takes beside its nodes' own times, a node, at the median speed: the profiler at work.
+    None where segments are stamped whole, or wall times are missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class _ProfiledNetwork:
     """The profiled runs of one network in one lease."""
 
@@ -44,12 +55,14 @@ class _ProfiledNetwork:
     measured_units: float
     wall_us_SR: Array
     num_nodes_S: Array
+    between_us_R: Array
+    """What each run took beside all of its nodes, a node; NaN where unknown."""
 
 
-def segment_times(
+def profile_times(
     results: Sequence[Result], networks: Mapping[str, Workload], measured_units: Mapping[str, float]
-) -> dict[str, SegmentTime]:
-    """Return the time of each segment key.
+) -> ProfileTimes:
+    """Return the time of each segment key, and what lies between nodes.
 
     Args:
         results: with status ``ok``; those of other items and those without node times are passed over.
@@ -71,10 +84,11 @@ def segment_times(
     for network in profiled:
         for key, number in zip(network.keys, network.num_nodes_S, strict=True):
             num_nodes[key].append(float(number))
-    return {
+    segments = {
         key: SegmentTime(level * _middle(each), float(np.mean(num_nodes[key])), len(each))
         for key, each in samples.items()
     }
+    return ProfileTimes(segments, _between_nodes_us(profiled, factors, level))
 
 
 def _profiled_network(result: Result, workload: Workload, measured_units: float) -> _ProfiledNetwork:
@@ -82,6 +96,12 @@ def _profiled_network(result: Result, workload: Workload, measured_units: float)
     num_runs = min(len(node.wall_us) for node in nodes)
     key_of = dict(zip((s.name for s in workload.segments), workload.segment_keys(), strict=True))
     names = [s.name for s in workload.segments if key_of[s.name] != IDENTITY_KEY]
+    total_us_R = np.sum([node.wall_us[:num_runs] for node in nodes], axis=0)
+    between_us_R = np.full(num_runs, np.nan)
+    timed = result.profiled_wall_us[-num_runs:]  # runs that warmed up have node times alone
+    between_us_R[num_runs - len(timed) :] = (np.array(timed) - total_us_R[num_runs - len(timed) :]) / len(
+        nodes
+    )
     wall_us_SR = np.zeros((len(names), num_runs))
     num_nodes_S = np.zeros(len(names))
     for node in nodes:
@@ -89,7 +109,19 @@ def _profiled_network(result: Result, workload: Workload, measured_units: float)
             index = names.index(node.segment)
             wall_us_SR[index] += node.wall_us[:num_runs]
             num_nodes_S[index] += 1
-    return _ProfiledNetwork(tuple(key_of[name] for name in names), measured_units, wall_us_SR, num_nodes_S)
+    keys = tuple(key_of[name] for name in names)
+    return _ProfiledNetwork(keys, measured_units, wall_us_SR, num_nodes_S, between_us_R)
+
+
+def _between_nodes_us(
+    networks: Sequence[_ProfiledNetwork], factors: Sequence[Array], level: float
+) -> float | None:
+    if not any((network.num_nodes_S > 1).any() for network in networks):
+        return None
+    ratios = [network.between_us_R / factor_R for network, factor_R in zip(networks, factors, strict=True)]
+    known = np.concatenate(ratios)
+    known = known[np.isfinite(known)]
+    return max(0.0, level * float(np.median(known))) if len(known) else None
 
 
 def _by_key(networks: Sequence[_ProfiledNetwork], factors: Sequence[Array]) -> dict[str, Array]:

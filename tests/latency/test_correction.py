@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from search_server.latency.correction import ANCHOR_SIGMA, NETWORK_SIGMAS, Corrected, Observed, correct
-from search_server.latency.median_polish import SegmentTime
+from search_server.latency.median_polish import ProfileTimes, SegmentTime
 from search_server.profiling.covers import cover_architectures, family_architectures
 from shared.architecture import Architecture, random_architecture
 from shared.workload import segment_key
@@ -28,11 +28,14 @@ def observed(network: Architecture, factor: float = 1.0, error: float = 0.0) -> 
 
 
 def corrected_by(
-    networks: list[Observed], entries: Mapping[str, float] = TRUTH, cost_us: float = 0.0
+    networks: list[Observed],
+    entries: Mapping[str, float] = TRUTH,
+    cost_us: float = 0.0,
+    between_nodes_us: float | None = None,
 ) -> Corrected:
     """Return what the networks make of entries in thousandths of a microsecond, two nodes each."""
     segments = {key: SegmentTime(1000 * units + 2 * cost_us, 2.0, 50) for key, units in entries.items()}
-    return correct(segments, networks, SPACE)
+    return correct(ProfileTimes(segments, between_nodes_us), networks, SPACE)
 
 
 def keys_of(block: str) -> set[str]:
@@ -53,6 +56,18 @@ def test_what_the_profiler_costs_a_node_is_found() -> None:
     corrected = corrected_by([observed(n) for n in COVERS + FAMILIES], cost_us=2.0)
     assert corrected.node_cost_us == pytest.approx(2.0, abs=0.1)
     assert largest_error(corrected.latency_units) < 0.03
+
+
+@pytest.mark.parametrize("between_us", [2.5, 25.0])
+def test_what_is_seen_between_nodes_tells_a_cost_that_networks_cannot(between_us: float) -> None:
+    generator = random.Random(0)
+    networks = [observed(n, generator.gauss(1, 0.03), 0.03) for n in COVERS]
+    alone = corrected_by(networks, cost_us=2.0)
+    helped = corrected_by(networks, cost_us=2.0, between_nodes_us=between_us)
+    if between_us == 2.5:
+        assert helped.node_cost_us == pytest.approx(2.0, rel=0.15)
+    else:  # 20 us a node cannot be: the networks are heard as before
+        assert helped.node_cost_us == pytest.approx(alone.node_cost_us, rel=0.1)
 
 
 def test_a_candidate_that_was_profiled_too_slow_is_found_out() -> None:

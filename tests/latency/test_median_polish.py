@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search_server.latency.median_polish import SegmentTime, segment_times
+from search_server.latency.median_polish import ProfileTimes, SegmentTime, profile_times
 from shared.measurement import NodeSamples, Result
 from tests.latency.measured_leases import (
     ANCHOR,
@@ -23,10 +23,14 @@ def part(results: list[Result], covers: dict[str, object]) -> list[Result]:
     return [result for result in results if result.item_id in covers]
 
 
-def times_of(results: list[Result]) -> dict[str, SegmentTime]:
+def profile_of(results: list[Result]) -> ProfileTimes:
     truth = true_segment_us()
     units = {name: network_us(cover, truth) / network_us(ANCHOR, truth) for name, cover in COVERS.items()}
-    return segment_times(results, COVERS, units)
+    return profile_times(results, COVERS, units)
+
+
+def times_of(results: list[Result]) -> dict[str, SegmentTime]:
+    return profile_of(results).segments
 
 
 def spread(segments: dict[str, SegmentTime]) -> float:
@@ -82,3 +86,33 @@ def test_a_profile_in_whole_microseconds_is_resolved_finer() -> None:
 
     results = [coarse(result) if result.nodes else result for result in results_of_lease("a")]
     assert spread(times_of(results)) < 0.03
+
+
+def with_wall_times(result: Result, between_us: float, num_timed: int) -> Result:
+    """Return a result whose last runs were timed as a whole too, with so much between two nodes."""
+    totals = [
+        sum(node.wall_us[run] for node in result.nodes) for run in range(len(result.nodes[0].wall_us))
+    ]
+    walls = tuple(total + between_us * len(result.nodes) for total in totals)
+    return replace(result, profiled_wall_us=walls[-num_timed:])
+
+
+def test_what_lies_between_nodes_is_seen_in_runs_that_were_timed_as_a_whole() -> None:
+    results = results_of_lease("a", rounds=6)
+    assert profile_of(results).between_nodes_us is None
+    timed = [with_wall_times(result, 3.0, 5) if result.nodes else result for result in results]
+    slow = [
+        with_run_factors(result, [1.5] * 6) for result in results_of_lease("b", rounds=6) if result.nodes
+    ]
+    slow = [with_wall_times(result, 4.5, 5) for result in slow]
+    assert profile_of(timed).between_nodes_us == pytest.approx(3.0, rel=0.01)
+    assert profile_of(timed + slow).between_nodes_us == pytest.approx(3.0 * 1.25, rel=0.02)
+
+
+def test_segments_that_are_stamped_whole_tell_nothing_of_a_profiler() -> None:
+    def stamped(result: Result) -> Result:
+        nodes = tuple(node for node in result.nodes if "/0/" in node.name)
+        return with_wall_times(replace(result, nodes=nodes), 50.0, 6)
+
+    results = [stamped(result) if result.nodes else result for result in results_of_lease("a", rounds=6)]
+    assert profile_of(results).between_nodes_us is None
