@@ -178,7 +178,8 @@ def _fit(evidence: Evidence, now: datetime) -> tuple[LatencyTable | None, str]:
     except UnfittableError as error:
         return None, str(error)
     assert table.verdict is not None
-    return replace(table, verdict=replace(table.verdict, notes=_notes(evidence))), ""
+    notes = (*table.verdict.notes, *_notes(evidence))
+    return replace(table, verdict=replace(table.verdict, notes=notes)), ""
 
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:

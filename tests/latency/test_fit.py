@@ -66,6 +66,23 @@ def test_too_much_noise_is_refused_with_figures() -> None:
     assert any("(limit 2.0%)" in reason for reason in verdict.reasons)
 
 
+def test_a_device_of_two_speeds_keeps_its_ratios_and_says_what_milliseconds_mean() -> None:
+    def verdict_of(slow: float) -> Verdict:
+        levels = (1.0, slow, slow, slow)
+        verdict = fit(
+            [r for i, level in enumerate(levels) for r in results_of_lease(f"l{i}", level)]
+        ).verdict
+        assert verdict is not None
+        return verdict
+
+    assert verdict_of(1.1).notes == ()
+    restless = verdict_of(1.5)
+    assert restless.is_accepted
+    assert restless.notes[0].startswith("the device changed its speed: the anchor's median exceeds its")
+    assert "by 50%" in restless.notes[0]
+    assert "minimum by 140.0% (limit 100.0%)" in verdict_of(2.4).reasons[0]
+
+
 def test_only_ok_results_feed_a_table() -> None:
     results = [
         replace(r, status="unstable", reason="too hot") if r.item_id == "cover3" else r
