@@ -21,11 +21,12 @@ from search_server.profiling.plan import (
     MAX_PROFILE_LEASES,
     MEASUREMENT_LEASES,
     MIN_PROFILE_LEASES,
+    PROFILE_WINDOW_S,
     policy,
 )
 from shared.architecture import Architecture
 from shared.device import Conditions
-from shared.measurement import Lease, LeaseItem, Result
+from shared.measurement import Lease, LeaseItem, Policy, Result
 from shared.search_space import SearchSpace
 from shared.workload import Workload
 
@@ -59,7 +60,8 @@ def measure_table(
             networks = {item_id: each.workload() for item_id, each in (drawn | kin).items()}
             items = _items(core, space, networks, conditions, profiled=set(drawn))
             start = time.perf_counter()
-            results += core.run(_lease(items, conditions, 1000 * seed + index))
+            how_long = policy(1000 * seed + index, conditions, window_s=PROFILE_WINDOW_S)
+            results += core.run(_lease(items, conditions, how_long))
             device_s += time.perf_counter() - start
             if index + 1 >= MIN_PROFILE_LEASES:
                 now = datetime.now(UTC).isoformat()
@@ -96,7 +98,7 @@ def measure_networks(
         core = AgentCore(Path(folder))
         items = _items(core, space, workloads, conditions)
         for index in range(MEASUREMENT_LEASES):
-            results += core.run(_lease(items, conditions, 1000 * seed + index))
+            results += core.run(_lease(items, conditions, policy(1000 * seed + index, conditions)))
     relative = relative_latencies(results, ANCHOR_ID)
     return np.array([relative[item_id].ratio for item_id in workloads])
 
@@ -121,5 +123,5 @@ def _items(
     return tuple(items)
 
 
-def _lease(items: tuple[LeaseItem, ...], conditions: Conditions, seed: int) -> Lease:
-    return Lease(f"lease{seed}", 1, "local", items, conditions, policy(seed, conditions), ttl_s=120.0)
+def _lease(items: tuple[LeaseItem, ...], conditions: Conditions, how_long: Policy) -> Lease:
+    return Lease(f"lease{how_long.seed}", 1, "local", items, conditions, how_long, ttl_s=120.0)

@@ -250,7 +250,10 @@ class _Bench:
     def _repeat(
         self, run_round: Callable[[int], None], pace: Pace, start: float, end: float, max_rounds: int
     ) -> None:
-        """Run rounds from one share of the window to another, or until the pace is lost."""
+        """Run rounds from one share of the window to another, or until the pace is lost.
+
+        The last round is the one that ends nearest to the end.
+        """
         policy = self._lease.policy
         origin_s, paused_before_s = self._clock.wall_ns() / 1e9, pace.paused_s
         gc.collect()
@@ -264,7 +267,8 @@ class _Bench:
                 ran_s = self._clock.wall_ns() / 1e9 - origin_s - (pace.paused_s - paused_before_s)
                 share = start + ran_s / policy.window_s
                 self._report_progress(min(end, share))
-                if share >= end and round_index + 1 >= policy.min_rounds:
+                half_round = (share - start) / (round_index + 1) / 2
+                if share + half_round >= end and round_index + 1 >= policy.min_rounds:
                     break
         finally:
             gc.enable()

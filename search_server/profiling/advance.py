@@ -33,7 +33,7 @@ from search_server.profiling.ingest import lease_results
 from search_server.profiling.kept_windows import kept_leases
 from search_server.profiling.leases import create_lease, lease_items
 from search_server.profiling.measurements import requested_architectures
-from search_server.profiling.plan import ItemFactory, policy, profile_items
+from search_server.profiling.plan import PROFILE_WINDOW_S, ItemFactory, policy, profile_items
 from search_server.resources.latencies import MeasurementCreate
 from shared.device import Conditions
 from shared.search_space import search_space
@@ -145,7 +145,8 @@ def _apply(
             window = len(evidence.windows)
             factory = ItemFactory(session, data_dir, evidence.conditions, now())
             items = profile_items(search_space(job.space), factory, window)
-            create_lease(session, job, items, policy(window, evidence.conditions), now(), window)
+            how_long = policy(window, evidence.conditions, window_s=PROFILE_WINDOW_S)
+            create_lease(session, job, items, how_long, now(), window)
         case Fitted(table):
             lineage = profiled_lineage(session, table)
             job.snapshot = store_table(session, table, now(), job.job_id, lineage)

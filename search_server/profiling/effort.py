@@ -3,7 +3,7 @@
 The verdict is asked after every window from the fewest on, so luck gets several chances. They hardly help
 it: each look shares its windows with the one before, and the figures fall as windows come in, so the last
 look is the easiest. Where entries err independently, tables that end 10 % above the limits pass one look
-at the end in 10 % of cases and five looks in 11 %; 20 % above, 1 % either way (``tests/profiling`` repeats
+at the end in 9 % of cases and seven looks in 11 %; 20 % above, 1 % either way (``tests/profiling`` repeats
 this). And the limits are on how two such tables would differ, 1.4 times as much as one errs.
 """
 
@@ -28,7 +28,7 @@ from search_server.profiling.plan import (
     MAX_PROFILE_LEASES,
     MIN_PROFILE_LEASES,
     OVERHEAD_S,
-    WINDOW_S,
+    PROFILE_WINDOW_S,
 )
 from search_server.resources.tables import Outlook, Verdict
 
@@ -106,7 +106,7 @@ def outlook(evidence: Evidence, verdict: Verdict | None) -> Outlook:
         needed = max(needed, windows_needed(verdict, num_good))
     num_more = min(needed - num_good, MAX_PROFILE_LEASES - len(windows))
     own = [max(result.device_s for result in results) for _, results in evidence.leases]
-    window_s = sum(own) / len(own) if own and all(own) else WINDOW_S + OVERHEAD_S
+    window_s = sum(own) / len(own) if own and all(own) else PROFILE_WINDOW_S + OVERHEAD_S
     return Outlook(
         num_windows=num_good,
         num_kept=len(evidence.kept),
@@ -150,8 +150,8 @@ def refusal(table: LatencyTable, evidence: Evidence) -> str:
     if needed > MAX_PROFILE_LEASES:
         rate = f"; at this rate it takes about {needed} windows, the most are {MAX_PROFILE_LEASES}"
     return (
-        f"after {num_windows} windows of {WINDOW_S:g} s the table is refused: {'; '.join(verdict.reasons)}"
-        f"{rate}. {_REMEDY}"
+        f"after {num_windows} windows of {PROFILE_WINDOW_S:g} s the table is refused: "
+        f"{'; '.join(verdict.reasons)}{rate}. {_REMEDY}"
     )
 
 

@@ -15,12 +15,16 @@ from shared.device import Conditions
 from shared.measurement import LeaseItem, Policy
 from shared.search_space import SearchSpace
 
-WINDOW_S = 3.25
-OVERHEAD_S = 1.5
+PROFILE_WINDOW_S = 2.0
+MEASUREMENT_WINDOW_S = 3.25
+OVERHEAD_S = 1.8
 """What loading and warming up usually add to a window; for what is said before any was measured."""
-MIN_PROFILE_LEASES = 4
-"""Each in a process of its own: where models lie in memory shifts their latencies by a percent or two."""
-MAX_PROFILE_LEASES = 8
+WARMUP_S = 0.2
+"""Before a window; every timed run has untimed ones before it besides."""
+MIN_PROFILE_LEASES = 6
+"""Each in a process of its own: where models lie in memory shifts their latencies by a percent or two. Many
+short windows, since each also has covers of its own."""
+MAX_PROFILE_LEASES = 12
 """A table that is still not good enough after so many windows is refused."""
 MAX_LOST_WINDOWS = 3
 """So many windows in a row without numbers end a profile."""
@@ -79,15 +83,22 @@ def net_id(index: int) -> str:
     return f"net{index}"
 
 
-def policy(lease_index: int, conditions: Conditions, *, is_first: bool = False) -> Policy:
+def policy(
+    lease_index: int,
+    conditions: Conditions,
+    *,
+    window_s: float = MEASUREMENT_WINDOW_S,
+    is_first: bool = False,
+) -> Policy:
     """Return how long to measure.
 
     Args:
         lease_index: gives each lease of a job its own order of models and rounds.
         conditions: ``sustained`` ones load the device before.
+        window_s: how long the rounds go on.
         is_first: nothing was measured right before, so that the device may be at rest.
     """
-    usual = Policy(window_s=WINDOW_S, max_rounds=MAX_ROUNDS, seed=lease_index)
+    usual = Policy(window_s=window_s, max_rounds=MAX_ROUNDS, warmup_s=WARMUP_S, seed=lease_index)
     if conditions.thermal == "cold":
         return usual
     return replace(usual, warmup_s=SUSTAINED_WARMUP_S if is_first else SUSTAINED_REWARM_S)

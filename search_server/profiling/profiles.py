@@ -24,7 +24,13 @@ from search_server.latency.snapshots import load_table, newest_accepted
 from search_server.latency.table import LatencyTable
 from search_server.profiling.kept_windows import keep_windows
 from search_server.profiling.leases import create_lease
-from search_server.profiling.plan import MIN_PROFILE_LEASES, ItemFactory, policy, profile_items
+from search_server.profiling.plan import (
+    MIN_PROFILE_LEASES,
+    PROFILE_WINDOW_S,
+    ItemFactory,
+    policy,
+    profile_items,
+)
 from search_server.resources.page import Page
 from search_server.resources.tables import Outlook, Profile, ProfileCreate
 from shared.device import Conditions
@@ -69,7 +75,8 @@ def request_profile(
     num_kept = 0 if create.force else keep_windows(session, job, device, factory)
     job.num_windows = MIN_PROFILE_LEASES - num_kept
     items = profile_items(space, factory, num_kept)
-    create_lease(session, job, items, policy(num_kept, create.conditions, is_first=True), now, num_kept)
+    how_long = policy(num_kept, create.conditions, window_s=PROFILE_WINDOW_S, is_first=True)
+    create_lease(session, job, items, how_long, now, num_kept)
     return job
 
 

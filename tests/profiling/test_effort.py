@@ -74,9 +74,9 @@ def test_a_hopeless_profile_ends_early_with_the_figures() -> None:
 
 def test_only_the_median_is_trusted_to_be_hopeless() -> None:
     disturbed = replace(MET, repeat_median=0.021, repeat_p95=0.142)
-    assert windows_needed(disturbed, 4) == 23
-    assert not is_hopeless(disturbed, 4)
-    assert is_hopeless(replace(MET, repeat_median=0.041), 4)
+    assert windows_needed(disturbed, 6) == 34
+    assert not is_hopeless(disturbed, 6)
+    assert is_hopeless(replace(MET, repeat_median=0.041), 6)
 
 
 def test_windows_without_numbers_end_a_profile() -> None:
