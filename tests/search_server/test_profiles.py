@@ -39,10 +39,10 @@ async def test_profile_reproduces_the_known_table(api: Api, device: SyntheticDev
     assert table.summary.num_measured == table.summary.num_entries == done.num_entries
     assert table.summary.conditions.runtime_version == "1.0"
     for cell in table.cells:
-        assert cell.latency_us == pytest.approx(segment_latency_us(cell.key), rel=3e-3)
+        assert cell.latency_us == pytest.approx(segment_latency_us(cell.key), rel=1e-2)
 
 
-async def test_profile_takes_at_least_four_windows(api: Api, device: SyntheticDevice) -> None:
+async def test_profile_takes_the_fewest_windows_in_quiet(api: Api, device: SyntheticDevice) -> None:
     await api.post("/profiles", ProfileCreate("raspi", "fbnet-tiny", SIMULATED))
     assert await device.work() == MIN_PROFILE_LEASES
 
