@@ -38,7 +38,7 @@ def measured_finalists(
 ) -> list[FoundArchitecture]:
     """Decode theta within the caps, measure, and return the best networks that are on target.
 
-    The best are those with the highest accuracy under inherited weights. If the measurements put none on
+    The best are those with the least cross entropy under inherited weights. If the measurements put none on
     target, theta is decoded once more, under limits corrected by the median of measured / predicted.
     """
     measured = measured_shortlist(job, run, caps, data)

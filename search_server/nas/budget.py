@@ -25,12 +25,15 @@ from torch import Tensor
 
 from search_server.nas.caps import Cap, Matrix
 
-_NUM_HALVINGS = 40
+_NUM_HALVINGS = 60
 _MAX_SWEEPS = 50
 _TOLERANCE = 1e-5
 """Relative: how far E[cost] may stay above a limit."""
 _LARGEST_TILT = 1e3
-"""Of one layer's logits across its range of costs."""
+"""Of one layer's logits across its range of costs, in units of the largest logit where that is above 1."""
+
+_LOWEST_LOGIT = -1e3
+"""Below a layer's largest: no less probable than this, so that ties among the large ones survive fp32."""
 
 
 def hold(theta_LK: Tensor, caps: Sequence[Cap], entropy_limit: float) -> None:
@@ -50,8 +53,9 @@ def hold(theta_LK: Tensor, caps: Sequence[Cap], entropy_limit: float) -> None:
     held_LK = at(1.0)
     if mean_entropy(held_LK) > entropy_limit:
         held_LK = at(_smallest_scale(lambda scale: mean_entropy(at(scale)) <= entropy_limit))
+    held_LK = np.maximum(held_LK - held_LK.max(1, keepdims=True), _LOWEST_LOGIT)
     with torch.no_grad():
-        theta_LK.copy_(torch.from_numpy(held_LK))
+        theta_LK.copy_(torch.from_numpy(held_LK - held_LK.mean(1, keepdims=True)))
 
 
 def project(logits_LK: Matrix, caps: Sequence[Cap]) -> Matrix:
@@ -93,7 +97,8 @@ def multiplier(logits_LK: Matrix, cap: Cap) -> float:
     A limit beyond what the candidates reach gives the end on that side.
     """
     relative_LK = relative(cap)
-    low, high = -_LARGEST_TILT, _LARGEST_TILT
+    high = _LARGEST_TILT * max(1.0, float(np.abs(logits_LK).max()))
+    low = -high
     for _ in range(_NUM_HALVINGS):
         middle = (low + high) / 2
         if cap.expected(softmax(logits_LK - middle * relative_LK)) > cap.limit:
@@ -132,7 +137,7 @@ def _smallest_scale(is_decided: Callable[[float], bool]) -> float:
     low, high = 1.0, 2.0
     while not is_decided(high) and high < 1e6:
         low, high = high, 2 * high
-    for _ in range(_NUM_HALVINGS // 2):
+    for _ in range(_NUM_HALVINGS // 3):
         middle = (low + high) / 2
         if is_decided(middle):
             high = middle

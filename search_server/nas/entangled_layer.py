@@ -6,6 +6,10 @@ hidden channel's depthwise weights along. So every step trains every candidate, 
 single path a step learn at small budgets. Batch norms stay separate for each candidate: their statistics
 differ, and they cost next to nothing.
 
+The skip of a layer that changes its shape is a 1x1 convolution. It is what the super-kernel is without its
+nonlinearities at the kernel's centre, a product of three matrices, plus a difference of its own. Its ReLU
+begins nearly open, as the other candidates end in none: what follows knows both signs of their features.
+
 Source of weight entanglement: Guo et al., "Single Path One-Shot" (arXiv 1904.00420) and Chen et al.,
 "AutoFormer" (arXiv 2107.00651), section 3.2.
 
@@ -24,6 +28,9 @@ from shared.modules import SegmentModule, ShuffleModule, init_conv_weight, initi
 from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d
 from shared.workload import Segment
 
+SKIP_SHIFT = 2.0
+"""Shift of the skip's batch norm before training, in standard deviations of what its ReLU then takes."""
+
 
 class EntangledLayer(MixedLayer):
     """Candidates as slices of one expand, one depthwise and one project convolution."""
@@ -36,12 +43,13 @@ class EntangledLayer(MixedLayer):
             if part is not None and part.groups > 1:
                 self.register_buffer(f"hidden_order_{index}", part.hidden_order(), persistent=False)
         self.skip: SegmentModule | None = None
-        """Everything that is no inverted residual: in FBNet's spaces the skip of a strided layer."""
-        for segment, part in zip(segments, self.slices, strict=True):
+        """That of a layer that changes its shape."""
+        for index, (segment, part) in enumerate(zip(segments, self.slices, strict=True)):
             if part is None and segment.operators:
                 if self.skip is not None:
                     raise ValueError(f"layer {segment.name!r} has two candidates that are no slices")
                 self.skip = SegmentModule(segment)
+                self.own_candidate = index if slices else None
         if slices:
             hidden = max(part.hidden for part in slices)
             kernel_size = max(part.kernel_size for part in slices)
@@ -60,6 +68,8 @@ class EntangledLayer(MixedLayer):
         self._operators = [segment.operators for segment in segments]
         if self.skip is not None:
             initialise(self.skip, generator)
+            if slices:
+                _begin_as_part(self.skip)
         if self.keeps_shape:
             for norm in list(self.norms)[2::3]:
                 scale_residual(norm)
@@ -69,7 +79,10 @@ class EntangledLayer(MixedLayer):
         if part is None:
             if self.skip is None or not self._operators[candidate]:
                 return None
-            y_NCHW: Tensor = self.skip(x_NCHW)
+            conv, norm, activation = self.skip
+            assert isinstance(conv, nn.Conv2d)
+            x_NCHW = F.conv2d(x_NCHW, self._skip_weight(conv), stride=conv.stride)
+            y_NCHW: Tensor = activation(norm(x_NCHW))
             return y_NCHW if factor is None else y_NCHW * factor
         expand, depthwise, project = self._weights(candidate, part)
         norms = self._candidate_norms(candidate)
@@ -85,8 +98,10 @@ class EntangledLayer(MixedLayer):
     def candidate_state(self, candidate: int) -> dict[str, Tensor]:
         part = self.slices[candidate]
         if part is None:
-            module = self.skip if self._operators[candidate] else None
-            state = module.state_dict() if module is not None else {}
+            if self.skip is None or not self._operators[candidate]:
+                return {}
+            weight = self._skip_weight(cast(nn.Conv2d, self.skip[0]))
+            state = {**self.skip.state_dict(), "0.weight": weight}
             return {name: value.detach().clone() for name, value in state.items()}
         weights = iter(self._weights(candidate, part))
         norms = iter(self._candidate_norms(candidate))
@@ -102,6 +117,15 @@ class EntangledLayer(MixedLayer):
     def _candidate_norms(self, candidate: int) -> list[nn.BatchNorm2d]:
         first = 3 * sum(part is not None for part in self.slices[:candidate])
         return [cast(nn.BatchNorm2d, self.norms[index]) for index in range(first, first + 3)]
+
+    def _skip_weight(self, conv: nn.Conv2d) -> Tensor:
+        """Return the weight ``(O, I, 1, 1)`` of the skip's convolution."""
+        if not hasattr(self, "expand_MI11"):
+            return conv.weight
+        centre = self.depthwise_M1HW.shape[-1] // 2
+        centre_M = self.depthwise_M1HW[:, 0, centre, centre]
+        linear_OI = (self.project_OM11[:, :, 0, 0] * centre_M) @ self.expand_MI11[:, :, 0, 0]
+        return conv.weight + linear_OI[:, :, None, None]
 
     def _weights(self, candidate: int, part: "KernelSlice") -> tuple[Tensor, Tensor, Tensor]:
         border = (self.depthwise_M1HW.shape[-1] - part.kernel_size) // 2
@@ -131,6 +155,15 @@ class KernelSlice:
     def hidden_order(self) -> Tensor:
         """Return the hidden channel that stands at each position behind the shuffle."""
         return torch.arange(self.hidden).view(self.groups, -1).t().flatten()
+
+
+def _begin_as_part(skip: SegmentModule) -> None:
+    """Let a skip begin as nothing but its part of the super-kernel."""
+    conv, norm, _ = skip
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    nn.init.zeros_(conv.weight)
+    nn.init.constant_(norm.bias, SKIP_SHIFT)
 
 
 def _kernel_slice(segment: Segment) -> KernelSlice | None:

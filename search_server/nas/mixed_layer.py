@@ -37,6 +37,8 @@ class MixedLayer(nn.Module, ABC):
                 raise ValueError(
                     f"candidates of {segment.name!r} must all be residual or identity, or none of them"
                 )
+        self.own_candidate: int | None = None
+        """The one whose weights no other candidate trains, where all others share theirs."""
         self.recomputes_branches = False
         """Activation checkpointing: a branch is computed again in the backward pass."""
 

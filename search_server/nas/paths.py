@@ -113,6 +113,24 @@ def balanced_paths(theta_LK: Tensor, number: int, generator: torch.Generator) ->
     return [single_path(choices_L) for choices_L in zip(*chosen_LP, strict=True)]
 
 
+def favour(
+    paths: Paths, favoured_L: Sequence[int | None], share: float, generator: torch.Generator
+) -> Paths:
+    """Return single paths in which a layer's favoured candidate has taken the place of another by chance.
+
+    Args:
+        paths: one candidate a layer.
+        favoured_L: the index of a candidate for each layer, or None.
+        share: how probable it is that it takes the place, 0..1.
+        generator: the source of chance; not asked where nothing is favoured.
+    """
+    if all(index is None for index in favoured_L):
+        return paths
+    is_taken_L = torch.rand(len(favoured_L), generator=generator) < share
+    places = zip(paths.candidates_L, favoured_L, is_taken_L.tolist(), strict=True)
+    return Paths(tuple(own if k is None or not is_taken else (k,) for own, k, is_taken in places), None)
+
+
 def single_path(indices_L: Sequence[int]) -> Paths:
     """Return the path of one network: the given candidate in each layer, factor 1."""
     return Paths(tuple((index,) for index in indices_L), None)

@@ -44,7 +44,7 @@ from search_server.nas.latency_loss import (
     table_hash,
 )
 from search_server.nas.memory import peak_memory_bytes
-from search_server.nas.paths import entropy_L, log_probabilities, sample_paths
+from search_server.nas.paths import entropy_L, favour, log_probabilities, sample_paths
 from search_server.nas.search_caps import Tables, latency_models, search_caps
 from search_server.nas.search_warnings import search_warnings
 from search_server.nas.supernet import Supernet
@@ -53,6 +53,10 @@ from search_server.nas.weight_step import WeightStepper
 from shared.architecture import Architecture
 from shared.modules import to_channels_last
 from shared.search_space import SearchSpace
+
+OWN_WEIGHTS_SHARE = 1 / 3
+"""Of weight steps along one path, in which a candidate with weights of its own runs on top of what theta
+draws: all others train each other, and theta would judge it before it has learned anything."""
 
 
 class BatchSource(Protocol):
@@ -184,6 +188,8 @@ class SearchRun:
         steps = []
         for progress, batch in self._weight_steps():
             paths = sample_paths(self.supernet.theta_LK.detach(), tau, self.config.paths, self.generator)
+            if self.config.paths == "one":
+                paths = favour(paths, self.supernet.own_candidates_L(), OWN_WEIGHTS_SHARE, self.generator)
             steps.append(self.weights.step(batch, paths, progress))
             self.step += 1
         num_images = sum(step.num_images for step in steps)

@@ -25,14 +25,14 @@ def shortlist(
     least_load: float,
     mixed_precision: bool = False,
 ) -> list[Architecture]:
-    """Return distinct networks that keep all caps, the most accurate with inherited weights first.
+    """Return distinct networks that keep all caps, the best with inherited weights first.
 
     The decided one, the most probable of all that keep the caps, is always among them.
 
     Args:
         supernet: theta and weights.
         caps: limits, at least one.
-        data: statistics are taken on images of the split for weights, accuracy on that for choosing.
+        data: statistics are taken on images of the split for weights, losses on that for choosing.
         num_networks: how many, at most.
         seed: of the drawing.
         least_load: they use at least such a share of some limit, 0..1.

@@ -67,6 +67,10 @@ class Supernet(nn.Module):
             assert isinstance(layer, MixedLayer)
             yield layer
 
+    def own_candidates_L(self) -> list[int | None]:
+        """Return for each layer the candidate that alone has weights of its own, if there is one."""
+        return [layer.own_candidate for layer in self.mixed_layers()]
+
     def architecture(self) -> Architecture:
         """Return the most probable network: the largest theta of each layer."""
         return self.architecture_at(self.theta_LK.argmax(1).tolist())

@@ -90,19 +90,35 @@ def train(network: nn.Module, batches: Batches, config: TrainConfig) -> Iterator
         )
 
 
-@torch.no_grad()
 def evaluate(network: nn.Module, batches: Iterable[Batch], mixed_precision: bool = False) -> float:
     """Return the share of images that a network names correctly, 0..1, in evaluation mode."""
-    network.eval()
-    accelerator = accelerator_of(network)
     num_correct = num_images = 0
-    for batch in batches:
-        images_NCHW, labels_N = placed(batch, accelerator)
-        with forward_precision(accelerator, mixed_precision):
-            logits_NC: Tensor = network(images_NCHW.to(memory_format=torch.channels_last))
+    for logits_NC, labels_N in _outputs(network, batches, mixed_precision):
         num_correct += int((logits_NC.argmax(1) == labels_N).sum())
         num_images += len(labels_N)
     return num_correct / num_images
+
+
+def cross_entropy(network: nn.Module, batches: Iterable[Batch], mixed_precision: bool = False) -> float:
+    """Return the mean cross entropy of a network, nats, in evaluation mode."""
+    total, num_images = 0.0, 0
+    for logits_NC, labels_N in _outputs(network, batches, mixed_precision):
+        total += float(F.cross_entropy(logits_NC.float(), labels_N, reduction="sum"))
+        num_images += len(labels_N)
+    return total / num_images
+
+
+def _outputs(
+    network: nn.Module, batches: Iterable[Batch], mixed_precision: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield logits and labels in evaluation mode."""
+    network.eval()
+    accelerator = accelerator_of(network)
+    for batch in batches:
+        images_NCHW, labels_N = placed(batch, accelerator)
+        with torch.no_grad(), forward_precision(accelerator, mixed_precision):
+            logits_NC: Tensor = network(images_NCHW.to(memory_format=torch.channels_last))
+        yield logits_NC, labels_N
 
 
 def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.SGD:

@@ -74,6 +74,15 @@ def test_it_is_the_target_and_decided_too(target_us: float) -> None:
     assert mean_entropy(theta_LK.double().numpy()) <= limit * 1.001
 
 
+def test_large_logits_with_near_ties_are_held_too() -> None:
+    """As the first step of an optimiser leaves them that differentiates."""
+    theta_LK = 300 * random_theta(2).sign() + random_theta(3)
+    limit = 0.1 * math.log(NUM_CANDIDATES)
+    hold(theta_LK, [cap_at(MIDDLE_US)], limit)
+    assert expected_us(theta_LK) == pytest.approx(MIDDLE_US, rel=1e-3)
+    assert mean_entropy(theta_LK.double().numpy()) <= limit * 1.01
+
+
 def test_without_a_target_only_the_entropy_is_held() -> None:
     theta_LK = random_theta(2)
     before_LK = theta_LK.clone()

@@ -59,3 +59,35 @@ def test_all_candidates_at_once_are_the_weighted_sum_of_each_alone(
         for name, value in module.state_dict().items():
             if "running" in name:
                 torch.testing.assert_close(state[name], value, rtol=1e-4, atol=1e-4)
+
+
+def test_a_skip_that_changes_the_shape_begins_as_the_linear_part_of_the_others() -> None:
+    """Where no ReLU bites, a block that only looks at its centre is the skip up to a factor and a shift."""
+    layer = EntangledLayer([segment_of(4, block) for block in SPACE.candidates], generator(0))
+    skip = SPACE.candidates.index("skip")
+    assert layer.own_candidate == skip
+    with torch.no_grad():
+        layer.depthwise_M1HW[:, :, :, :2] = 0
+        layer.depthwise_M1HW[:, :, :, 3:] = 0
+        layer.depthwise_M1HW[:, :, :2] = 0
+        layer.depthwise_M1HW[:, :, 3:] = 0
+    weight_OI = layer.candidate_state(skip)["0.weight"][:, :, 0, 0]
+    state = layer.candidate_state(SPACE.candidates.index("k5_e6"))
+    expand_MI, depthwise_MHW, project_OM = (
+        value.squeeze() for name, value in state.items() if value.ndim == 4
+    )
+    linear_OI = project_OM @ (depthwise_MHW.sum((1, 2))[:, None] * expand_MI)
+    torch.testing.assert_close(weight_OI, linear_OI)
+    x_NCHW = torch.randn(6, *SPACE.layers[4].input_shape, generator=generator(5))
+    y_NCHW = layer.train()(x_NCHW, [skip])
+    assert float((y_NCHW > 0).float().mean()) > 0.95
+    gradient = torch.autograd.grad(y_NCHW.square().sum(), layer.project_OM11, allow_unused=True)[0]
+    assert gradient.abs().max() > 0
+
+
+def test_layers_that_keep_their_shape_have_no_candidate_with_weights_of_its_own() -> None:
+    layer = EntangledLayer([segment_of(1, block) for block in SPACE.candidates], generator(0))
+    assert layer.own_candidate is None
+    alone = EntangledLayer([segment_of(4, "skip")], generator(0))
+    assert alone.own_candidate is None
+    assert alone.candidate_state(0)["0.weight"].abs().max() > 0

@@ -7,6 +7,7 @@ from search_server.nas.config import search_config
 from search_server.nas.paths import (
     PathsName,
     entropy_L,
+    favour,
     gumbel_softmax,
     log_probabilities,
     sample_paths,
@@ -90,3 +91,15 @@ def test_an_unknown_name_is_refused_and_a_single_path_needs_no_draw() -> None:
     with pytest.raises(ValueError, match="must be one of soft, one, two, got 'three'"):
         sample_paths(random_theta(0), 1.0, "three", generator())  # type: ignore[arg-type]  # the point
     assert single_path([3, 1]).candidates_L == ((3,), (1,))
+
+
+def test_a_favoured_candidate_takes_the_place_of_others_by_chance() -> None:
+    paths = single_path([0] * NUM_LAYERS)
+    favoured = [2, None] + [None] * (NUM_LAYERS - 2)
+    drawn = [favour(paths, favoured, 0.25, generator(seed)).candidates_L for seed in range(400)]
+    assert {candidates_L[1:] for candidates_L in drawn} == {((0,),) * (NUM_LAYERS - 1)}
+    assert sum(candidates_L[0] == (2,) for candidates_L in drawn) == pytest.approx(100, abs=30)
+    source = generator(0)
+    state = source.get_state()
+    assert favour(paths, [None] * NUM_LAYERS, 0.25, source) == paths
+    assert torch.equal(source.get_state(), state)

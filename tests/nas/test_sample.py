@@ -84,7 +84,7 @@ def test_drawn_networks_are_distinct_within_the_range_and_repeatable() -> None:
     assert all(0.9 * MIDDLE_US < TABLE.predict_us(network) <= 1.1 * MIDDLE_US for network in first)
 
 
-def test_ranking_sorts_by_accuracy_and_leaves_the_supernet_alone() -> None:
+def test_ranking_sorts_by_cross_entropy_and_leaves_the_supernet_alone() -> None:
     supernet = supernet_with(random_theta(1))
     before = {name: value.clone() for name, value in supernet.state_dict().items()}
     data = load_data("digits", SPACE.resolution)
@@ -92,8 +92,8 @@ def test_ranking_sorts_by_accuracy_and_leaves_the_supernet_alone() -> None:
     networks = [random_architecture(SPACE, random.Random(seed)) for seed in range(4)]
     ranked = rank(supernet, networks, TABLE.predict_us, batches, batches)
     assert {each.architecture.blocks for each in ranked} == {network.blocks for network in networks}
-    accuracies = [each.supernet_accuracy for each in ranked]
-    assert accuracies == sorted(accuracies, reverse=True)
+    losses = [each.supernet_loss for each in ranked]
+    assert losses == sorted(losses)
     assert all(each.predicted_us == TABLE.predict_us(each.architecture) for each in ranked)
     assert all(each.log_probability < 0 for each in ranked)
     assert all(torch.equal(value, before[name]) for name, value in supernet.state_dict().items())
