@@ -1,10 +1,12 @@
-"""Is each device's own network the fastest on it? One network found for each of four, and the cross table.
+"""Is each device's own network the fastest on it? One network for each of four, all equally good.
 
 The devices: this machine with ONNX Runtime, this machine with torch eager, and by the tables of
-HW-NAS-Bench a Raspberry Pi 4 and a Pixel 3. The space is HW-NAS-Bench's, ``fbnet-cifar``. Each device's
-target is the same share of what one network, the uniform ``k3_e3``, takes on it. The supernet that ranks
-and the networks that are trained have a quarter of the channels: latency is that of the full networks,
-accuracy that of their narrow copies.
+HW-NAS-Bench a Raspberry Pi 4 and a Pixel 3. The space is HW-NAS-Bench's, ``fbnet-cifar``. One search
+estimates what each candidate in each layer adds to cross entropy. The best network that takes a share of
+what ``k3_e3`` takes with ONNX Runtime sets how good all shall be; each device gets the one that takes it
+the least time among all that are as good by these effects, found exactly. The supernet and the networks
+that are trained have a quarter of the channels: latency is that of the full networks, accuracy that of
+their narrow copies.
 
 Local latencies of the cross table are measured, those of the Raspberry Pi and the Pixel are sums over their
 tables: nobody here has measured there.
@@ -13,24 +15,36 @@ tables: nobody here has measured there.
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.ledger import Ledger, Outcome, Trial
 from benchmarks.local_table import measure_networks, measure_table
 from benchmarks.machine import print_figures
-from benchmarks.trials import Images, Network, SearchTrial, TrainingTrial
+from benchmarks.trials import Images, Network, TrainingTrial
 from search_server.latency.formats.hw_nas_bench import SPACE, bundled_hw_nas_bench, read_hw_nas_bench
 from search_server.latency.formats.reading import ImportedFile
 from search_server.latency.table import LatencyTable
-from shared.architecture import Architecture, parse_architecture
+from search_server.nas.batches import training_batches
+from search_server.nas.caps import Cap, Matrix
+from search_server.nas.config import SearchConfig
+from search_server.nas.decide import most_probable_within
+from search_server.nas.search import search
+from shared.architecture import Architecture
 from shared.device import Conditions
 from shared.search_space import search_space
 
 LOCAL = {"onnxruntime": Conditions(), "torch": Conditions("torch")}
 IMPORTED = ("raspi4", "pixel3")
 WIDTH = 0.25
+FINAL_ENTROPY = 0.6
+"""Share of log K in which theta ends: every candidate stays in play."""
+ROUNDING = 1e-3
+"""More loss than the network that sets the measure has, as a share: sums in other orders, bins of decoding."""
 
 
 def main() -> None:
@@ -42,18 +56,19 @@ def main() -> None:
     narrow = f"{SPACE}:width={WIDTH:g},resolution={arguments.resolution},classes={num_classes}"
     ledger = Ledger(arguments.out / "trials.jsonl")
     tables = local_tables(arguments.out) | bundled_tables(arguments.out)
-    searches = {
-        device: search_trial(
-            arguments.out, device, table, arguments.share, narrow, images, arguments.search_epochs
-        )
-        for device, table in tables.items()
-    }
-    found = {
-        device: str(outcome["networks"][0])
-        for device, outcome in outcomes(ledger, searches, arguments.processes, "searches").items()
-    }
+    reference = tables["onnxruntime"]
+    trial = EffectsTrial(
+        narrow,
+        str(table_path(arguments.out, "onnxruntime")),
+        reference.snapshot,
+        round(arguments.share * reference.anchor_us, 3),
+        images,
+        arguments.search_epochs,
+    )
+    (searched,) = outcomes(ledger, {"all": trial}, 1, "search").values()
+    found = equally_good(np.array(searched["effects_LK"]), tables, trial.target_us)
     trainings = {
-        device: TrainingTrial(Network(narrow, blocks), images, arguments.epochs, seed=0)
+        device: TrainingTrial(Network(narrow, str(blocks)), images, arguments.epochs, seed=0)
         for device, blocks in found.items()
     }
     accuracies = {
@@ -116,38 +131,71 @@ def table_path(folder: Path, device: str) -> Path:
     return folder / f"{device}.json"
 
 
-def search_trial(
-    folder: Path,
-    device: str,
-    table: LatencyTable,
-    share: float,
-    space: str,
-    images: Images,
-    epochs: int,
-) -> SearchTrial:
-    """Return the search for a device; its target is a share of the anchor's latency."""
-    return SearchTrial(
-        space=space,
-        table=str(table_path(folder, device)),
-        snapshot=table.snapshot,
-        target_us=round(share * table.anchor_us, 3),
-        paths="one",
-        weights="entangled",
-        images=images,
-        epochs=epochs,
-        num_samples=12,
-        seed=0,
-    )
+@dataclass(frozen=True, slots=True)
+class EffectsTrial:
+    """One search that stays undecided, for what it learns of the candidates."""
+
+    space: str
+    table: str
+    """A file with a latency table of a space with the same layers and candidates."""
+    snapshot: str
+    target_us: float
+    images: Images
+    epochs: int
+
+    def run(self) -> Outcome:
+        space = search_space(self.space)
+        table = LatencyTable.from_json(Path(self.table).read_text())
+        data = self.images.load(space.resolution)
+        weight_batches, theta_batches = (
+            training_batches(part, 64, seed) for seed, part in enumerate((data.weights, data.theta))
+        )
+        config = SearchConfig(
+            target_us=self.target_us,
+            epochs=self.epochs,
+            warmup_epochs=max(1, self.epochs // 4),
+            final_entropy=FINAL_ENTROPY,
+        )
+        run = search(space, table, weight_batches, theta_batches, config)
+        for _ in run:
+            pass
+        return {"effects_LK": run.theta.effects.effects_LK().tolist()}
+
+
+def equally_good(
+    effects_LK: Matrix, tables: Mapping[str, LatencyTable], target_us: float
+) -> dict[str, Architecture]:
+    """Return for each device the fastest of all networks that are as good as the first device's best one.
+
+    Args:
+        effects_LK: what each candidate adds to cross entropy, nats.
+        tables: latencies by device.
+        target_us: what the network that sets the measure may take on the first device.
+    """
+    first = next(iter(tables.values()))
+    losses_LK = effects_LK - effects_LK.min(1, keepdims=True)
+    latency = Cap("latency", "us", first.fixed_us, np.array(first.latency_us_LK()), target_us)
+    best = most_probable_within(-losses_LK, [latency])
+    if best is None:
+        raise ValueError(f"no network takes {target_us:.4g} us or less; raise --share")
+    limit = float(losses_LK[np.arange(len(best)), best].sum()) * (1 + ROUNDING)
+    promise = Cap("loss", "us", 0.0, losses_LK, limit)
+    space = search_space(SPACE)
+    found = {}
+    for device, table in tables.items():
+        latency_us_LK = np.array(table.latency_us_LK())
+        indices = most_probable_within(-latency_us_LK / latency_us_LK.max(), [promise])
+        assert indices is not None, "the network that sets the measure keeps it"
+        found[device] = Architecture(space, tuple(space.candidates[index] for index in indices))
+    return found
 
 
 def cross_table(
-    tables: Mapping[str, LatencyTable], found: Mapping[str, str]
+    tables: Mapping[str, LatencyTable], found: Mapping[str, Architecture]
 ) -> dict[str, dict[str, float]]:
     """Return milliseconds by device, then by the device that the network was found for."""
-    space = search_space(SPACE)
-    networks = [parse_architecture(blocks, space) for blocks in found.values()]
     return {
-        device: dict(zip(found, latencies_ms(device, table, networks), strict=True))
+        device: dict(zip(found, latencies_ms(device, table, list(found.values())), strict=True))
         for device, table in tables.items()
     }
 
@@ -180,7 +228,7 @@ def figures(
     data: str,
     latency_ms: Mapping[str, Mapping[str, float]],
     accuracies: Mapping[str, float],
-    found: Mapping[str, str],
+    found: Mapping[str, Architecture],
 ) -> dict[str, Any]:
     """Return what the last line says."""
     own = {device: min(row, key=lambda network: row[network]) for device, row in latency_ms.items()}
@@ -191,7 +239,7 @@ def figures(
         "data": data,
         "latency_ms": latency_ms,
         "accuracy": accuracies,
-        "networks": found,
+        "networks": {device: str(network) for device, network in found.items()},
         "fastest": own,
         "num_own_fastest": sum(device == network for device, network in own.items()),
         "accuracy_span": max(accuracies.values()) - min(accuracies.values()),
