@@ -44,7 +44,7 @@ WIDTH = 0.25
 FINAL_ENTROPY = 0.6
 """Share of log K in which theta ends: every candidate stays in play."""
 ROUNDING = 1e-3
-"""More loss than the network that sets the measure has, as a share: sums in other orders, bins of decoding."""
+"""Share of loss above that of the network that sets the measure: sums in other orders, bins of decoding."""
 
 
 def main() -> None:
