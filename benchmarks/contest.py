@@ -45,7 +45,7 @@ class Sizes:
     num_random: int = 8
     num_images: int = 16_000
     train_epochs: int = 5
-    search_epochs: int = 7
+    search_epochs: int = 6
     num_samples: int = 24
 
 
