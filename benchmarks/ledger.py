@@ -7,6 +7,8 @@ file of JSON lines as soon as it is there, so a benchmark that was interrupted g
 import hashlib
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
@@ -49,7 +51,7 @@ class Ledger:
         if not waiting:
             return
         spawning = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(num_processes, spawning, torch.set_num_threads, (1,)) as pool:
+        with ProcessPoolExecutor(num_processes, spawning, _begin_worker) as pool:
             futures = {pool.submit(trial.run): trial for trial in waiting.values()}
             for num_done, future in enumerate(as_completed(futures), 1):
                 self._record(futures[future], future.result())
@@ -61,6 +63,19 @@ class Ledger:
         with self.path.open("a") as file:
             file.write(json.dumps(entry) + "\n")
         self.outcomes[key] = outcome
+
+
+def _begin_worker() -> None:
+    """Compute with one thread, and end with the process that asked."""
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def trial_key(trial: Trial) -> str:

@@ -178,8 +178,8 @@ def equally_good(
     best = most_probable_within(-losses_LK, [latency])
     if best is None:
         raise ValueError(f"no network takes {target_us:.4g} us or less; raise --share")
-    limit = float(losses_LK[np.arange(len(best)), best].sum()) * (1 + ROUNDING)
-    promise = Cap("loss", "us", 0.0, losses_LK, limit)
+    most = float(losses_LK[np.arange(len(best)), best].sum()) or 1.0
+    promise = Cap("loss", "of the targets", 0.0, losses_LK / most, 1 + ROUNDING)
     space = search_space(SPACE)
     found = {}
     for device, table in tables.items():

@@ -12,21 +12,16 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from profiler_agent.bounds import Bounds
 from profiler_agent.core import AgentCore
 from profiler_agent.credentials import Credentials, credentials_path, load_credentials, save_credentials
 from profiler_agent.dial_out import DialOutError
 from profiler_agent.enrolment import enrol_device, read_enrolment_token
-from profiler_agent.identify import identify
-from profiler_agent.runtimes import available_runtimes, load_runtime
-from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
+from profiler_agent.offer import measuring_command, offered_bounds, offered_device
 from profiler_agent.selftest.measure import NETWORK, run_selftest
 from profiler_agent.service import run_agent
 from profiler_agent.settings import DEFAULT_LISTEN, AgentSettings, load_settings, parse_address
 from profiler_agent.show import device_table, print_selftest
-from profiler_agent.simulated_process import simulating_command
-from profiler_agent.supervision import MEASURING_COMMAND
-from shared.device import Device, DeviceCreate, RuntimeInfo
+from shared.device import Device, DeviceCreate
 from shared.measurement import Policy
 from shared.server_client import ServerRefusedError, ServerUnreachableError
 from shared.wire import to_dict
@@ -115,7 +110,9 @@ def run(
             f"run: profiler-agent enrol {settings.server}"
         )
     device = _device(settings)
-    core = AgentCore(settings.data, credentials.device_id, _bounds(settings), _command(settings))
+    core = AgentCore(
+        settings.data, credentials.device_id, offered_bounds(settings), measuring_command(settings)
+    )
     try:
         is_complete = asyncio.run(
             run_agent(core, device, settings.data, credentials, settings.listen, settings.server)
@@ -166,7 +163,7 @@ def selftest(
     """
     settings = _settings(cores=cores, threads=threads, runtime=runtime, data=data)
     device = _device(settings)
-    core = AgentCore(settings.data, bounds=_bounds(settings), command=_command(settings))
+    core = AgentCore(settings.data, bounds=offered_bounds(settings), command=measuring_command(settings))
     policy = Policy(window_s=seconds, warmup_s=min(1.0, seconds), max_rounds=100_000)
     with _stderr.status(f"measuring {NETWORK} on {len(device.runtimes)} runtimes, {seconds:g} s each"):
         reports = list(run_selftest(core, device, settings.cores, settings.threads or 1, policy))
@@ -246,45 +243,10 @@ def _credentials(settings: AgentSettings) -> Credentials:
 
 
 def _device(settings: AgentSettings) -> Device:
-    if settings.runtime == SimulatedRuntime.name:
-        return _simulated_device(settings)
-    if settings.simulated_device is not None:
-        _misuse("--simulated-device is for --runtime simulated only; give that too, or leave it out")
-    runtimes = available_runtimes()
-    if settings.runtime is not None:
-        runtimes = tuple(runtime for runtime in runtimes if runtime.name == settings.runtime)
-        if not runtimes:
-            try:
-                load_runtime(settings.runtime)
-            except ValueError as error:
-                _misuse(str(error))
-    return identify(settings.name, runtimes)
-
-
-def _simulated_device(settings: AgentSettings) -> Device:
     try:
-        runtime = SimulatedRuntime(settings.simulated_device or DEFAULT_DEVICE)
+        return offered_device(settings)
     except ValueError as error:
         _misuse(str(error))
-    device = identify(
-        settings.name or f"simulated-{runtime.version}", (RuntimeInfo(runtime.name, runtime.version),)
-    )
-    return replace(device, cpu_model=f"simulated {runtime.version}")
-
-
-def _command(settings: AgentSettings) -> tuple[str, ...]:
-    """Return the program that measures, or that pretends to."""
-    if settings.runtime == SimulatedRuntime.name:
-        return simulating_command(settings.simulated_device or DEFAULT_DEVICE)
-    return MEASURING_COMMAND
-
-
-def _bounds(settings: AgentSettings) -> Bounds:
-    return Bounds(
-        cores=settings.cores,
-        runtimes=(settings.runtime,) if settings.runtime else (),
-        max_threads=settings.threads or Bounds().max_threads,
-    )
 
 
 def _fail(message: str) -> NoReturn:

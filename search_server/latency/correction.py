@@ -39,8 +39,8 @@ COST_SHARE, COST_SHARE_SIGMA = 0.8, 0.1
 """What it probably adds, as a share of what a profiled run takes between two nodes (docs/measuring.md)."""
 DOUBT = 0.2
 """How probable it is that this device knows no such share."""
-NUM_NODE_COSTS = 30
-"""Tried from 0 up to all that a quarter of the entries have a node."""
+NUM_NODE_COSTS, NUM_LIKELY_COSTS = 30, 9
+"""Tried from 0 up to all that a quarter of the entries have a node, and around what is likely."""
 CORRECTION_SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Factors on the following three."""
 CANDIDATE_SIGMA = 0.02
@@ -117,18 +117,12 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
     times_NE = _occurrences(keys, networks)
     times_NE /= np.array([network.latency_units for network in networks])[:, None]
     prior_EE, noise_NN = _prior(keys, space), _noise(networks)
-    highest_us = float(np.quantile(profiled_E / nodes_E, 0.25))
     posteriors: list[_Posterior] = []
-    for cost_us in np.linspace(0.0, highest_us, NUM_NODE_COSTS):
+    for cost_us, log_prior in _node_costs(profiled_E / nodes_E, profile.between_nodes_us):
         left_E = np.maximum(profiled_E - cost_us * nodes_E, LEAST_SHARE * profiled_E)
         left_E = left_E / np.median(times_NE @ left_E)
-        posteriors += _posteriors(float(cost_us), left_E, times_NE * left_E, prior_EE, noise_NN)
-    evidence_H = np.array(
-        [
-            posterior.log_evidence + _log_prior(posterior.node_cost_us, profile.between_nodes_us)
-            for posterior in posteriors
-        ]
-    )
+        posteriors += _posteriors(cost_us, log_prior, left_E, times_NE * left_E, prior_EE, noise_NN)
+    evidence_H = np.array([posterior.log_evidence for posterior in posteriors])
     weight_H = np.exp(evidence_H - evidence_H.max())
     weight_H /= weight_H.sum()
 
@@ -149,13 +143,39 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
     )
 
 
+def _node_costs(node_us_E: Array, between_nodes_us: float | None) -> Iterator[tuple[float, float]]:
+    """Yield what a node may cost, us, and the logarithm of how probable that is before the networks speak.
+
+    Args:
+        node_us_E: what a node of each entry takes under the profiler.
+        between_nodes_us: what a profiled run takes between two nodes; None where it is not known.
+    """
+    costs_us = np.linspace(0.0, float(np.quantile(node_us_E, 0.25)), NUM_NODE_COSTS)
+    if between_nodes_us:
+        shares = COST_SHARE + COST_SHARE_SIGMA * np.linspace(-2, 2, NUM_LIKELY_COSTS)
+        costs_us = np.unique([*costs_us, *between_nodes_us * shares])
+    for cost_us, width_us in zip(costs_us, np.gradient(costs_us), strict=True):
+        yield float(cost_us), math.log(width_us) + _log_density(float(cost_us), between_nodes_us)
+
+
+def _log_density(cost_us: float, between_nodes_us: float | None) -> float:
+    """Return the logarithm of the prior density of a node's cost, but for a constant."""
+    wide = -0.5 * (cost_us / NODE_COST_SIGMA_US) ** 2 - math.log(NODE_COST_SIGMA_US)
+    if not between_nodes_us:
+        return wide
+    away = (cost_us / between_nodes_us - COST_SHARE) / COST_SHARE_SIGMA
+    near = -0.5 * away**2 - math.log(COST_SHARE_SIGMA * between_nodes_us)
+    return float(np.logaddexp(math.log(DOUBT) + wide, math.log(1 - DOUBT) + near))
+
+
 def _posteriors(
-    cost_us: float, left_E: Array, shares_NE: Array, prior_EE: Array, noise_NN: Array
+    cost_us: float, log_prior: float, left_E: Array, shares_NE: Array, prior_EE: Array, noise_NN: Array
 ) -> Iterator[_Posterior]:
     """Yield what the networks say for each scale of corrections and of networks' own errors.
 
     Args:
         cost_us: what a node costs.
+        log_prior: how probable that is.
         left_E: entries without it, in units of the anchor.
         shares_NE: what they are of each network's latency.
         prior_EE: covariance of the relative corrections at scale 1, without that of the level.
@@ -174,21 +194,11 @@ def _posteriors(
         log_determinant = float(np.linalg.slogdet(covariance_NN)[1])
         yield _Posterior(
             cost_us,
-            -0.5 * (float(gap_N @ pull_N) + log_determinant),
+            log_prior - 0.5 * (float(gap_N @ pull_N) + log_determinant),
             left_E * np.maximum(1 + correction_E, 0),
             pull_N / np.diag(inverse_NN),
             1 / np.diag(inverse_NN),
         )
-
-
-def _log_prior(cost_us: float, between_nodes_us: float | None) -> float:
-    """Return how probable a node's cost is before the networks speak: a logarithm, but for a constant."""
-    wide = -0.5 * (cost_us / NODE_COST_SIGMA_US) ** 2 - math.log(NODE_COST_SIGMA_US)
-    if not between_nodes_us:
-        return wide
-    away = (cost_us / between_nodes_us - COST_SHARE) / COST_SHARE_SIGMA
-    near = -0.5 * away**2 - math.log(COST_SHARE_SIGMA * between_nodes_us)
-    return float(np.logaddexp(math.log(DOUBT) + wide, math.log(1 - DOUBT) + near))
 
 
 def _network_sigma(networks: Sequence[Observed], left_out_N: Array, variance_N: Array) -> float:

@@ -82,9 +82,10 @@ def fit_table(
     versions = sorted({r.runtime_version for r in usable if r.runtime_version})
     if len(versions) > 1:
         raise UnfittableError(f"results of different runtime versions do not mix: {', '.join(versions)}")
-    _require_segments(covers, results, anchor_id)
+    relative = relative_latencies(usable, anchor_id)
+    _require_segments(covers, relative, results)
     networks = _Networks(search_space(space), covers, families or {}, anchor_id)
-    fit = _fit(networks, usable)
+    fit = _fit(networks, usable, relative)
     differences = _odd_even_differences(networks, usable)
     entries = fit.corrected.latency_units
     mean_units = fmean(entries.values())
@@ -120,13 +121,15 @@ class _Networks:
     anchor_id: str
 
 
-def _require_segments(covers: Mapping[str, Workload], results: Sequence[Result], anchor_id: str) -> None:
+def _require_segments(
+    covers: Mapping[str, Workload], relative: Mapping[str, RelativeLatency], results: Sequence[Result]
+) -> None:
     """Check that the covers that were measured plain and profiled hold all segments.
 
     Raises:
         UnfittableError: they do not, or nothing was profiled.
     """
-    measured = _measured(covers, relative_latencies(results, anchor_id), results)
+    measured = _measured(covers, relative, results)
     profiled = any(result.nodes for result in results if result.status == "ok")
     if not profiled and any(result.status == "ok" for result in results):
         raise UnfittableError("the results carry no node times; lease the covers with profile_segments")
@@ -148,13 +151,12 @@ def _segments_of(workloads: Iterable[Workload]) -> set[str]:
     return {key for workload in workloads for key in workload.segment_keys()} - {IDENTITY_KEY}
 
 
-def _fit(networks: _Networks, usable: Sequence[Result]) -> _Fit:
+def _fit(networks: _Networks, usable: Sequence[Result], relative: dict[str, RelativeLatency]) -> _Fit:
     """Return what these results say, for as many segments as they hold.
 
     Raises:
         UnfittableError: the profile shows no time in a network.
     """
-    relative = relative_latencies(usable, networks.anchor_id)
     covers = _measured(networks.covers, relative, usable)
     profile = profile_times(usable, covers, {name: relative[name].ratio for name in covers})
     observed = [
@@ -186,9 +188,10 @@ def _odd_even_differences(networks: _Networks, usable: Sequence[Result]) -> Arra
         raise UnfittableError(
             "one window alone does not tell how well a table repeats; measure the covers in two or more"
         )
+    halves = ([r for r in usable if r.lease_id in set(leases[parity::2])] for parity in (0, 1))
     odd, even = (
-        _fit(networks, [r for r in usable if r.lease_id in set(leases[parity::2])]).corrected.latency_units
-        for parity in (0, 1)
+        _fit(networks, half, relative_latencies(half, networks.anchor_id)).corrected.latency_units
+        for half in halves
     )
     both = [key for key in odd if key in even]
     odd_E, even_E = (np.array([half[key] for key in both]) for half in (odd, even))

@@ -44,6 +44,7 @@ class EntangledLayer(MixedLayer):
                 self.register_buffer(f"hidden_order_{index}", part.hidden_order(), persistent=False)
         self.skip: SegmentModule | None = None
         """That of a layer that changes its shape."""
+        self.has_super_kernel = bool(slices)
         for index, (segment, part) in enumerate(zip(segments, self.slices, strict=True)):
             if part is None and segment.operators:
                 if self.skip is not None:
@@ -120,7 +121,7 @@ class EntangledLayer(MixedLayer):
 
     def _skip_weight(self, conv: nn.Conv2d) -> Tensor:
         """Return the weight ``(O, I, 1, 1)`` of the skip's convolution."""
-        if not hasattr(self, "expand_MI11"):
+        if not self.has_super_kernel:
             return conv.weight
         centre = self.depthwise_M1HW.shape[-1] // 2
         centre_M = self.depthwise_M1HW[:, 0, centre, centre]

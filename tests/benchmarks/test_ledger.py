@@ -1,5 +1,8 @@
 """A benchmark that was interrupted goes on with what it has."""
 
+import multiprocessing
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,3 +32,35 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert [ledger.outcome(trial)["double"] for trial in (one, two)] == [2, 4]
     assert told == ["1 of 1"]
     assert trace.read_text() == "1\n2\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Says who runs it, and goes on for longer than any test."""
+
+    trace: str
+
+    def run(self) -> Outcome:
+        Path(self.trace).write_text(str(os.getpid()))
+        time.sleep(3600)
+        return {}
+
+
+def _run_forever(folder: str) -> None:
+    ledger = Ledger(Path(folder) / "trials.jsonl")
+    ledger.run_all([Wait(str(Path(folder) / "trace"))], num_processes=1, tell=print)
+
+
+def test_the_worker_of_a_killed_benchmark_ends(tmp_path: Path) -> None:
+    benchmark = multiprocessing.get_context("spawn").Process(target=_run_forever, args=(str(tmp_path),))
+    benchmark.start()
+    trace = tmp_path / "trace"
+    while not (trace.exists() and trace.read_text()):
+        assert benchmark.is_alive()
+        time.sleep(0.05)
+    worker = Path("/proc") / trace.read_text()
+    assert worker.exists()
+    benchmark.kill()
+    benchmark.join()
+    while worker.exists():
+        time.sleep(0.05)

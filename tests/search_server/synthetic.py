@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from search_server.latency.correction import COST_SHARE
 from shared.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo
 from shared.measurement import Lease, LeaseItem, LeaseRequest, NodeSamples, Result, RunSamples, Status
 from shared.wire import from_dict
@@ -11,7 +12,11 @@ from shared.workload import IDENTITY_KEY, Workload
 from tests.search_server.api import Api
 
 PROFILER_COST_US = 2.0
-"""What the synthetic profiler adds to each node; one of the values that the fit tries."""
+"""What the synthetic profiler adds to each node."""
+BETWEEN_NODES_US = PROFILER_COST_US / COST_SHARE
+"""What it takes between two nodes: as much as real ones."""
+NODES_PER_SEGMENT = 2
+NUM_PROFILED_RUNS = 6
 
 RUNTIMES = (RuntimeInfo("onnxruntime", "1.32.0"), RuntimeInfo("simulated", "1.0"))
 
@@ -98,6 +103,7 @@ def _result(
 ) -> Result:
     offset_us = 0.0 if item.is_anchor else 1.0  # the anchor starts right before each other run
     num_runs = 8
+    nodes = _nodes(item, slowdown, noise, generator) if item.profile_segments else ()
     wall_us = tuple(
         network_latency_us(item.workload) * slowdown * (1 + noise * generator.random())
         for _ in range(num_runs)
@@ -115,7 +121,8 @@ def _result(
             involuntary_switches=(0,) * num_runs,
             minor_faults=(0,) * num_runs,
         ),
-        nodes=_nodes(item, slowdown, noise, generator) if item.profile_segments else (),
+        nodes=nodes,
+        profiled_wall_us=_profiled_wall_us(nodes),
         runtime_version=next(known.version for known in RUNTIMES if known.name == lease.conditions.runtime),
         started_at="2026-11-24T12:00:00+00:00",
     )
@@ -129,17 +136,25 @@ def _nodes(
     )
     return tuple(
         NodeSamples(
-            f"{name}/0/conv2d",
+            f"{name}/{index}/conv2d",
             name,
             "Conv",
             tuple(
-                segment_latency_us(key) * slowdown * (1 + noise * generator.random()) + PROFILER_COST_US
-                for _ in range(6)
+                segment_latency_us(key) / NODES_PER_SEGMENT * slowdown * (1 + noise * generator.random())
+                + PROFILER_COST_US
+                for _ in range(NUM_PROFILED_RUNS)
             ),
         )
         for name, key in keys.items()
         if key != IDENTITY_KEY
+        for index in range(NODES_PER_SEGMENT)
     )
+
+
+def _profiled_wall_us(nodes: tuple[NodeSamples, ...]) -> tuple[float, ...]:
+    """Return what the profiled runs take as a whole; nothing where nothing was profiled."""
+    runs = zip(*(node.wall_us for node in nodes), strict=True)
+    return tuple(sum(run) + BETWEEN_NODES_US * len(nodes) for run in runs)
 
 
 SIMULATED = Conditions(runtime="simulated")

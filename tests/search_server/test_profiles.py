@@ -39,7 +39,7 @@ async def test_profile_reproduces_the_known_table(api: Api, device: SyntheticDev
     assert table.summary.num_measured == table.summary.num_entries == done.num_entries
     assert table.summary.conditions.runtime_version == "1.0"
     for cell in table.cells:
-        assert cell.latency_us == pytest.approx(segment_latency_us(cell.key), rel=1e-2)
+        assert cell.latency_us == pytest.approx(segment_latency_us(cell.key), rel=1e-3)
 
 
 async def test_profile_takes_the_fewest_windows_in_quiet(api: Api, device: SyntheticDevice) -> None:
@@ -49,7 +49,7 @@ async def test_profile_takes_the_fewest_windows_in_quiet(api: Api, device: Synth
 
 async def test_unsteady_device_gets_a_refused_table(api: Api, device: SyntheticDevice) -> None:
     job = await api.post("/profiles", ProfileCreate("raspi", "fbnet-tiny", SIMULATED))
-    assert await device.work(noise=1.0) <= MAX_PROFILE_LEASES
+    assert await device.work(noise=3.0) <= MAX_PROFILE_LEASES
     failed = from_dict(await api.get(f"/profiles/{job['job']['job_id']}"), Profile)
     assert failed.job.status == "failed"
     assert "limit" in failed.job.message
