@@ -43,9 +43,9 @@ class Sizes:
     modes: tuple[str, ...] = tuple(MODES)
     num_seeds: int = 3
     num_random: int = 8
-    num_images: int = 16_000
+    num_images: int = 8_000
     train_epochs: int = 5
-    search_epochs: int = 6
+    search_epochs: int = 7
     num_samples: int = 24
 
 

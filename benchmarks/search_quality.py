@@ -7,10 +7,11 @@ session (where a search lists none so near, its nearest; ``of_target`` tells). E
 with every seed; a search has two networks trained with its seed, as every search does, and the validation
 split chooses one. "Best of 2 random" has the same choice. The test images decide.
 
-    python -m benchmarks.search_quality --data /usr/share/datasets/fashion-mnist           80 minutes
-    python -m benchmarks.search_quality --data /usr/share/datasets/fashion-mnist --quick   10 minutes
+    python -m benchmarks.search_quality --data /usr/share/datasets/fashion-mnist
+    python -m benchmarks.search_quality --data /usr/share/datasets/fashion-mnist --quick
 
-on two cores. What is done is kept in the folder ``--out``: an interrupted run goes on there.
+On two cores the first takes some 70 minutes with images of CIFAR's size, as its parts add up, the second some 10.
+What is done is kept in the folder ``--out``: an interrupted run goes on there.
 """
 
 import argparse
