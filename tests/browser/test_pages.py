@@ -18,6 +18,8 @@ from tests.client.served import CONDITIONS, Served, compared, search_steps, serv
 CHROMIUM = os.environ.get("EDGENAS_CHROMIUM") or shutil.which("chromium")
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
+expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(
