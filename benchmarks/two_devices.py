@@ -178,7 +178,7 @@ def equally_good(
     best = most_probable_within(-losses_LK, [latency])
     if best is None:
         raise ValueError(f"no network takes {target_us:.4g} us or less; raise --share")
-    most = float(losses_LK[np.arange(len(best)), best].sum()) or 1.0
+    most = max(float(losses_LK[np.arange(len(best)), best].sum()), ROUNDING)
     promise = Cap("loss", "of the targets", 0.0, losses_LK / most, 1 + ROUNDING)
     space = search_space(SPACE)
     found = {}

@@ -150,11 +150,12 @@ def _node_costs(node_us_E: Array, between_nodes_us: float | None) -> Iterator[tu
         node_us_E: what a node of each entry takes under the profiler.
         between_nodes_us: what a profiled run takes between two nodes; None where it is not known.
     """
-    costs_us = np.linspace(0.0, float(np.quantile(node_us_E, 0.25)), NUM_NODE_COSTS)
-    if between_nodes_us:
-        shares = COST_SHARE + COST_SHARE_SIGMA * np.linspace(-2, 2, NUM_LIKELY_COSTS)
-        costs_us = np.unique([*costs_us, *between_nodes_us * shares])
-    for cost_us, width_us in zip(costs_us, np.gradient(costs_us), strict=True):
+    wide_us = np.linspace(0.0, float(np.quantile(node_us_E, 0.25)), NUM_NODE_COSTS)
+    shares = COST_SHARE + COST_SHARE_SIGMA * np.linspace(-2, 2, NUM_LIKELY_COSTS)
+    costs_us = np.unique([*wide_us, *(between_nodes_us or 0.0) * shares])
+    # Where a quarter of the entries show no time at all, a node can cost nothing but 0.
+    widths_us = np.gradient(costs_us) if len(costs_us) > 1 else np.ones(1)
+    for cost_us, width_us in zip(costs_us, widths_us, strict=True):
         yield float(cost_us), math.log(width_us) + _log_density(float(cost_us), between_nodes_us)
 
 

@@ -58,5 +58,6 @@ def test_the_worker_of_a_killed_benchmark_ends(tmp_path: Path) -> None:
     benchmark.start()
     worker = os.pidfd_open(int((tmp_path / "fifo").read_text()))
     benchmark.kill()
+    benchmark.join()
     assert multiprocessing.connection.wait([worker], timeout=60)
     os.close(worker)

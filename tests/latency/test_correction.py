@@ -70,6 +70,16 @@ def test_what_is_seen_between_nodes_tells_a_cost_that_networks_cannot(between_us
         assert helped.node_cost_us == pytest.approx(alone.node_cost_us, rel=0.1)
 
 
+@pytest.mark.parametrize("between_us", [None, 2.5])
+def test_a_node_costs_nothing_where_many_entries_show_no_time(between_us: float | None) -> None:
+    shown = set(sorted(TRUTH, key=TRUTH.__getitem__)[len(TRUTH) // 3 :])
+    entries = {key: units if key in shown else 0.0 for key, units in TRUTH.items()}
+    corrected = corrected_by([observed(n) for n in COVERS], entries, between_nodes_us=between_us)
+    if between_us is None:
+        assert corrected.node_cost_us == 0.0
+    assert all(np.isfinite(units) and units >= 0 for units in corrected.latency_units.values())
+
+
 def test_a_candidate_that_was_profiled_too_slow_is_found_out() -> None:
     wrong = keys_of("k5_e3")
     entries = {key: us * (1.06 if key in wrong else 1.0) for key, us in TRUTH.items()}

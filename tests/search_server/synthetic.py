@@ -134,21 +134,19 @@ def _nodes(
     keys: Mapping[str, str] = dict(
         zip((segment.name for segment in item.workload.segments), item.workload.segment_keys(), strict=True)
     )
-    return tuple(
-        NodeSamples(
-            f"{name}/{index}/conv2d",
-            name,
-            "Conv",
-            tuple(
-                segment_latency_us(key) / NODES_PER_SEGMENT * slowdown * (1 + noise * generator.random())
+    nodes = []
+    for name, key in keys.items():
+        if key != IDENTITY_KEY:
+            wall_us = tuple(
+                segment_latency_us(key) * slowdown * (1 + noise * generator.random()) / NODES_PER_SEGMENT
                 + PROFILER_COST_US
                 for _ in range(NUM_PROFILED_RUNS)
-            ),
-        )
-        for name, key in keys.items()
-        if key != IDENTITY_KEY
-        for index in range(NODES_PER_SEGMENT)
-    )
+            )
+            nodes += [
+                NodeSamples(f"{name}/{index}/conv2d", name, "Conv", wall_us)
+                for index in range(NODES_PER_SEGMENT)
+            ]
+    return tuple(nodes)
 
 
 def _profiled_wall_us(nodes: tuple[NodeSamples, ...]) -> tuple[float, ...]:
