@@ -44,6 +44,8 @@ class Order:
     is_warm: bool
     """Untimed runs before each timed one, 3 ms of them and one at least."""
     seed: int
+    min_rounds: int
+    """However long they take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,14 @@ class Timing:
 
 
 def time_in_new_process(
-    workloads: Sequence[Workload], conditions: Conditions, seconds: float, is_warm: bool, seed: int
+    workloads: Sequence[Workload],
+    conditions: Conditions,
+    seconds: float,
+    is_warm: bool,
+    seed: int,
+    min_rounds: int = 3,
 ) -> Timing:
-    """Time networks in a new process; the first is the yardstick.
+    """Time networks in a new process for some seconds; the first is the yardstick.
 
     Raises:
         RuntimeError: the process failed, or its runs met page faults; the message says what to do.
@@ -81,7 +88,8 @@ def time_in_new_process(
             paths.append(str(Path(folder) / f"{index}.{model.format}") if model else None)
             if model:
                 Path(str(paths[-1])).write_bytes(model.content)
-        order = Order(conditions.runtime, tuple(workloads), tuple(paths), seconds, is_warm, seed)
+        how_long = (seconds, is_warm, seed, min_rounds)
+        order = Order(conditions.runtime, tuple(workloads), tuple(paths), *how_long)
         order_path = Path(folder) / "order.json"
         order_path.write_text(to_json(order))
         done = subprocess.run(
@@ -150,7 +158,7 @@ def _run(order: Order) -> dict[str, object]:
     shuffle = random.Random(order.seed).shuffle
     end = time.perf_counter() + order.seconds
     rounds: list[list[tuple[float, float]]] = []
-    while time.perf_counter() < end or len(rounds) < 3:
+    while time.perf_counter() < end or len(rounds) < order.min_rounds:
         shuffle(shuffled)
         pairs = [(0.0, 0.0)] * len(models)
         for index in shuffled:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from profiler_agent.canary import typical_us
 from profiler_agent.environment import read_environment
+from profiler_agent.loading import load_models
 from profiler_agent.pace import Pace
 from profiler_agent.recorder import Recorder, warm_caches
 from profiler_agent.runtimes.base import (
@@ -227,14 +228,13 @@ class _Bench:
     def _load(self, items: Sequence[LeaseItem]) -> dict[str, list[LoadedModel]]:
         """Load items in random order: models that come late to a process lie better in memory."""
         models: dict[str, list[LoadedModel]] = {}
-        for item in self._generator.sample(items, k=len(items)):
-            path = self._artifact_paths[item.artifact.sha256] if item.artifact else None
-            if item.item_id not in self.unsupported:
-                try:
-                    model = self._runtime.load(item, self._lease.conditions, path)
-                    models.setdefault(item.item_id, []).append(model)
-                except UnsupportedWorkloadError as error:
-                    self.unsupported[item.item_id] = str(error)
+        order = self._generator.sample(items, k=len(items))
+        loaded = load_models(self._runtime, order, self._lease.conditions, self._artifact_paths)
+        for item, model in zip(order, loaded, strict=True):
+            if isinstance(model, UnsupportedWorkloadError):
+                self.unsupported[item.item_id] = str(model)
+            else:
+                models.setdefault(item.item_id, []).append(model)
         return models
 
     def _warm_up(self, seconds: float, only_first: bool = False) -> None:

@@ -28,6 +28,7 @@ class ExecutorchRuntime:
     """ExecuTorch with its XNNPACK backend."""
 
     name = "executorch"
+    loads_in_parallel = False
 
     @property
     def version(self) -> str:

@@ -34,6 +34,7 @@ class NcnnRuntime:
     """ncnn without Vulkan."""
 
     name = "ncnn"
+    loads_in_parallel = False
 
     @property
     def version(self) -> str:

@@ -24,6 +24,7 @@ class TorchRuntime:
     """torch on the CPU, eager."""
 
     name = "torch"
+    loads_in_parallel = False
 
     @property
     def version(self) -> str:

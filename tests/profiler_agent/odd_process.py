@@ -63,6 +63,7 @@ class OddModel:
 
 class OddRuntime:
     name = "simulated"
+    loads_in_parallel = False
     version = "odd"
 
     def begin(self, seed: int) -> Clock:

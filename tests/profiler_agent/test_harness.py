@@ -38,6 +38,7 @@ class CountingModel:
 
 class CountingRuntime:
     name = "simulated"
+    loads_in_parallel = False
     version = "1"
 
     def __init__(self) -> None:
