@@ -28,7 +28,6 @@ MODES: dict[str, tuple[PathsName, WeightsName, float]] = {
 """With the share of the images that each can afford: soft runs nine candidates forward and back, one path
 one, and eight more forward for theta's quarter of the images."""
 DEFAULT_MODE = "one path, entangled"
-NUM_SHORTLISTED = 6
 NUM_SPARE = 6
 """Beyond those wanted: not all that one session finds equally fast are so in the next."""
 SCREENING_S, TIMING_S = 1.0, 4.0
@@ -45,8 +44,8 @@ class Sizes:
     num_random: int = 8
     num_images: int = 8_000
     train_epochs: int = 5
-    search_epochs: int = 7
-    num_samples: int = 24
+    search_epochs: int = 4
+    num_samples: int = 6
 
 
 class Contest:
@@ -161,8 +160,7 @@ class Contest:
         return entrants, latency_us
 
     def _shortlist(self, trial: SearchTrial) -> list[Network]:
-        blocks = self.ledger.outcome(trial)["networks"][:NUM_SHORTLISTED]
-        return [Network(self.space.name, text) for text in blocks]
+        return [Network(self.space.name, text) for text in self.ledger.outcome(trial)["networks"]]
 
     def _measure(
         self, table: LatencyTable, networks: Sequence[Network], seconds: float

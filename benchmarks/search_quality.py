@@ -25,7 +25,7 @@ from benchmarks.machine import print_figures
 from benchmarks.standings import Standing, difference, print_standings
 from shared.search_space import SPACE_NAMES, search_space
 
-QUICK = Sizes((DEFAULT_MODE,), 2, 4, 2500, 5, 5, 12)
+QUICK = Sizes((DEFAULT_MODE,), 2, 4, 2500, 5, 4, 4)
 SIZES = ("num_seeds", "num_random", "num_images", "train_epochs", "search_epochs")
 
 

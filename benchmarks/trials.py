@@ -109,7 +109,7 @@ class SearchTrial:
             weights=self.weights,
             target_us=self.target_us,
             epochs=self.epochs,
-            warmup_epochs=max(1, self.epochs // 4),
+            warmup_epochs=max(1, self.epochs // 2),
             seed=self.seed,
         )
         weight_batches = training_batches(data.weights, 64, 2 * self.seed)

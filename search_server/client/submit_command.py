@@ -112,7 +112,9 @@ def submit(
         bool | None,
         typer.Option("--recompute/--no-recompute", help="Less memory for more time, with paths soft."),
     ] = None,
-    num_samples: Annotated[int | None, typer.Option(metavar="N", help="Networks drawn and ranked.")] = None,
+    num_samples: Annotated[
+        int | None, typer.Option(metavar="N", help="Networks tried out and measured.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N")] = None,
     snapshot: Annotated[str | None, typer.Option(metavar="HASH", help="Latency table to use.")] = None,
     compare_baselines: Annotated[bool | None, typer.Option("--baselines/--no-baselines")] = None,

@@ -38,7 +38,7 @@ def measured_finalists(
 ) -> list[FoundArchitecture]:
     """Decode theta within the caps, measure, and return the best networks that are on target.
 
-    The best are those with the least cross entropy under inherited weights. If the measurements put none on
+    The best are those with the least cross entropy after a short training. If the measurements put none on
     target, theta is decoded once more, under limits corrected by the median of measured / predicted.
     """
     measured = measured_shortlist(job, run, caps, data)
@@ -59,7 +59,15 @@ def measured_shortlist(
     job.tell("sample", SEARCHED, "ranking networks decoded and drawn from theta")
     request = job.request
     networks = shortlist(
-        run.supernet, caps, data, request.num_samples, request.seed, 1 - SPAN, request.mixed_precision
+        run.supernet,
+        caps,
+        data,
+        request.num_samples,
+        request.seed,
+        1 - SPAN,
+        request.batch_size,
+        request.mixed_precision,
+        tell=lambda message: job.tell("sample", SEARCHED, message),
     )
     return measure_networks(job, [("found", network) for network in networks], SEARCHED)
 

@@ -3,6 +3,7 @@
 Shape letters: N batch, L layers, K candidates.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,13 +11,17 @@ import torch
 
 from search_server.nas.accelerator import accelerator_of, forward_precision, placed
 from search_server.nas.batches import Batch
+from search_server.nas.budget import hold
 from search_server.nas.caps import Cap, amount, is_within
 from search_server.nas.decide import most_probable_within
-from search_server.nas.paths import log_probabilities
+from search_server.nas.paths import entropy_L, log_probabilities
 from search_server.nas.supernet import Supernet
 from search_server.nas.train import cross_entropy
 from shared.architecture import Architecture
 from shared.modules import NetworkModule, to_channels_last
+
+_UNDECIDED = 1e-3
+"""On logits: so little that every candidate is about as probable; ``hold`` scales them up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,28 @@ def sample_architectures(
     generator: torch.Generator,
     *,
     least_load: float = 0.0,
+    least_entropy: float = 0.0,
     num_draws: int = 2000,
 ) -> Iterator[Architecture]:
     """Draw distinct networks from softmax(theta) that keep all caps and use enough of one of them.
 
     Yields fewer than ``num_samples`` if ``num_draws`` draws do not give as many.
+
+    Args:
+        supernet: theta, and the space; neither is changed.
+        caps: limits, kept by each network.
+        num_samples: how many networks are wanted.
+        generator: the source of the draws.
+        least_load: each uses so much of some limit, 0..1.
+        least_entropy: a theta whose layers have less in the mean, as a share of log K, is made less decided
+            for the drawing, with the same leanings and its mean costs at the caps.
+        num_draws: at most.
     """
-    probability_LK = log_probabilities(supernet.theta_LK.detach()).exp()
+    theta_LK = supernet.theta_LK.detach()
+    if float(entropy_L(theta_LK).mean()) < least_entropy * math.log(theta_LK.shape[1]):
+        theta_LK = _UNDECIDED * theta_LK
+        hold(theta_LK, caps, least_entropy * math.log(theta_LK.shape[1]))
+    probability_LK = log_probabilities(theta_LK).exp()
     seen: set[tuple[str, ...]] = set()
     num_found = 0
     for _ in range(num_draws):

@@ -61,7 +61,7 @@ class SearchCreate:
     """Epochs of the short training of each network that is compared."""
     batch_size: int = OF_PRESET
     num_samples: int = 6
-    """Networks drawn from the found distribution and ranked."""
+    """Networks that are tried out and measured: the best of three times as many drawn."""
     seed: int = 0
     conditions: Conditions = Conditions()
     snapshot: str | None = None

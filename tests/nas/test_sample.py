@@ -84,6 +84,19 @@ def test_drawn_networks_are_distinct_within_the_range_and_repeatable() -> None:
     assert all(0.9 * MIDDLE_US < TABLE.predict_us(network) <= 1.1 * MIDDLE_US for network in first)
 
 
+def test_a_decided_theta_draws_many_networks_once_it_may_be_less_decided() -> None:
+    theta_LK = random_theta(1, size=30.0)
+    supernet, caps = supernet_with(theta_LK), [cap_at(1.1 * MIDDLE_US)]
+    few, many = (
+        list(sample_architectures(supernet, caps, 20, generator(3), least_load=0.9, least_entropy=entropy))
+        for entropy in (0.0, 0.5)
+    )
+    assert len(few) < 5
+    assert len(many) == 20
+    assert all(is_within(caps, network, 0.9) for network in many)
+    assert torch.equal(supernet.theta_LK.detach(), theta_LK)
+
+
 def test_ranking_sorts_by_cross_entropy_and_leaves_the_supernet_alone() -> None:
     supernet = supernet_with(random_theta(1))
     before = {name: value.clone() for name, value in supernet.state_dict().items()}
