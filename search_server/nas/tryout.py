@@ -20,7 +20,7 @@ from shared.architecture import Architecture
 from shared.modules import network_module
 
 TRYOUT_EPOCHS = 0.5
-MIN_STEPS = 50
+MIN_STEPS = 20
 """A tryout on few images takes more epochs, up to so many steps: before, all networks guess."""
 
 

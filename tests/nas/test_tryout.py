@@ -35,7 +35,7 @@ def test_those_with_the_least_loss_after_the_same_training_come_first(data: Data
     losses = []
     for network in ranked:
         module = network_module(network.workload(), generator(5))
-        list(train(module, training_batches(data.training, 32, 5), TrainConfig(epochs=5)))
+        list(train(module, training_batches(data.training, 32, 5), TrainConfig(epochs=2)))
         losses.append(cross_entropy(module, evaluation_batches(data.validation)))
     assert losses == sorted(losses)
     assert set(ranked) == set(networks(3))
@@ -50,7 +50,7 @@ def test_one_network_needs_no_training(data: DataSplits) -> None:
 
 @pytest.mark.parametrize(
     ("num_images", "batch_size", "expected"),
-    [(1000, 4, (500, 1)), (1000, 16, (16 * MIN_STEPS, 1)), (300, 32, (300, 6))],
+    [(1000, 16, (500, 1)), (1000, 32, (32 * MIN_STEPS, 1)), (300, 32, (300, 3))],
 )
 def test_a_tryout_is_half_an_epoch_and_more_where_images_are_few(
     num_images: int, batch_size: int, expected: tuple[int, int]
