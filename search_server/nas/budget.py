@@ -27,6 +27,8 @@ from search_server.nas.caps import Cap, Matrix
 
 _NUM_HALVINGS = 60
 _MAX_SWEEPS = 50
+_UNDECIDED = 1e-3
+"""The largest logit of a theta that is as good as uniform."""
 _TOLERANCE = 1e-5
 """Relative: how far E[cost] may stay above a limit."""
 _LARGEST_TILT = 1e3
@@ -56,6 +58,11 @@ def hold(theta_LK: Tensor, caps: Sequence[Cap], entropy_limit: float) -> None:
     held_LK = np.maximum(held_LK - held_LK.max(1, keepdims=True), _LOWEST_LOGIT)
     with torch.no_grad():
         theta_LK.copy_(torch.from_numpy(held_LK - held_LK.mean(1, keepdims=True)))
+
+
+def undecided(logits_LK: Tensor) -> Tensor:
+    """Return the same leanings ``(L, K)``, so small that :func:`hold` scales them up to its limit."""
+    return _UNDECIDED * logits_LK / logits_LK.abs().max().clamp_min(_UNDECIDED)
 
 
 def project(logits_LK: Matrix, caps: Sequence[Cap]) -> Matrix:

@@ -11,7 +11,7 @@ import torch
 
 from search_server.nas.accelerator import accelerator_of, forward_precision, placed
 from search_server.nas.batches import Batch
-from search_server.nas.budget import hold
+from search_server.nas.budget import hold, undecided
 from search_server.nas.caps import Cap, amount, is_within
 from search_server.nas.decide import most_probable_within
 from search_server.nas.paths import entropy_L, log_probabilities
@@ -19,9 +19,6 @@ from search_server.nas.supernet import Supernet
 from search_server.nas.train import cross_entropy
 from shared.architecture import Architecture
 from shared.modules import NetworkModule, to_channels_last
-
-_UNDECIDED = 1e-3
-"""On logits: so little that every candidate is about as probable; ``hold`` scales them up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def sample_architectures(
     """
     theta_LK = supernet.theta_LK.detach()
     if float(entropy_L(theta_LK).mean()) < least_entropy * math.log(theta_LK.shape[1]):
-        theta_LK = _UNDECIDED * theta_LK
+        theta_LK = undecided(theta_LK)
         hold(theta_LK, caps, least_entropy * math.log(theta_LK.shape[1]))
     probability_LK = log_probabilities(theta_LK).exp()
     seen: set[tuple[str, ...]] = set()

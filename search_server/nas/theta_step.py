@@ -17,16 +17,13 @@ from torch.nn import functional as F
 
 from search_server.nas.accelerator import forward_precision
 from search_server.nas.batches import Batch
-from search_server.nas.budget import hold
+from search_server.nas.budget import hold, undecided
 from search_server.nas.caps import Cap
 from search_server.nas.config import SearchConfig
 from search_server.nas.effects import BlockEffects
 from search_server.nas.latency_loss import LatencyLoss, LatencyModel
 from search_server.nas.paths import Paths, balanced_paths, log_probabilities, sample_paths
 from search_server.nas.supernet import Supernet
-
-_UNDECIDED = 1e-3
-"""The largest logit of a theta that is as good as uniform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +148,7 @@ class ThetaStepper:
         as losses are sums of effects: ``softmax(-scale * effect - multiplier * latency)``.
         """
         effects_LK = self.effects.effects_LK()
-        smallest_LK = -_UNDECIDED * effects_LK / effects_LK.abs().max().clamp_min(_UNDECIDED)
-        self.supernet.theta_LK.copy_(smallest_LK)
+        self.supernet.theta_LK.copy_(undecided(-effects_LK))
 
     def _logits(self, batch: Batch, paths: Paths) -> Tensor:
         """Return fp32 logits ``(N, num_classes)`` along a path."""
