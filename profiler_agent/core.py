@@ -16,6 +16,7 @@ from profiler_agent.bounds import Bounds, refusals
 from profiler_agent.canary import CanaryMemory
 from profiler_agent.identify import agent_version
 from profiler_agent.measuring_process import Order
+from profiler_agent.process_ahead import ProcessAhead
 from profiler_agent.supervision import MEASURING_COMMAND, MeasuringProcess
 from shared.measurement import Artifact, Lease, LeaseItem, Result, Status
 from shared.wire import WireError
@@ -40,11 +41,11 @@ class _RunningLease:
         self._process: MeasuringProcess | None = None
         self._lock = threading.Lock()
 
-    def start(self, order: Order, scratch: Path, command: Sequence[str]) -> MeasuringProcess | None:
+    def start(self, order: Order, scratch: Path, processes: ProcessAhead) -> MeasuringProcess | None:
         """Start the measuring process, unless the lease was stopped before."""
         with self._lock:
             if self.stop_reason is None:
-                self._process = MeasuringProcess(order, scratch, command)
+                self._process = processes.start(order, scratch)
             return self._process
 
     def stop(self, reason: str) -> None:
@@ -70,7 +71,7 @@ class AgentCore:
             data_dir: where model files are kept.
             device_id: who this agent is at its server; None takes leases for any device.
             bounds: what it agrees to measure; None takes the defaults.
-            command: program and arguments that measure the order in the file named behind them.
+            command: program and arguments that measure with the runtime named behind them.
         """
         self.artifacts = ArtifactCache(data_dir / "artifacts")
         self.bounds = bounds or Bounds()
@@ -78,7 +79,7 @@ class AgentCore:
         """Results since the start, by status."""
         self.device_id = device_id
         self._canary = CanaryMemory()
-        self._command = tuple(command)
+        self._processes = ProcessAhead(command)
         self._running: _RunningLease | None = None
         self._lock = threading.Lock()
 
@@ -184,7 +185,7 @@ class AgentCore:
         """Yield what the measuring process tells; return why it ended."""
         with tempfile.TemporaryDirectory(prefix="edgenas-lease-") as scratch:
             try:
-                process = running.start(order, Path(scratch), self._command)
+                process = running.start(order, Path(scratch), self._processes)
             except OSError as error:
                 return f"the measuring process cannot be started: {error}"
             if process is None:
@@ -194,6 +195,7 @@ class AgentCore:
                     running.progress = report.progress or running.progress
                     if report.result is not None and report.result.item_id in unfinished:
                         unfinished.discard(report.result.item_id)
+                        self._processes.prepare(running.lease.conditions.runtime)
                         yield report.result
             except WireError as error:
                 process.kill(f"the measuring process wrote something else than reports: {error}")

@@ -1,12 +1,11 @@
 """The measuring process of an agent that only simulates.
 
-Started as ``python -m profiler_agent.simulated_process DEVICE ORDER_FILE``. A process of its own, so that
+Started as ``python -m profiler_agent.simulated_process DEVICE RUNTIME``. A process of its own, so that
 no real agent has the simulated runtime within its reach.
 """
 
 import os
 import sys
-from pathlib import Path
 
 from profiler_agent.measuring_process import measure_order
 from profiler_agent.runtimes.base import Runtime, RuntimeUnavailableError
@@ -18,7 +17,7 @@ def simulating_command(device: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "profiler_agent.simulated_process", device)
 
 
-def simulate_order(device: str, order_path: Path) -> None:
+def simulate_order(device: str, runtime_name: str) -> None:
     """Answer an order with a device's simulated times."""
 
     def load(name: str) -> Runtime:
@@ -26,9 +25,9 @@ def simulate_order(device: str, order_path: Path) -> None:
             raise RuntimeUnavailableError(f"this agent only simulates, it has no runtime {name!r}")
         return SimulatedRuntime(device)
 
-    measure_order(order_path, load)
+    measure_order(runtime_name, load)
 
 
 if __name__ == "__main__":
-    simulate_order(sys.argv[1], Path(sys.argv[2]))
+    simulate_order(sys.argv[1], sys.argv[2])
     os._exit(0)

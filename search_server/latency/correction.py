@@ -10,6 +10,9 @@ How much a node costs, how small corrections are and how far a network lies from
 to device, and the totals tell that too: each hypothesis about the three counts as much as it explains them.
 The profiler works between nodes as well, where it can be seen, and that tells what it probably adds to one.
 
+Blocks that need another memory layout cost their neighbours. What a change of layout costs beside what the
+profile says is one more unknown for each of the layouts that a device may have (``layouts.py``).
+
 Networks of one candidate throughout (families, and the anchor, which is one by definition) are all a few
 percent faster than the covers' entries can tell, for reasons that no sum can follow. They share one
 offset, so that they inform on candidates against each other and leave the level to the covers.
@@ -17,7 +20,7 @@ offset, so that they inform on candidates against each other and leave the level
 Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006): section 2.1 for the
 posterior, section 5.2 for the evidence, equation 5.12 for what each network says of a fit without it.
 
-Shape letters: N networks, E entries, H hypotheses.
+Shape letters: N networks, E entries, B kinds of blocked layouts, H hypotheses.
 """
 
 import math
@@ -29,6 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search_server.latency.layouts import CHANNEL_BLOCKS, layout_changes
 from search_server.latency.median_polish import ProfileTimes
 from shared.search_space import SearchSpace
 from shared.workload import IDENTITY_KEY, Workload, segment_key
@@ -52,7 +56,10 @@ LEVEL_SIGMA = 0.3
 KIN_SIGMA = 0.03
 """How far networks of one candidate throughout lie together beside what their entries add up to."""
 NETWORK_SIGMAS = (0.008, 0.012, 0.02, 0.03)
-"""What a network's latency has that no sum of entries tells: its neighbourhoods."""
+"""What a network's latency has that neither entries nor layouts tell: its neighbourhoods."""
+LAYOUT_SIGMA = 0.002
+"""What a change of layout costs, in units of the anchor: 0.004 was seen where networks take half a
+millisecond, 0.001 where they take fifteen."""
 ANCHOR_SIGMA = 0.01
 """Relative error that all of a table's networks share, so that covers cannot show it: where its windows'
 anchors lay in memory; see docs/measuring.md."""
@@ -85,6 +92,8 @@ class Corrected:
     """By segment key."""
     sigma_units: dict[str, float]
     """By how much the hypotheses disagree on each entry."""
+    layout_units: dict[int, float]
+    """What a change of layout adds to the entries, by the channels of a block."""
     node_cost_us: float
     network_sigma: float
     """Relative error of a network that was not measured, as predicted."""
@@ -97,6 +106,7 @@ class _Posterior:
     node_cost_us: float
     log_evidence: float
     latency_E: Array
+    layout_B: Array
     left_out_N: Array
     """How far each network lies from what the others say of it, as a share."""
     variance_N: Array
@@ -114,14 +124,20 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
     segments, keys = profile.segments, list(profile.segments)
     profiled_E = np.array([segments[key].wall_us for key in keys])
     nodes_E = np.array([segments[key].num_nodes for key in keys])
-    times_NE = _occurrences(keys, networks)
-    times_NE /= np.array([network.latency_units for network in networks])[:, None]
-    prior_EE, noise_NN = _prior(keys, space), _noise(networks)
+    latency_N = np.array([network.latency_units for network in networks])
+    times_NE = _occurrences(keys, networks) / latency_N[:, None]
+    counters = [layout_changes(space, channel_block) for channel_block in CHANNEL_BLOCKS]
+    changes_NB = np.array([[one.surplus(each.workload) for one in counters] for each in networks])
+    changes_NB /= latency_N[:, None]
+    prior_EE = _prior(keys, space)
+    noise_NN = _noise(networks) + LAYOUT_SIGMA**2 * changes_NB @ changes_NB.T
     posteriors: list[_Posterior] = []
     for cost_us, log_prior in _node_costs(profiled_E / nodes_E, profile.between_nodes_us):
         left_E = np.maximum(profiled_E - cost_us * nodes_E, LEAST_SHARE * profiled_E)
         left_E = left_E / np.median(times_NE @ left_E)
-        posteriors += _posteriors(cost_us, log_prior, left_E, times_NE * left_E, prior_EE, noise_NN)
+        posteriors += _posteriors(
+            cost_us, log_prior, left_E, times_NE * left_E, changes_NB, prior_EE, noise_NN
+        )
     evidence_H = np.array([posterior.log_evidence for posterior in posteriors])
     weight_H = np.exp(evidence_H - evidence_H.max())
     weight_H /= weight_H.sum()
@@ -134,6 +150,7 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
     return Corrected(
         dict(zip(keys, map(float, latency_E), strict=True)),
         dict(zip(keys, map(float, sigma_E), strict=True)),
+        dict(zip(CHANNEL_BLOCKS, map(float, mean([each.layout_B for each in posteriors])), strict=True)),
         float(weight_H @ [posterior.node_cost_us for posterior in posteriors]),
         _network_sigma(
             networks,
@@ -170,7 +187,13 @@ def _log_density(cost_us: float, between_nodes_us: float | None) -> float:
 
 
 def _posteriors(
-    cost_us: float, log_prior: float, left_E: Array, shares_NE: Array, prior_EE: Array, noise_NN: Array
+    cost_us: float,
+    log_prior: float,
+    left_E: Array,
+    shares_NE: Array,
+    changes_NB: Array,
+    prior_EE: Array,
+    noise_NN: Array,
 ) -> Iterator[_Posterior]:
     """Yield what the networks say for each scale of corrections and of networks' own errors.
 
@@ -179,8 +202,9 @@ def _posteriors(
         log_prior: how probable that is.
         left_E: entries without it, in units of the anchor.
         shares_NE: what they are of each network's latency.
+        changes_NB: changes of layout, over each network's latency.
         prior_EE: covariance of the relative corrections at scale 1, without that of the level.
-        noise_NN: covariance of the networks beside their own errors.
+        noise_NN: covariance of the networks, layouts included, beside entries and their own errors.
     """
     sums_N = shares_NE.sum(1)
     gap_N = 1 - sums_N
@@ -197,6 +221,7 @@ def _posteriors(
             cost_us,
             log_prior - 0.5 * (float(gap_N @ pull_N) + log_determinant),
             left_E * np.maximum(1 + correction_E, 0),
+            LAYOUT_SIGMA**2 * pull_N @ changes_NB,
             pull_N / np.diag(inverse_NN),
             1 / np.diag(inverse_NN),
         )

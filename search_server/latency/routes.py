@@ -110,7 +110,7 @@ def get_table(
         return _file(content.to_json(), "application/json", f"{snapshot}.json")
     table = table_resource(session, snapshot)
     if table_format == "csv" or (table_format is None and wanted.startswith("text/csv")):
-        csv = to_csv(table, content.network_sigma)
+        csv = to_csv(table, content)
         return _file(csv, "text/csv; charset=utf-8", f"{snapshot}.csv")
     if table_format == "parquet" or wanted.startswith(PARQUET):
         return _file(to_parquet(table, content), PARQUET, f"{snapshot}.parquet")

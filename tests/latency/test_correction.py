@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from search_server.latency.correction import ANCHOR_SIGMA, NETWORK_SIGMAS, Corrected, Observed, correct
+from search_server.latency.layouts import layout_changes
 from search_server.latency.median_polish import ProfileTimes, SegmentTime
 from search_server.profiling.covers import cover_architectures, family_architectures
 from shared.architecture import Architecture, random_architecture
@@ -95,6 +96,30 @@ def test_what_all_families_have_in_common_leaves_the_level_to_the_covers() -> No
     latency_units = corrected_by(networks).latency_units
     level = np.mean([units(n, latency_units) / units(n, TRUTH) for n in COVERS])
     assert level == pytest.approx(1, abs=0.005)
+
+
+@pytest.mark.parametrize("cost_units", [0.0, 0.01])
+def test_what_changes_of_layout_cost_is_found(cost_units: float) -> None:
+    def true_units(network: Architecture) -> float:
+        return units(network, TRUTH) + cost_units * layout_changes(SPACE, 8).surplus(network.workload())
+
+    noise = np.random.default_rng(0)
+    factors = [
+        (n, true_units(n) / units(n, TRUTH) * (1 + noise.normal(0, 0.005))) for n in COVERS + FAMILIES
+    ]
+    corrected = corrected_by([observed(network, factor, 0.005) for network, factor in factors])
+
+    def added_units(network: Architecture) -> float:
+        costs = corrected.layout_units.items()
+        return sum(cost * layout_changes(SPACE, b).surplus(network.workload()) for b, cost in costs)
+
+    fresh = [random_architecture(SPACE, random.Random(seed)) for seed in range(100)]
+    sums = np.array([units(network, corrected.latency_units) for network in fresh])
+    added = np.array([added_units(network) for network in fresh])
+    true = np.array([true_units(network) for network in fresh])
+    assert np.abs((sums + added) / true - 1).mean() < 0.006
+    if cost_units:
+        assert np.abs(sums / true - 1).mean() > 3 * np.abs((sums + added) / true - 1).mean()
 
 
 def test_a_network_measured_badly_says_little() -> None:

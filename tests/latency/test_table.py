@@ -1,10 +1,12 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from search_server.latency.fit import fit_table
-from search_server.latency.table import LatencyTable, MissingLatencyError
+from search_server.latency.layouts import layout_changes
+from search_server.latency.table import LatencyTable, LayoutCost, MissingLatencyError
 from shared.architecture import Architecture, random_architecture, uniform_architecture
 from tests.latency.measured_leases import CONDITIONS, COVERS, SPACE, results_of_lease
 
@@ -23,7 +25,8 @@ def test_a_table_survives_json_and_keeps_its_hash(table: LatencyTable) -> None:
     assert replace(table, anchor_us=1.0).snapshot != table.snapshot
 
 
-def test_a_prediction_is_the_sum_of_its_cells(table: LatencyTable) -> None:
+def test_without_layout_costs_a_prediction_is_the_sum_of_its_cells(table: LatencyTable) -> None:
+    table = replace(table, layout_costs=())
     matrix = table.latency_us_LK()
     generator = random.Random(4)
     for _ in range(20):
@@ -34,6 +37,25 @@ def test_a_prediction_is_the_sum_of_its_cells(table: LatencyTable) -> None:
         assert predicted.low_us < predicted.latency_us < predicted.high_us
 
 
+def test_layout_costs_meet_networks_by_their_neighbours(table: LatencyTable) -> None:
+    table = replace(table, layout_costs=(LayoutCost(8, 0.004),))
+    bare = replace(table, layout_costs=())
+    generator = random.Random(4)
+    networks = [random_architecture(SPACE, generator) for _ in range(2000)]
+    for network in networks[:20]:
+        surplus = layout_changes(SPACE, 8).surplus(network.workload())
+        added_us = table.predict(network).latency_us - bare.predict(network).latency_us
+        assert added_us == pytest.approx(0.004 * table.anchor_us * surplus)
+    layers = np.arange(SPACE.num_layers)
+    matrix = np.array(table.latency_us_LK())
+    sums = [table.fixed_us + matrix[layers, list(network.indices)].sum() for network in networks]
+    predictions = [table.predict(network).latency_us for network in networks]
+    assert np.mean(sums) == pytest.approx(np.mean(predictions), rel=0.002)
+    identity = SPACE.candidates.index("skip")
+    keeps = [layer.keeps_shape for layer in SPACE.layers]
+    assert np.array(matrix)[keeps, identity] == pytest.approx(0)
+
+
 def test_cells_list_stem_layers_and_head_in_order(table: LatencyTable) -> None:
     cells = table.cells()
     assert len(cells) == 2 + SPACE.num_layers * len(SPACE.candidates)
@@ -42,6 +64,7 @@ def test_cells_list_stem_layers_and_head_in_order(table: LatencyTable) -> None:
 
 
 def test_the_range_holds_every_network(table: LatencyTable) -> None:
+    table = replace(table, layout_costs=())
     low, high = table.latency_range_us()
     for seed in range(20):
         network = random_architecture(SPACE, random.Random(seed))

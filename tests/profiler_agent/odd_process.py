@@ -77,4 +77,4 @@ class OddRuntime:
 
 
 if __name__ == "__main__":
-    measure_order(Path(sys.argv[1]), lambda _: OddRuntime())
+    measure_order(sys.argv[1], lambda _: OddRuntime())

@@ -8,7 +8,7 @@ from typing import Any
 from search_server.latency.formats.own_json import require_normal_space
 from search_server.latency.formats.reading import ImportedFile, ReadTable
 from search_server.latency.plausibility import require_free_identity
-from search_server.latency.table import LatencyTable, TableEntry
+from search_server.latency.table import LatencyTable, LayoutCost, TableEntry
 from search_server.resources.tables import Table, TableCell
 from shared.device import Conditions
 from shared.wire import from_json, to_json
@@ -17,30 +17,47 @@ from shared.workload import IDENTITY_KEY
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 _CELL_COLUMNS = ("layer", "block", "key", "latency_us", "sigma_us", "num_samples", "status")
-_TABLE_COLUMNS = ("anchor_us", "network_sigma", "verdict", "is_simulated", "source", "conditions_json")
+_TABLE_COLUMNS = (
+    "anchor_us",
+    "network_sigma",
+    "verdict",
+    "is_simulated",
+    "source",
+    "conditions_json",
+    "layout_costs_json",
+)
 """Alike on every line; behind the cells' columns, whose places are promises."""
 
 _NO_LATENCY = ("missing", "identity")
 _BY_CSV = ", by CSV from "
 
 
-def to_csv(table: Table, network_sigma: float) -> str:
+def to_csv(table: Table, content: LatencyTable) -> str:
     """Return one line a cell; text that a spreadsheet would take for a formula is quoted with ``'``.
 
     Args:
         table: the snapshot.
-        network_sigma: the relative error of a whole network's prediction, which the resource lacks.
+        content: the same, for what the resource lacks: the relative error of a whole network's prediction,
+            and what neighbours of unlike memory layouts add.
     """
     summary = table.summary
     verdict = summary.verdict
     word = "none" if verdict is None else "accepted" if verdict.is_accepted else "not accepted"
     head = (summary.snapshot, summary.device_name, summary.space, str(summary.conditions))
-    tail = (summary.anchor_us, network_sigma, word, summary.is_simulated, summary.source)
+    tail = (
+        summary.anchor_us,
+        content.network_sigma,
+        word,
+        summary.is_simulated,
+        summary.source,
+        to_json(summary.conditions),
+        to_json(content.layout_costs),
+    )
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(("snapshot", "device", "space", "conditions", *_CELL_COLUMNS, *_TABLE_COLUMNS))
     for cell in table.cells:
-        values = (*head, *_cell_values(cell), *tail, to_json(summary.conditions))
+        values = (*head, *_cell_values(cell), *tail)
         writer.writerow(_without_formula(value) if isinstance(value, str) else value for value in values)
     return file.getvalue()
 
@@ -84,6 +101,7 @@ def read_own_csv(file: ImportedFile) -> ReadTable:
         anchor_us=anchor_us,
         entries=entries,
         network_sigma=_number(first, "network_sigma", 1),
+        layout_costs=from_json(first["layout_costs_json"], tuple[LayoutCost, ...]),
         created_at=file.created_at,
         source=f"{first['source'].partition(_BY_CSV)[0]}{_BY_CSV}{first['snapshot']}",
         is_simulated=first["is_simulated"] == "True",
