@@ -15,7 +15,8 @@ profile says is one more unknown for each of the layouts that a device may have 
 
 Networks of one candidate throughout (families, and the anchor, which is one by definition) are all a few
 percent faster than the covers' entries can tell, for reasons that no sum can follow. They share one
-offset, so that they inform on candidates against each other and leave the level to the covers.
+offset, so that they inform on candidates against each other and leave the level to the covers. Predictions
+of their like have it too (``neighbours.py``).
 
 Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006): section 2.1 for the
 posterior, section 5.2 for the evidence, equation 5.12 for what each network says of a fit without it.
@@ -34,6 +35,7 @@ from numpy.typing import NDArray
 
 from search_server.latency.layouts import CHANNEL_BLOCKS, layout_changes
 from search_server.latency.median_polish import ProfileTimes
+from search_server.latency.neighbours import LayoutCost, Neighbours
 from shared.search_space import SearchSpace
 from shared.workload import IDENTITY_KEY, Workload, segment_key
 
@@ -92,8 +94,7 @@ class Corrected:
     """By segment key."""
     sigma_units: dict[str, float]
     """By how much the hypotheses disagree on each entry."""
-    layout_units: dict[int, float]
-    """What a change of layout adds to the entries, by the channels of a block."""
+    neighbours: Neighbours
     node_cost_us: float
     network_sigma: float
     """Relative error of a network that was not measured, as predicted."""
@@ -107,6 +108,7 @@ class _Posterior:
     log_evidence: float
     latency_E: Array
     layout_B: Array
+    kin: float
     left_out_N: Array
     """How far each network lies from what the others say of it, as a share."""
     variance_N: Array
@@ -129,14 +131,17 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
     counters = [layout_changes(space, channel_block) for channel_block in CHANNEL_BLOCKS]
     changes_NB = np.array([[one.surplus(each.workload) for one in counters] for each in networks])
     changes_NB /= latency_N[:, None]
+    is_kin_N = np.array([network.is_kin for network in networks], dtype=float)
+    error_N = np.array([network.relative_error for network in networks])
+    noise_NN = np.diag(error_N**2) + KIN_SIGMA**2 * np.outer(is_kin_N, is_kin_N)
+    noise_NN += LAYOUT_SIGMA**2 * changes_NB @ changes_NB.T
     prior_EE = _prior(keys, space)
-    noise_NN = _noise(networks) + LAYOUT_SIGMA**2 * changes_NB @ changes_NB.T
     posteriors: list[_Posterior] = []
     for cost_us, log_prior in _node_costs(profiled_E / nodes_E, profile.between_nodes_us):
         left_E = np.maximum(profiled_E - cost_us * nodes_E, LEAST_SHARE * profiled_E)
         left_E = left_E / np.median(times_NE @ left_E)
         posteriors += _posteriors(
-            cost_us, log_prior, left_E, times_NE * left_E, changes_NB, prior_EE, noise_NN
+            cost_us, log_prior, left_E, times_NE * left_E, changes_NB, is_kin_N, prior_EE, noise_NN
         )
     evidence_H = np.array([posterior.log_evidence for posterior in posteriors])
     weight_H = np.exp(evidence_H - evidence_H.max())
@@ -147,10 +152,12 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
 
     latency_E = mean([posterior.latency_E for posterior in posteriors])
     sigma_E = np.sqrt(mean([(posterior.latency_E - latency_E) ** 2 for posterior in posteriors]))
+    layout_B = mean([posterior.layout_B for posterior in posteriors])
+    layout_costs = tuple(map(LayoutCost, CHANNEL_BLOCKS, map(float, layout_B)))
     return Corrected(
         dict(zip(keys, map(float, latency_E), strict=True)),
         dict(zip(keys, map(float, sigma_E), strict=True)),
-        dict(zip(CHANNEL_BLOCKS, map(float, mean([each.layout_B for each in posteriors])), strict=True)),
+        Neighbours(layout_costs, float(weight_H @ [posterior.kin for posterior in posteriors])),
         float(weight_H @ [posterior.node_cost_us for posterior in posteriors]),
         _network_sigma(
             networks,
@@ -192,6 +199,7 @@ def _posteriors(
     left_E: Array,
     shares_NE: Array,
     changes_NB: Array,
+    is_kin_N: Array,
     prior_EE: Array,
     noise_NN: Array,
 ) -> Iterator[_Posterior]:
@@ -203,6 +211,7 @@ def _posteriors(
         left_E: entries without it, in units of the anchor.
         shares_NE: what they are of each network's latency.
         changes_NB: changes of layout, over each network's latency.
+        is_kin_N: 1 for networks of one candidate throughout, else 0.
         prior_EE: covariance of the relative corrections at scale 1, without that of the level.
         noise_NN: covariance of the networks, layouts included, beside entries and their own errors.
     """
@@ -222,6 +231,7 @@ def _posteriors(
             log_prior - 0.5 * (float(gap_N @ pull_N) + log_determinant),
             left_E * np.maximum(1 + correction_E, 0),
             LAYOUT_SIGMA**2 * pull_N @ changes_NB,
+            KIN_SIGMA**2 * float(pull_N @ is_kin_N),
             pull_N / np.diag(inverse_NN),
             1 / np.diag(inverse_NN),
         )
@@ -249,14 +259,6 @@ def _occurrences(keys: Sequence[str], networks: Sequence[Observed]) -> Array:
             if key != IDENTITY_KEY:
                 row_E[column[key]] += 1
     return times_NE
-
-
-def _noise(networks: Sequence[Observed]) -> Array:
-    """Return the covariance of the networks' measuring errors and of what the families share."""
-    error_N = np.array([network.relative_error for network in networks])
-    is_kin_N = np.array([network.is_kin for network in networks], dtype=float)
-    noise_NN: Array = np.diag(error_N**2) + KIN_SIGMA**2 * np.outer(is_kin_N, is_kin_N)
-    return noise_NN
 
 
 def _prior(keys: Sequence[str], space: SearchSpace) -> Array:

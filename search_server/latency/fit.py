@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from search_server.latency.correction import Corrected, Observed, correct
 from search_server.latency.median_polish import SegmentTime, profile_times
 from search_server.latency.relative import RelativeLatency, noise_ceiling, relative_latencies
-from search_server.latency.table import LatencyTable, LayoutCost, TableEntry
+from search_server.latency.table import LatencyTable, TableEntry
 from search_server.resources.tables import Verdict
 from shared.device import Conditions
 from shared.measurement import Result
@@ -105,9 +105,7 @@ def fit_table(
             for key, units in entries.items()
         },
         network_sigma=fit.corrected.network_sigma,
-        layout_costs=tuple(
-            LayoutCost(channel_block, units) for channel_block, units in fit.corrected.layout_units.items()
-        ),
+        neighbours=fit.corrected.neighbours,
         created_at=created_at,
         verdict=_verdict(fit, differences, anchor_us),
         is_simulated=any(result.is_simulated for result in usable),

@@ -79,7 +79,7 @@ def fit_factor(ratios: Sequence[float]) -> Factor:
 
 
 def recalibrated(table: LatencyTable, factor: Factor, created_at: str) -> LatencyTable:
-    """Return the table with all its entries, and what layouts cost, multiplied by one factor."""
+    """Return the table with all its entries, and what neighbours add, multiplied by one factor."""
     entries = {
         key: replace(
             entry,
@@ -88,13 +88,10 @@ def recalibrated(table: LatencyTable, factor: Factor, created_at: str) -> Latenc
         )
         for key, entry in table.entries.items()
     }
-    layout_costs = tuple(
-        replace(cost, latency_units=cost.latency_units * factor.value) for cost in table.layout_costs
-    )
     return replace(
         table,
         entries=entries,
-        layout_costs=layout_costs,
+        neighbours=table.neighbours.scaled(factor.value),
         network_sigma=factor.network_sigma,
         created_at=created_at,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search_server.latency.layouts import layout_changes
+from search_server.latency.neighbours import Neighbours
 from search_server.resources.tables import TableCell, Verdict
 from shared.architecture import Architecture
 from shared.device import Conditions
@@ -42,16 +42,6 @@ class TableEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class LayoutCost:
-    """What neighbours of unlike memory layouts add to a network: see ``layouts.py``."""
-
-    channel_block: int
-    """Channels that lie side by side in the blocked layout."""
-    latency_units: float
-    """Of each change of layout above their mean over the space, in units of the anchor."""
-
-
-@dataclass(frozen=True, slots=True)
 class PredictedLatency:
     """A predicted, not measured, latency with a 90 % interval, in microseconds."""
 
@@ -77,15 +67,15 @@ class LatencyTable:
     verdict: Verdict | None = None
     source: str = "measured"
     is_simulated: bool = False
-    layout_costs: tuple[LayoutCost, ...] = ()
+    neighbours: Neighbours = Neighbours()
 
     @property
     def snapshot(self) -> str:
         """The hash of the content, the time of creation left out: 16 hex digits."""
         content = json.loads(self.to_json())
         del content["created_at"]
-        if not self.layout_costs:
-            del content["layout_costs"]
+        if self.neighbours == Neighbours():
+            del content["neighbours"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
@@ -143,7 +133,7 @@ class LatencyTable:
                 f"of {architecture}; profile space {architecture.space.name!r} on this device"
             )
         entries = [self.entries[key] for key in keys if key != IDENTITY_KEY]
-        units = sum(entry.latency_units for entry in entries) + self._layout_units(architecture)
+        units = self.neighbours.network_units(sum(entry.latency_units for entry in entries), architecture)
         # An entry that stands in several layers errs in the same direction in each of them.
         by_key: dict[str, float] = {}
         for key in keys:
@@ -171,8 +161,8 @@ class LatencyTable:
             ]
             for layer in space.layers
         ]
-        changes_LK = self._layout_us_LK() - self._identity_layout_us_L()[:, None]
-        latency_us_LK: list[list[float]] = (np.array(own_LK) + changes_LK).tolist()
+        usual_LK = self._usual_us_LK() - self._identity_us_L()[:, None]
+        latency_us_LK: list[list[float]] = (np.array(own_LK) + usual_LK).tolist()
         return latency_us_LK
 
     @property
@@ -181,7 +171,7 @@ class LatencyTable:
         space = self.search_space
         stem_us = self._latency_us(space.stem(), space.input_shape)
         head_us = self._latency_us(space.head(), self._head_input())
-        return stem_us + head_us + float(self._identity_layout_us_L().sum())
+        return stem_us + head_us + float(self._identity_us_L().sum())
 
     def sigma_us_LK(self) -> list[list[float]]:
         """Return the standard error of every entry of :meth:`latency_us_LK`, microseconds."""
@@ -207,29 +197,18 @@ class LatencyTable:
             self.fixed_us + sum(max(row) for row in rows),
         )
 
-    def _layout_units(self, architecture: Architecture) -> float:
-        workload = architecture.workload()
-        return sum(
-            cost.latency_units * layout_changes(architecture.space, cost.channel_block).surplus(workload)
-            for cost in self.layout_costs
-        )
+    def _usual_us_LK(self) -> NDArray[np.float64]:
+        """Return what neighbours usually add to each candidate."""
+        return self.anchor_us * self.neighbours.usual_units_LK(self.search_space)
 
-    def _layout_us_LK(self) -> NDArray[np.float64]:
-        """Return what each candidate's usual changes of layout cost, around 0 in each layer."""
-        space = self.search_space
-        layout_us_LK = np.zeros((space.num_layers, len(space.candidates)))
-        for cost in self.layout_costs:
-            layout_us_LK += cost.latency_units * layout_changes(space, cost.channel_block).usual_LK
-        return self.anchor_us * layout_us_LK
-
-    def _identity_layout_us_L(self) -> NDArray[np.float64]:
+    def _identity_us_L(self) -> NDArray[np.float64]:
         """Return the same of the identity in layers that have one, else 0."""
         space = self.search_space
         is_identity_LK = [
             [not space.candidate(layer, block).operators for block in space.candidates]
             for layer in space.layers
         ]
-        identity_us_L: NDArray[np.float64] = np.where(is_identity_LK, self._layout_us_LK(), 0.0).sum(1)
+        identity_us_L: NDArray[np.float64] = np.where(is_identity_LK, self._usual_us_LK(), 0.0).sum(1)
         return identity_us_L
 
     def _head_input(self) -> tuple[int, int, int]:

@@ -93,9 +93,10 @@ def test_a_candidate_that_was_profiled_too_slow_is_found_out() -> None:
 
 def test_what_all_families_have_in_common_leaves_the_level_to_the_covers() -> None:
     networks = [*(observed(n) for n in COVERS), *(observed(n, 0.95) for n in FAMILIES)]
-    latency_units = corrected_by(networks).latency_units
-    level = np.mean([units(n, latency_units) / units(n, TRUTH) for n in COVERS])
+    corrected = corrected_by(networks)
+    level = np.mean([units(n, corrected.latency_units) / units(n, TRUTH) for n in COVERS])
     assert level == pytest.approx(1, abs=0.005)
+    assert corrected.neighbours.sameness_effect == pytest.approx(-0.05, abs=0.01)
 
 
 @pytest.mark.parametrize("cost_units", [0.0, 0.01])
@@ -109,17 +110,17 @@ def test_what_changes_of_layout_cost_is_found(cost_units: float) -> None:
     ]
     corrected = corrected_by([observed(network, factor, 0.005) for network, factor in factors])
 
-    def added_units(network: Architecture) -> float:
-        costs = corrected.layout_units.items()
-        return sum(cost * layout_changes(SPACE, b).surplus(network.workload()) for b, cost in costs)
-
     fresh = [random_architecture(SPACE, random.Random(seed)) for seed in range(100)]
     sums = np.array([units(network, corrected.latency_units) for network in fresh])
-    added = np.array([added_units(network) for network in fresh])
+    predicted = [
+        corrected.neighbours.network_units(total, network)
+        for total, network in zip(sums, fresh, strict=True)
+    ]
     true = np.array([true_units(network) for network in fresh])
-    assert np.abs((sums + added) / true - 1).mean() < 0.006
+    error = np.abs(np.array(predicted) / true - 1).mean()
+    assert error < 0.006
     if cost_units:
-        assert np.abs(sums / true - 1).mean() > 3 * np.abs((sums + added) / true - 1).mean()
+        assert np.abs(sums / true - 1).mean() > 3 * error
 
 
 def test_a_network_measured_badly_says_little() -> None:

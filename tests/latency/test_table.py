@@ -6,7 +6,8 @@ import pytest
 
 from search_server.latency.fit import fit_table
 from search_server.latency.layouts import layout_changes
-from search_server.latency.table import LatencyTable, LayoutCost, MissingLatencyError
+from search_server.latency.neighbours import LayoutCost, Neighbours
+from search_server.latency.table import LatencyTable, MissingLatencyError
 from shared.architecture import Architecture, random_architecture, uniform_architecture
 from tests.latency.measured_leases import CONDITIONS, COVERS, SPACE, results_of_lease
 
@@ -25,8 +26,8 @@ def test_a_table_survives_json_and_keeps_its_hash(table: LatencyTable) -> None:
     assert replace(table, anchor_us=1.0).snapshot != table.snapshot
 
 
-def test_without_layout_costs_a_prediction_is_the_sum_of_its_cells(table: LatencyTable) -> None:
-    table = replace(table, layout_costs=())
+def test_without_neighbours_a_prediction_is_the_sum_of_its_cells(table: LatencyTable) -> None:
+    table = replace(table, neighbours=Neighbours())
     matrix = table.latency_us_LK()
     generator = random.Random(4)
     for _ in range(20):
@@ -38,8 +39,8 @@ def test_without_layout_costs_a_prediction_is_the_sum_of_its_cells(table: Latenc
 
 
 def test_layout_costs_meet_networks_by_their_neighbours(table: LatencyTable) -> None:
-    table = replace(table, layout_costs=(LayoutCost(8, 0.004),))
-    bare = replace(table, layout_costs=())
+    table = replace(table, neighbours=Neighbours((LayoutCost(8, 0.004),)))
+    bare = replace(table, neighbours=Neighbours())
     generator = random.Random(4)
     networks = [random_architecture(SPACE, generator) for _ in range(2000)]
     for network in networks[:20]:
@@ -64,7 +65,7 @@ def test_cells_list_stem_layers_and_head_in_order(table: LatencyTable) -> None:
 
 
 def test_the_range_holds_every_network(table: LatencyTable) -> None:
-    table = replace(table, layout_costs=())
+    table = replace(table, neighbours=Neighbours())
     low, high = table.latency_range_us()
     for seed in range(20):
         network = random_architecture(SPACE, random.Random(seed))

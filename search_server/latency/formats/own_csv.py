@@ -7,8 +7,9 @@ from typing import Any
 
 from search_server.latency.formats.own_json import require_normal_space
 from search_server.latency.formats.reading import ImportedFile, ReadTable
+from search_server.latency.neighbours import Neighbours
 from search_server.latency.plausibility import require_free_identity
-from search_server.latency.table import LatencyTable, LayoutCost, TableEntry
+from search_server.latency.table import LatencyTable, TableEntry
 from search_server.resources.tables import Table, TableCell
 from shared.device import Conditions
 from shared.wire import from_json, to_json
@@ -24,7 +25,7 @@ _TABLE_COLUMNS = (
     "is_simulated",
     "source",
     "conditions_json",
-    "layout_costs_json",
+    "neighbours_json",
 )
 """Alike on every line; behind the cells' columns, whose places are promises."""
 
@@ -38,7 +39,7 @@ def to_csv(table: Table, content: LatencyTable) -> str:
     Args:
         table: the snapshot.
         content: the same, for what the resource lacks: the relative error of a whole network's prediction,
-            and what neighbours of unlike memory layouts add.
+            and what neighbours add.
     """
     summary = table.summary
     verdict = summary.verdict
@@ -51,7 +52,7 @@ def to_csv(table: Table, content: LatencyTable) -> str:
         summary.is_simulated,
         summary.source,
         to_json(summary.conditions),
-        to_json(content.layout_costs),
+        to_json(content.neighbours),
     )
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -101,7 +102,7 @@ def read_own_csv(file: ImportedFile) -> ReadTable:
         anchor_us=anchor_us,
         entries=entries,
         network_sigma=_number(first, "network_sigma", 1),
-        layout_costs=from_json(first["layout_costs_json"], tuple[LayoutCost, ...]),
+        neighbours=from_json(first["neighbours_json"], Neighbours),
         created_at=file.created_at,
         source=f"{first['source'].partition(_BY_CSV)[0]}{_BY_CSV}{first['snapshot']}",
         is_simulated=first["is_simulated"] == "True",
