@@ -8,7 +8,7 @@ at one resolution; the posterior mean is what the totals say of it.
 
 How much a node costs, how small corrections are and how far a network lies from any sum differs from device
 to device, and the totals tell that too: each hypothesis about the three counts as much as it explains them.
-The profiler works between nodes as well, where it can be seen, and that tells what it probably adds to one.
+What a node probably costs before the networks speak is in ``node_cost.py``.
 
 Blocks that need another memory layout cost their neighbours. What a change of layout costs beside what the
 profile says is one more unknown for each of the layouts that a device may have (``layouts.py``).
@@ -36,17 +36,10 @@ from numpy.typing import NDArray
 from search_server.latency.layouts import CHANNEL_BLOCKS, layout_changes
 from search_server.latency.median_polish import ProfileTimes
 from search_server.latency.neighbours import LayoutCost, Neighbours
+from search_server.latency.node_cost import node_costs
 from shared.search_space import SearchSpace
 from shared.workload import IDENTITY_KEY, Workload, segment_key
 
-NODE_COST_SIGMA_US = 10.0
-"""What a profiler adds to each node, at most, where nothing is known of it."""
-COST_SHARE, COST_SHARE_SIGMA = 0.8, 0.1
-"""What it probably adds, as a share of what a profiled run takes between two nodes (docs/measuring.md)."""
-DOUBT = 0.2
-"""How probable it is that this device knows no such share."""
-NUM_NODE_COSTS, NUM_LIKELY_COSTS = 30, 9
-"""Tried from 0 up to all that a quarter of the entries have a node, and around what is likely."""
 CORRECTION_SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Factors on the following three."""
 CANDIDATE_SIGMA = 0.02
@@ -137,7 +130,7 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
     noise_NN += LAYOUT_SIGMA**2 * changes_NB @ changes_NB.T
     prior_EE = _prior(keys, space)
     posteriors: list[_Posterior] = []
-    for cost_us, log_prior in _node_costs(profiled_E / nodes_E, profile.between_nodes_us):
+    for cost_us, log_prior in node_costs(profiled_E / nodes_E, profile.between_nodes_us):
         left_E = np.maximum(profiled_E - cost_us * nodes_E, LEAST_SHARE * profiled_E)
         left_E = left_E / np.median(times_NE @ left_E)
         posteriors += _posteriors(
@@ -165,32 +158,6 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
             mean([posterior.variance_N for posterior in posteriors]),
         ),
     )
-
-
-def _node_costs(node_us_E: Array, between_nodes_us: float | None) -> Iterator[tuple[float, float]]:
-    """Yield what a node may cost, us, and the logarithm of how probable that is before the networks speak.
-
-    Args:
-        node_us_E: what a node of each entry takes under the profiler.
-        between_nodes_us: what a profiled run takes between two nodes; None where it is not known.
-    """
-    wide_us = np.linspace(0.0, float(np.quantile(node_us_E, 0.25)), NUM_NODE_COSTS)
-    shares = COST_SHARE + COST_SHARE_SIGMA * np.linspace(-2, 2, NUM_LIKELY_COSTS)
-    costs_us = np.unique([*wide_us, *(between_nodes_us or 0.0) * shares])
-    # Where a quarter of the entries show no time at all, a node can cost nothing but 0.
-    widths_us = np.gradient(costs_us) if len(costs_us) > 1 else np.ones(1)
-    for cost_us, width_us in zip(costs_us, widths_us, strict=True):
-        yield float(cost_us), math.log(width_us) + _log_density(float(cost_us), between_nodes_us)
-
-
-def _log_density(cost_us: float, between_nodes_us: float | None) -> float:
-    """Return the logarithm of the prior density of a node's cost, but for a constant."""
-    wide = -0.5 * (cost_us / NODE_COST_SIGMA_US) ** 2 - math.log(NODE_COST_SIGMA_US)
-    if not between_nodes_us:
-        return wide
-    away = (cost_us / between_nodes_us - COST_SHARE) / COST_SHARE_SIGMA
-    near = -0.5 * away**2 - math.log(COST_SHARE_SIGMA * between_nodes_us)
-    return float(np.logaddexp(math.log(DOUBT) + wide, math.log(1 - DOUBT) + near))
 
 
 def _posteriors(

@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from search_server.latency.correction import COST_SHARE
+from search_server.latency.node_cost import COST_SHARE
 from shared.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo
 from shared.measurement import Lease, LeaseItem, LeaseRequest, NodeSamples, Result, RunSamples, Status
 from shared.wire import from_dict
