@@ -51,7 +51,7 @@ LEVEL_SIGMA = 0.3
 KIN_SIGMA = 0.03
 """How far networks of one candidate throughout lie together beside what their entries add up to."""
 NETWORK_SIGMAS = (0.008, 0.012, 0.02, 0.03)
-"""What a network's latency has that neither entries nor layouts tell: its neighbourhoods."""
+"""What a network's latency has that neither entries nor changes of layout tell, as a share of it."""
 LAYOUT_SIGMA = 0.002
 """What a change of layout costs, in units of the anchor: 0.004 was seen where networks take half a
 millisecond, 0.001 where they take fifteen."""

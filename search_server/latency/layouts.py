@@ -26,6 +26,7 @@ from shared.operators import Conv2d
 from shared.workload import Segment, Workload
 
 CHANNEL_BLOCKS = (4, 8, 16)
+"""Sizes that are tried; what a device measures tells which of them it has."""
 
 _BLOCKED, _PLAIN = _STATES = 0, 1
 
@@ -60,7 +61,7 @@ class LayoutChanges:
         self._mean = float(self._changes(space.stem(), behind_S)[_BLOCKED])
 
     def surplus(self, workload: Workload) -> float:
-        """Return the changes of a network of the space beyond their mean over all of its networks."""
+        """Return how many changes a network of the space makes beyond the mean over all of its networks."""
         state, count = _BLOCKED, 0
         for segment in workload.segments:
             changes, state = self._turn(segment, state)
@@ -101,5 +102,5 @@ class LayoutChanges:
 
 @lru_cache(maxsize=64)
 def layout_changes(space: SearchSpace, channel_block: int) -> LayoutChanges:
-    """Return the counter of a space; it is made once."""
+    """Return the counter of a space for blocks of so many channels; each is made once."""
     return LayoutChanges(space, channel_block)

@@ -46,7 +46,9 @@ class Neighbours:
         return (sum_units + layouts) * (1 + self.sameness_effect * sameness(architecture))
 
     def usual_units_LK(self, space: SearchSpace) -> Array:
-        """Return what changes of layout usually add to each candidate, ``(L, K)``, around 0 in each layer.
+        """Return what changes of layout usually add to each candidate, ``(L, K)``, in units of the anchor.
+
+        The mean of each layer is 0.
 
         Sameness adds nothing: it says nothing of a candidate alone.
         """
