@@ -46,6 +46,8 @@ CANDIDATE_SIGMA = 0.02
 RESOLUTION_SIGMA = 0.01
 ENTRY_SIGMA = 0.01
 """How far corrections go: those of a candidate, at a resolution, of one entry alone."""
+FIXED_SIGMA = 0.1
+"""... those of an entry that stands in no layer, stem and head: they are like nothing else of the space."""
 LEVEL_SIGMA = 0.3
 """... and all alike."""
 KIN_SIGMA = 0.03
@@ -238,9 +240,10 @@ def _prior(keys: Sequence[str], space: SearchSpace) -> Array:
     blocks, resolutions = (
         np.array([str(kinds[key][part]) if key in kinds else key for key in keys]) for part in (0, 1)
     )
+    is_fixed_E = np.array([key not in kinds for key in keys])
     prior_EE: Array = (
         CANDIDATE_SIGMA**2 * (blocks[:, None] == blocks)
         + RESOLUTION_SIGMA**2 * (resolutions[:, None] == resolutions)
-        + ENTRY_SIGMA**2 * np.eye(len(keys))
+        + np.diag(ENTRY_SIGMA**2 + FIXED_SIGMA**2 * is_fixed_E)
     )
     return prior_EE

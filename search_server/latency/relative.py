@@ -3,6 +3,10 @@
 The anchor runs right before each other network. A run is divided by the median of the four anchor runs
 nearest to it, two on either side: one neighbour alone carries noise of its own, and more of them are too
 far away on a device that changes its speed.
+
+A network is also a little faster or slower in one process than in the next, however long it runs there:
+its models lie elsewhere in memory. Networks of several leases tell by how much, and that is part of every
+error.
 """
 
 import math
@@ -57,8 +61,15 @@ def relative_latencies(results: Sequence[Result], anchor_id: str) -> dict[str, R
                 ratios[result.item_id][result.lease_id] = of_runs
                 walls[result.item_id].extend(result.runs.wall_us)
     deviations = _run_deviations(ratios.values())
+    run_errors = {
+        item_id: {
+            lease: 1.2533 * deviations[lease] / math.sqrt(len(each)) for lease, each in leases.items()
+        }
+        for item_id, leases in ratios.items()
+    }
+    process_variance = _process_variance(ratios, run_errors)
     return {
-        item_id: _relative_latency(leases, [deviations[lease] for lease in leases], walls[item_id])
+        item_id: _relative_latency(leases, run_errors[item_id], process_variance, walls[item_id])
         for item_id, leases in ratios.items()
     }
 
@@ -102,22 +113,39 @@ def _run_deviations(items: Iterable[Mapping[str, Array]]) -> dict[str, float]:
     return deviations
 
 
+def _process_variance(
+    ratios: Mapping[str, Mapping[str, Array]], run_errors: Mapping[str, Mapping[str, float]]
+) -> float:
+    """Return the relative variance of a network from lease to lease beside what its single runs explain.
+
+    0 where no network is in several leases: then nothing tells.
+    """
+    surplus, freedom = 0.0, 0
+    for item_id, leases in ratios.items():
+        log_medians = np.log([np.median(each) for each in leases.values()])
+        explained = fmean(error**2 for error in run_errors[item_id].values())
+        surplus += float(np.sum((log_medians - log_medians.mean()) ** 2)) - (len(leases) - 1) * explained
+        freedom += len(leases) - 1
+    return max(0.0, surplus / freedom) if freedom else 0.0
+
+
 def _relative_latency(
-    leases: Mapping[str, Array], deviations: Sequence[float], walls_us: Sequence[float]
+    leases: Mapping[str, Array],
+    run_errors: Mapping[str, float],
+    process_variance: float,
+    walls_us: Sequence[float],
 ) -> RelativeLatency:
     pooled = np.concatenate(list(leases.values()))
     ratio = float(np.median(pooled))
-    counts = [len(ratios) for ratios in leases.values()]
-    variance = sum(n * deviation**2 for n, deviation in zip(counts, deviations, strict=True))
-    error = 1.2533 * math.sqrt(variance) / len(pooled) * ratio
-    medians = tuple(float(np.median(ratios)) for ratios in leases.values())
-    if len(medians) > 1:
-        error = max(error, float(np.std(medians, ddof=1)) / math.sqrt(len(medians)))
+    run_variance = sum(
+        (len(leases[lease]) * error / len(pooled)) ** 2 for lease, error in run_errors.items()
+    )
+    error = ratio * math.sqrt(run_variance + process_variance / len(leases))
     return RelativeLatency(
         ratio,
         ratio - Z_90 * error,
         ratio + Z_90 * error,
         float(np.median(walls_us)),
         len(pooled),
-        medians,
+        tuple(float(np.median(each)) for each in leases.values()),
     )

@@ -66,3 +66,32 @@ def test_leases_that_disagree_widen_the_interval() -> None:
     relative = relative_latencies(both, "anchor")["net"]
     assert relative.lease_ratios == pytest.approx((0.7, 0.77))
     assert relative.relative_error > 0.03
+
+
+def test_networks_of_several_leases_tell_what_a_process_adds_to_all() -> None:
+    generator = random.Random(1)
+
+    def leases(lease_id: str, names: list[str]) -> list[Result]:
+        """Return a lease whose networks each are off by 3 % as long as it lasts."""
+        factors = {name: generator.gauss(1, 0.03) for name in names}
+        return lease([100.0] * 8 * len(names), {n: [70 * f] * 8 for n, f in factors.items()}, lease_id)
+
+    repeated = [f"repeated{i}" for i in range(60)]
+    results = leases("a", [*repeated, "once"]) + leases("b", repeated)
+    relative = relative_latencies(results, "anchor")
+    assert relative["once"].relative_error == pytest.approx(0.03, rel=0.2)
+    assert relative["repeated0"].relative_error == pytest.approx(0.03 / 2**0.5, rel=0.2)
+    alone = relative_latencies(leases("a", ["once"]), "anchor")["once"]
+    assert alone.relative_error == pytest.approx(0, abs=1e-12)  # nothing tells
+
+
+def test_what_runs_explain_is_not_counted_as_the_process_as_well() -> None:
+    generator = random.Random(2)
+    names = [f"net{i}" for i in range(60)]
+
+    def noisy(lease_id: str) -> list[Result]:
+        runs_us = {name: [70 * generator.gauss(1, 0.05) for _ in range(16)] for name in names}
+        return lease([100.0] * 16 * len(names), runs_us, lease_id)
+
+    errors = [one.relative_error for one in relative_latencies(noisy("a") + noisy("b"), "anchor").values()]
+    assert sum(errors) / len(errors) == pytest.approx(1.25 * 0.05 / 32**0.5, rel=0.25)
