@@ -43,9 +43,9 @@ class Sizes:
     num_seeds: int = 3
     num_random: int = 8
     num_images: int = 8_000
-    train_epochs: int = 5
-    search_epochs: int = 4
-    num_samples: int = 6
+    train_epochs: int = 7
+    search_epochs: int = 8
+    num_samples: int = 9
 
 
 class Contest:

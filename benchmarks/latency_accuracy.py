@@ -58,7 +58,7 @@ def parsed_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--dtype", default="fp32", choices=DTYPES)
     parser.add_argument("--num-random", type=int, default=60)
     parser.add_argument(
-        "--truth-s", type=float, default=5.0, help="seconds of a dozen networks, four times"
+        "--truth-s", type=float, default=2.5, help="seconds of a dozen networks, eight times"
     )
     parser.add_argument("--blocks-s", type=float, default=25.0, help="seconds of isolated blocks, twice")
     parser.add_argument("--seed", type=int, default=0)

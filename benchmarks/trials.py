@@ -78,7 +78,7 @@ class TrainingTrial:
 
 @dataclass(frozen=True, slots=True)
 class SearchTrial:
-    """One search, up to networks ranked by their accuracy under inherited weights."""
+    """One search, up to networks ranked by short trainings."""
 
     space: str
     table: str
@@ -104,12 +104,13 @@ class SearchTrial:
         return {"networks": [str(network) for network in networks], "cpu_s": cpu_s}
 
     def _search(self, space: SearchSpace, table: LatencyTable, data: DataSplits) -> SearchRun:
+        num_theta_epochs = 2 if self.paths == "one" else self.epochs // 2
         config = SearchConfig(
             paths=self.paths,
             weights=self.weights,
             target_us=self.target_us,
             epochs=self.epochs,
-            warmup_epochs=max(1, self.epochs // 2),
+            warmup_epochs=max(1, self.epochs - num_theta_epochs),
             seed=self.seed,
         )
         weight_batches = training_batches(data.weights, 64, 2 * self.seed)

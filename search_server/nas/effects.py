@@ -23,8 +23,8 @@ from torch import Tensor
 from shared.blocks import Skip, candidate_block
 from shared.search_space import SearchSpace
 
-HALF_LIFE_DRAWS = 3000
-"""After so many further draws one counts half."""
+HALF_LIFE_DRAWS = 1000
+"""After so many further draws one counts half: weights have changed, and half as many are enough."""
 EVERYWHERE, ALIKE, TRAIT, OWN = 0.03, 0.005, 0.01, 0.005
 """Prior variance of an effect, as shares of the variance of a draw: what a candidate does in all layers; in
 layers that all keep or all change their shape; what each of its kernel, expansion and groups does; and what

@@ -10,14 +10,16 @@ from typing import Literal
 import torch
 
 from search_server.nas.batches import evaluation_batches
-from search_server.nas.images import DataSplits
+from search_server.nas.images import DataSplits, ImageSource
 from search_server.nas.sample import inherit, recalibrate
-from search_server.nas.shortlist import spread_images
 from search_server.nas.supernet import Supernet
 from shared.architecture import Architecture
 from shared.modules import NetworkModule, network_module
 
 TrainingName = Literal["scratch", "inherit"]
+
+NUM_STATISTICS_IMAGES = 512
+"""On which the batch-norm statistics of inherited weights are taken."""
 
 
 def finalist_network(
@@ -44,3 +46,9 @@ def finalist_network(
     network = inherit(supernet, architecture)
     recalibrate(network, evaluation_batches(spread_images(data.weights)), mixed_precision)
     return network
+
+
+def spread_images(source: ImageSource) -> ImageSource:
+    """Return ``NUM_STATISTICS_IMAGES`` images or a few more, evenly from a source."""
+    num_images = len(source.labels_N)
+    return source.select(range(0, num_images, max(1, num_images // NUM_STATISTICS_IMAGES)))

@@ -1,11 +1,10 @@
-"""From theta to networks: decide, draw those within the caps, rank by what the supernet makes of them.
+"""From theta to networks: decide, draw those within the caps, give them what the supernet has learned.
 
 Shape letters: N batch, L layers, K candidates.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
@@ -16,20 +15,8 @@ from search_server.nas.caps import Cap, amount, is_within
 from search_server.nas.decide import most_probable_within
 from search_server.nas.paths import entropy_L, log_probabilities
 from search_server.nas.supernet import Supernet
-from search_server.nas.train import cross_entropy
 from shared.architecture import Architecture
 from shared.modules import NetworkModule, to_channels_last
-
-
-@dataclass(frozen=True, slots=True)
-class RankedArchitecture:
-    """A network with what is known of it before it is trained."""
-
-    architecture: Architecture
-    predicted_us: float
-    supernet_loss: float
-    """Cross entropy on the choosing split, with weights inherited from the supernet, nats."""
-    log_probability: float
 
 
 def decided_architecture(
@@ -107,46 +94,6 @@ def inherit(supernet: Supernet, architecture: Architecture) -> NetworkModule:
     network = NetworkModule(architecture.workload()).to(supernet.accelerator)
     network.load_state_dict(supernet.extract_weights(architecture))
     return network
-
-
-def rank(
-    supernet: Supernet,
-    architectures: Iterable[Architecture],
-    predict_us: Callable[[Architecture], float],
-    calibration_batches: Iterable[Batch],
-    validation_batches: Iterable[Batch],
-    mixed_precision: bool = False,
-) -> list[RankedArchitecture]:
-    """Return networks by rising cross entropy with inherited weights.
-
-    On few images it tells networks apart better than the share that they name correctly. Batch-norm
-    statistics are taken anew for each network: those of the supernet come from other paths.
-
-    Args:
-        supernet: the weights, and theta for the probabilities.
-        architectures: what to compare.
-        predict_us: predicted latency of a network.
-        calibration_batches: images of the weight split, for the statistics.
-        validation_batches: images of the choosing split.
-        mixed_precision: forward passes under bf16 autocast.
-    """
-    log_p_LK = log_probabilities(supernet.theta_LK.detach())
-    ranked = []
-    for architecture in architectures:
-        network = inherit(supernet, architecture)
-        recalibrate(network, calibration_batches, mixed_precision)
-        log_probability = sum(
-            float(log_p_K[k]) for log_p_K, k in zip(log_p_LK, architecture.indices, strict=True)
-        )
-        ranked.append(
-            RankedArchitecture(
-                architecture,
-                predict_us(architecture),
-                cross_entropy(network, validation_batches, mixed_precision),
-                log_probability,
-            )
-        )
-    return sorted(ranked, key=lambda each: (each.supernet_loss, -each.log_probability))
 
 
 @torch.no_grad()

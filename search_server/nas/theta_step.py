@@ -122,23 +122,28 @@ class ThetaStepper:
 
     @torch.no_grad()
     def _effect_gradient(self, batch: Batch, tau: float) -> tuple[float, float, Tensor]:
-        """Run several networks on the same images and estimate the gradient of E[CE] from the effects.
+        """Run several networks on the same images and estimate E[CE] and its gradient from the effects.
 
-        With layers that choose independently it is ``p (effect - sum of p * effect)`` in each layer.
+        The networks are drawn evenly from all of the space: draws from a theta that leans tell little of
+        what it leans away from, and effects came out half as good (docs/searching.md). With layers that
+        choose independently the gradient is ``p (effect - sum of p * effect)`` in each layer.
         """
         theta_LK = self.supernet.theta_LK.detach()
         probability_LK = log_probabilities(theta_LK).exp()
         losses, accuracy, draws_PLK = [], 0.0, []
-        for paths in balanced_paths(theta_LK, self.config.num_theta_paths, self.generator):
+        for paths in balanced_paths(
+            torch.zeros_like(theta_LK), self.config.num_theta_paths, self.generator
+        ):
             logits_NC = self._logits(batch, paths)
             losses.append(F.cross_entropy(logits_NC, batch[1]))
             accuracy += _accuracy(logits_NC, batch[1]) / self.config.num_theta_paths
             draws_PLK.append(_one_hot(paths, theta_LK.shape[1]))
         losses_P = torch.stack(losses).to(theta_LK.device)
         self.effects.add(torch.stack(draws_PLK), losses_P)
-        effects_LK = self.effects.effects_LK().to(theta_LK.dtype)
+        effects_LK = self.effects.effects_LK().to(theta_LK.dtype)  # around 0, the mean of even draws
         means_L1 = (probability_LK * effects_LK).sum(1, keepdim=True)
-        return float(losses_P.mean()), accuracy, probability_LK * (effects_LK - means_L1)
+        cross_entropy = float(losses_P.mean() + means_L1.sum())
+        return cross_entropy, accuracy, probability_LK * (effects_LK - means_L1)
 
     @torch.no_grad()
     def _follow_effects(self) -> None:

@@ -1,8 +1,7 @@
 """Tryouts: a few networks train from scratch for a short time, and their loss ranks them.
 
-Inherited weights tell what the supernet makes of a network. What it misjudges it misjudges in every search,
-and the more networks it ranks, the more the first of them owes to such an error. Half an epoch of a network
-by itself tells as much (docs/searching.md) and errs in other ways.
+Half an epoch tells architectures apart about as well as a short search's theta does, and tells besides how
+well a network begins with the very weights and images that it will be trained with (docs/searching.md).
 
 Source: Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization"
 (arXiv 1502.07943): those that do well early train on.

@@ -9,7 +9,7 @@ from search_server.nas.batches import evaluation_batches
 from search_server.nas.caps import Cap, is_within
 from search_server.nas.data import load_data
 from search_server.nas.decide import most_probable_within
-from search_server.nas.sample import decided_architecture, rank, sample_architectures
+from search_server.nas.sample import decided_architecture, inherit, recalibrate, sample_architectures
 from search_server.nas.supernet import Supernet
 from shared.architecture import random_architecture
 from tests.nas.small_search import LATENCY, MIDDLE_US, SPACE, TABLE, cap_at, generator, random_theta
@@ -97,16 +97,10 @@ def test_a_decided_theta_draws_many_networks_once_it_may_be_less_decided() -> No
     assert torch.equal(supernet.theta_LK.detach(), theta_LK)
 
 
-def test_ranking_sorts_by_cross_entropy_and_leaves_the_supernet_alone() -> None:
+def test_inherited_weights_leave_the_supernet_alone() -> None:
     supernet = supernet_with(random_theta(1))
     before = {name: value.clone() for name, value in supernet.state_dict().items()}
+    network = inherit(supernet, random_architecture(SPACE, random.Random(0)))
     data = load_data("digits", SPACE.resolution)
-    batches = evaluation_batches(data.weights.select(range(64)))
-    networks = [random_architecture(SPACE, random.Random(seed)) for seed in range(4)]
-    ranked = rank(supernet, networks, TABLE.predict_us, batches, batches)
-    assert {each.architecture.blocks for each in ranked} == {network.blocks for network in networks}
-    losses = [each.supernet_loss for each in ranked]
-    assert losses == sorted(losses)
-    assert all(each.predicted_us == TABLE.predict_us(each.architecture) for each in ranked)
-    assert all(each.log_probability < 0 for each in ranked)
+    recalibrate(network, evaluation_batches(data.weights.select(range(64))))
     assert all(torch.equal(value, before[name]) for name, value in supernet.state_dict().items())
