@@ -66,6 +66,16 @@ def test_the_other_losses_press_on_latency(loss: str) -> None:
     assert facts[1].expected_latency_us < facts[0].expected_latency_us < before_us
 
 
+def test_a_decided_theta_goes_on_learning_of_candidates_that_it_leans_away_from() -> None:
+    run = small_search(replace(CONFIG, theta_paths=NUM_CANDIDATES))
+    with torch.no_grad():
+        run.supernet.theta_LK.zero_()
+        run.supernet.theta_LK[:, 0] = 30.0
+    run.theta.step(next(iter(run.theta_batches)), 1.0, 1.0)
+    informed_E = run.theta.effects.state_dict()["gram"].diagonal()
+    assert bool((informed_E > 0.5).all())  # each candidate of each layer was drawn once of nine
+
+
 def test_the_same_seed_gives_the_same_theta_and_another_seed_another() -> None:
     first, second, other = (small_search(replace(CONFIG, seed=seed)) for seed in (0, 0, 1))
     for run in (first, second, other):
