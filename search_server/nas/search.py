@@ -80,7 +80,8 @@ class SearchStepFacts:
     weight_loss: float
     theta_loss: float | None
     accuracy: float
-    """Share of correct answers of the drawn paths: on the theta split; in the warm-up on the weights'."""
+    """Share of correct answers of the drawn paths, 0..1: on the theta split (drawn evenly where theta
+    follows effects); in the warm-up on the split for weights."""
     expected_latency_us: float
     entropy: float
     tau: float

@@ -31,7 +31,9 @@ class ThetaStepFacts:
     """What a step of theta saw."""
 
     loss: float
+    """Of E[CE] and E[LAT] under theta."""
     accuracy: float
+    """Of the networks that were run, 0..1."""
     cross_entropy_gradient: float
     """Norm of the loss's gradient by way of cross entropy."""
     latency_gradient: float

@@ -172,7 +172,8 @@ class SearchStep:
     theta_loss: float | None
     """The loss that theta follows; None during warm-up."""
     accuracy: float
-    """Share of correct answers of the sampled paths on the theta split, 0..1."""
+    """Share of correct answers on the theta split, 0..1: of networks drawn evenly from the space where one
+    path runs, else of those that theta draws. It tells what the supernet has learned."""
     expected_latency_us: float
     entropy: float
     """Mean over layers of the entropy of softmax(theta), nats."""
