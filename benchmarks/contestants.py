@@ -24,7 +24,7 @@ FAMILIES = {
 }
 """First block, where it differs, and the others."""
 WIDTH_FACTORS = (0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
-MAX_LEFT_OUT = 4
+MAX_LEFT_OUT = 6
 
 
 @dataclass(frozen=True, slots=True)
