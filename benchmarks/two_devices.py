@@ -43,6 +43,8 @@ IMPORTED = ("raspi4", "pixel3")
 WIDTH = 0.25
 FINAL_ENTROPY = 0.6
 """Share of log K in which theta ends: every candidate stays in play."""
+THETA_PATHS = 16
+"""Networks run on each batch of the last two epochs: effects of 22 layers need some hundreds of draws."""
 ROUNDING = 1e-3
 """Share of loss above that of the network that sets the measure: sums in other orders, bins of decoding."""
 
@@ -88,7 +90,7 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("--share", type=float, default=0.7, help="target, of the latency of uniform k3_e3")
     parser.add_argument("--resolution", type=int, default=16, help="of what is trained, pixels")
     parser.add_argument("--images", type=int, default=6000)
-    parser.add_argument("--search-epochs", type=int, default=5)
+    parser.add_argument("--search-epochs", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=6, help="of the trainings from scratch")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path(".benchmarks/two_devices"))
@@ -153,7 +155,8 @@ class EffectsTrial:
         config = SearchConfig(
             target_us=self.target_us,
             epochs=self.epochs,
-            warmup_epochs=max(1, self.epochs // 4),
+            warmup_epochs=max(1, self.epochs - 2),
+            theta_paths=THETA_PATHS,
             final_entropy=FINAL_ENTROPY,
         )
         run = search(space, table, weight_batches, theta_batches, config)
