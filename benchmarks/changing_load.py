@@ -6,13 +6,14 @@ predict as well as its intervals promise; a refused one says why.
 """
 
 import argparse
+import os
 import random
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,11 +21,14 @@ import numpy as np
 
 from benchmarks.local_table import measure_table
 from benchmarks.machine import print_figures
-from benchmarks.truth import deal, test_networks
+from benchmarks.truth import Array, deal, test_networks
+from search_server.latency.fit import UnfittableError
+from shared.architecture import Architecture
 from shared.device import Conditions
-from shared.search_space import search_space
+from shared.search_space import SearchSpace, search_space
 
 _BUSY = "import numpy as np\na = np.ones((2000, 2000), np.float32)\nwhile True: a = a @ a * 0"
+ONE_CORE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def main() -> None:
@@ -42,23 +46,7 @@ def main() -> None:
     end_s = time.monotonic() + 60 * arguments.minutes
     with changing_load(arguments.num_neighbours):
         while time.monotonic() < end_s:
-            table, device_s = measure_table(space, Conditions(), seed=len(rows))
-            assert table.verdict is not None
-            predictions = [table.predict(network) for network in networks]
-            units = np.array([p.latency_us for p in predictions]) / table.anchor_us
-            intervals = np.array([(p.low_us, p.high_us) for p in predictions]) / table.anchor_us
-            held = (intervals[:, 0] <= true_units) & (true_units <= intervals[:, 1])
-            errors = np.abs(units / true_units - 1)
-            rows.append(
-                {
-                    "is_accepted": table.verdict.is_accepted,
-                    "reasons": table.verdict.reasons,
-                    "device_s": device_s,
-                    "mape": float(errors.mean()),
-                    "max_error": float(errors.max()),
-                    "interval_90_coverage": float(held.mean()),
-                }
-            )
+            rows.append(judged(space, networks, true_units, seed=len(rows)))
             if not arguments.json:
                 _print_row(rows[-1])
     accepted = [row for row in rows if row["is_accepted"]]
@@ -79,6 +67,32 @@ def main() -> None:
     )
 
 
+def judged(
+    space: SearchSpace, networks: Sequence[Architecture], true_units: Array, seed: int
+) -> dict[str, Any]:
+    """Measure a table; return its verdict, and how well it predicts networks."""
+    started_s = time.monotonic()
+    try:
+        table, device_s = measure_table(space, Conditions(), seed)
+    except UnfittableError as error:
+        seconds = time.monotonic() - started_s
+        return {"is_accepted": False, "reasons": (str(error),), "device_s": seconds}
+    assert table.verdict is not None
+    predictions = [table.predict(network) for network in networks]
+    units = np.array([p.latency_us for p in predictions]) / table.anchor_us
+    intervals = np.array([(p.low_us, p.high_us) for p in predictions]) / table.anchor_us
+    held = (intervals[:, 0] <= true_units) & (true_units <= intervals[:, 1])
+    errors = np.abs(units / true_units - 1)
+    return {
+        "is_accepted": table.verdict.is_accepted,
+        "reasons": table.verdict.reasons,
+        "device_s": device_s,
+        "mape": float(errors.mean()),
+        "max_error": float(errors.max()),
+        "interval_90_coverage": float(held.mean()),
+    }
+
+
 @contextmanager
 def changing_load(num_neighbours: int) -> Iterator[None]:
     """Keep between none and so many busy processes running, changing every 1 to 20 s."""
@@ -96,7 +110,8 @@ def _come_and_go(num_neighbours: int, ended: threading.Event) -> None:
     generator = random.Random(0)
     while not ended.is_set():
         command = [sys.executable, "-c", _BUSY]
-        busy = [subprocess.Popen(command) for _ in range(generator.randint(0, num_neighbours))]
+        number = generator.randint(0, num_neighbours)
+        busy = [subprocess.Popen(command, env=os.environ | ONE_CORE) for _ in range(number)]
         ended.wait(generator.uniform(1, 20))
         for process in busy:
             process.kill()
@@ -105,11 +120,11 @@ def _come_and_go(num_neighbours: int, ended: threading.Event) -> None:
 
 def _print_row(row: dict[str, Any]) -> None:
     word = "accepted" if row["is_accepted"] else "refused "
-    print(
-        f"{word} after {row['device_s']:5.1f} s: error {row['mape']:.1%}, at most {row['max_error']:.1%}, "
-        f"90 % intervals hold {row['interval_90_coverage']:.0%}; {'; '.join(row['reasons'])}",
-        flush=True,
-    )
+    line = f"{word} after {row['device_s']:5.1f} s"
+    if "mape" in row:
+        line += f": error {row['mape']:.1%}, at most {row['max_error']:.1%}"
+        line += f", 90 % intervals hold {row['interval_90_coverage']:.0%}"
+    print(f"{line}; {'; '.join(row['reasons'])}", flush=True)
 
 
 if __name__ == "__main__":
