@@ -70,7 +70,16 @@ def main() -> None:
 def judged(
     space: SearchSpace, networks: Sequence[Architecture], true_units: Array, seed: int
 ) -> dict[str, Any]:
-    """Measure a table; return its verdict, and how well it predicts networks."""
+    """Measure a table; return its verdict, and errors of its predictions as shares of the truth.
+
+    Without numbers for a table it counts as refused, and has no errors.
+
+    Args:
+        space: what the table is of.
+        networks: what is predicted.
+        true_units: their latencies in units of the anchor, timed in quiet.
+        seed: of the order in which the agent runs.
+    """
     started_s = time.monotonic()
     try:
         table, device_s = measure_table(space, Conditions(), seed)

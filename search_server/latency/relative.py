@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from search_server.latency.table import Z_90
 from shared.measurement import Result, RunSamples
 
+_MEDIAN_ERROR = 1.2533
+"""Standard error of a median, in those of a mean of as many normal samples."""
+
 Array = NDArray[np.float64]
 
 
@@ -63,7 +66,8 @@ def relative_latencies(results: Sequence[Result], anchor_id: str) -> dict[str, R
     deviations = _run_deviations(ratios.values())
     run_errors = {
         item_id: {
-            lease: 1.2533 * deviations[lease] / math.sqrt(len(each)) for lease, each in leases.items()
+            lease: _MEDIAN_ERROR * deviations[lease] / math.sqrt(len(each))
+            for lease, each in leases.items()
         }
         for item_id, leases in ratios.items()
     }
