@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.step_kinds import Setting
 from shared.operators import Conv2d, Linear, Shape
 from shared.search_space import SearchSpace
 from shared.workload import Segment
@@ -20,13 +21,14 @@ Product = Conv2d | Linear
 class BareOperators:
     """The products of all candidates of a space, ready to run."""
 
-    def __init__(self, space: SearchSpace, num_images: int) -> None:
+    def __init__(self, setting: Setting) -> None:
+        space = setting.space
         self.counts: dict[tuple[Product, Shape], int] = {}
         for product in _products(space):
             self.counts[product] = self.counts.get(product, 0) + 1
         self._num_candidates = len(space.candidates)
         self._fixed_macs = space.stem().macs(space.input_shape) + space.head().macs(_head_input(space))
-        self._tensors = {product: _tensors(*product, num_images) for product in self.counts}
+        self._tensors = {product: _tensors(*product, setting) for product in self.counts}
 
     @property
     def macs(self) -> int:
@@ -64,8 +66,9 @@ def _products(space: SearchSpace) -> Iterator[tuple[Product, Shape]]:
             shape = operator.output_shape(shape)
 
 
-def _tensors(operator: Product, shape: Shape, num_images: int) -> tuple[Tensor, Tensor, Tensor]:
+def _tensors(operator: Product, shape: Shape, setting: Setting) -> tuple[Tensor, Tensor, Tensor]:
     """Return input, weight and the slope of a loss by the output."""
+    num_images = setting.num_images
     if isinstance(operator, Linear):
         x = torch.randn(num_images, operator.in_features)
         weight = torch.randn(operator.out_features, operator.in_features)
@@ -74,7 +77,8 @@ def _tensors(operator: Product, shape: Shape, num_images: int) -> tuple[Tensor, 
         x = torch.randn(num_images, *shape).to(memory_format=torch.channels_last)
         weight = torch.randn(operator.out_channels, operator.in_channels // groups, size, size)
         weight = weight.to(memory_format=torch.channels_last)
-    x, weight = x.requires_grad_(), weight.requires_grad_()
+    dtype = torch.bfloat16 if setting.mixed_precision else torch.float32
+    x, weight = (each.to(setting.accelerator, dtype).requires_grad_() for each in (x, weight))
     return x, weight, torch.randn_like(_forward(operator, x, weight).detach())
 
 

@@ -3,8 +3,11 @@
 One process takes steps of every kind in turns, beside a plain loop over the candidates and beside the bare
 convolutions and products of the same shapes; ratios are medians over rounds. Steps with one path and with
 two run every candidate of every layer equally often. Peak memory is the growth of the resident set to its
-peak (``VmHWM``; Linux) in a process of its own, weights, gradients and momentum included. Shares are of the
-time of a step with one path.
+peak (``VmHWM``; Linux) in a process of its own, weights, gradients and momentum included; with CUDA it is
+that of the tensors there. Shares are of the time of a step with one path.
+
+    python -m benchmarks.search_step
+    python -m benchmarks.search_step --space fbnet-224 --images 64 --accelerator cuda --mixed-precision
 """
 
 import argparse
@@ -21,12 +24,13 @@ import torch
 
 from benchmarks.bare_operators import BareOperators
 from benchmarks.machine import print_figures
-from benchmarks.step_kinds import KINDS, even_paths, random_batch, search_run, steps_of
+from benchmarks.step_kinds import KINDS, Setting, even_paths, random_batch, search_run, steps_of
+from search_server.nas.accelerator import choose_accelerator, wait_for
 from search_server.nas.batches import training_batches
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.images import ImagesInMemory
-from search_server.nas.supernet import WeightsName
-from shared.search_space import SearchSpace, search_space
+from search_server.nas.memory import peak_memory_bytes
+from shared.search_space import search_space
 
 EPOCH_IMAGES = 20_000
 """Images of an epoch, at whose end a checkpoint is written: two fifths of CIFAR."""
@@ -39,48 +43,66 @@ def main() -> None:
     parser.add_argument("--weights", default="separate", choices=["separate", "entangled"])
     parser.add_argument("--images", type=int, default=32, help="images of a step")
     parser.add_argument("--seconds", type=float, default=60.0, help="of timing")
+    parser.add_argument("--accelerator", default="cpu", help="cpu, cuda or mps")
+    parser.add_argument("--mixed-precision", action="store_true", help="bf16 autocast")
     parser.add_argument("--json", action="store_true", help="print the last line only")
     parser.add_argument("--peak-memory-of", choices=KINDS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    space, weights, num_images = search_space(arguments.space), arguments.weights, arguments.images
+    setting = Setting(
+        search_space(arguments.space),
+        arguments.weights,
+        arguments.images,
+        choose_accelerator(arguments.accelerator),
+        arguments.mixed_precision,
+    )
     if arguments.peak_memory_of:
-        print(peak_memory_bytes(arguments.peak_memory_of, space, weights, num_images))
+        print(peak_growth_bytes(arguments.peak_memory_of, setting))
         return
-    figures = timings(space, weights, num_images, arguments.seconds)
-    shares = checkpoint_and_data_shares(space, weights, num_images, figures["image_s"]["one"])
-    peaks = {kind: peak_in_new_process(kind, space, weights, num_images) for kind in KINDS}
+    figures = timings(setting, arguments.seconds)
+    shares = checkpoint_and_data_shares(setting, figures["image_s"]["one"])
+    peaks = {kind: peak_memory(kind, setting) for kind in KINDS}
     if not arguments.json:
-        show(figures, shares, peaks, num_images)
+        show(figures, shares, peaks, setting.num_images)
     print_figures(
         {
             "benchmark": "search_step",
-            "space": space.name,
-            "weights": weights,
-            "num_images": num_images,
+            "space": setting.space.name,
+            "weights": setting.weights,
+            "num_images": setting.num_images,
+            "accelerator": accelerator_name(setting.accelerator),
+            "mixed_precision": setting.mixed_precision,
             "num_threads": torch.get_num_threads(),
             **figures,
             **shares,
             "peak_memory_bytes": peaks,
-            "peak_memory_bytes_per_image": {kind: peak / num_images for kind, peak in peaks.items()},
+            "peak_memory_bytes_per_image": {
+                kind: peak / setting.num_images for kind, peak in peaks.items()
+            },
         }
     )
 
 
-def timings(space: SearchSpace, weights: WeightsName, num_images: int, seconds: float) -> dict[str, Any]:
+def accelerator_name(accelerator: torch.device) -> str:
+    """Return the model of a CUDA device, else the kind of accelerator."""
+    return torch.cuda.get_device_name(accelerator) if accelerator.type == "cuda" else accelerator.type
+
+
+def timings(setting: Setting, seconds: float) -> dict[str, Any]:
     """Return seconds per image of each kind of step, and their ratios."""
-    batch = random_batch(space, num_images)
-    bare = BareOperators(space, num_images)
-    timed = {kind: steps_of(kind, space, weights, batch) for kind in KINDS}
+    bare = BareOperators(setting)
+    timed = {kind: steps_of(kind, setting) for kind in KINDS}
     timed["bare"] = bare.run
     for take in timed.values():
         take()
+    wait_for(setting.accelerator)
     rounds: dict[str, list[float]] = {name: [] for name in timed}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(rounds["bare"]) < 3:
         for name, take in timed.items():
             start = time.perf_counter()
             num_steps = take()
-            rounds[name].append((time.perf_counter() - start) / num_steps / num_images)
+            wait_for(setting.accelerator)
+            rounds[name].append((time.perf_counter() - start) / num_steps / setting.num_images)
 
     def ratio(over: str, under: str) -> float:
         return statistics.median(a / b for a, b in zip(rounds[over], rounds[under], strict=True))
@@ -99,10 +121,9 @@ def timings(space: SearchSpace, weights: WeightsName, num_images: int, seconds: 
     }
 
 
-def checkpoint_and_data_shares(
-    space: SearchSpace, weights: WeightsName, num_images: int, image_s: float
-) -> dict[str, float]:
+def checkpoint_and_data_shares(setting: Setting, image_s: float) -> dict[str, float]:
     """Return the time of an epoch's checkpoint and of its images, as shares of its steps with one path."""
+    space, num_images = setting.space, setting.num_images
     images = torch.randint(256, (2048, *space.input_shape), dtype=torch.uint8)
     labels = torch.randint(space.num_classes, (2048,))
     names = tuple(map(str, range(space.num_classes)))
@@ -111,9 +132,9 @@ def checkpoint_and_data_shares(
     start = time.perf_counter()
     num_loaded = sum(len(labels_N) for _, labels_N in batches)
     load_image_s = (time.perf_counter() - start) / num_loaded
-    run = search_run(space, weights, "soft")
+    run = search_run(setting, "soft")
     everything = even_paths(space, range(len(space.candidates)))
-    run.weights.step(random_batch(space, num_images), everything, progress=0.0)
+    run.weights.step(random_batch(setting), everything, progress=0.0)
     with tempfile.TemporaryDirectory(prefix="edgenas-step-") as folder:
         path = Path(folder) / "search.pt"
         start = time.perf_counter()
@@ -130,20 +151,26 @@ def checkpoint_and_data_shares(
     }
 
 
-def peak_in_new_process(kind: str, space: SearchSpace, weights: WeightsName, num_images: int) -> int:
-    """Return the peak memory of a kind of step, taken in a process of its own."""
-    options = ["--space", space.name, "--weights", weights, "--images", str(num_images)]
+def peak_memory(kind: str, setting: Setting) -> int:
+    """Return the peak memory of a kind of step: of CUDA's tensors, or of a process of its own."""
+    if setting.accelerator.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(setting.accelerator)
+        return peak_growth_bytes(kind, setting)
+    options = ["--space", setting.space.name, "--weights", setting.weights]
+    options += ["--images", str(setting.num_images), "--accelerator", setting.accelerator.type]
+    options += ["--mixed-precision"] * setting.mixed_precision
     command = [sys.executable, "-m", "benchmarks.search_step", *options, "--peak-memory-of", kind]
     return int(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 
-def peak_memory_bytes(kind: str, space: SearchSpace, weights: WeightsName, num_images: int) -> int:
-    """Return by how much this process grows at its peak while it takes steps of a kind."""
-    before = _resident_bytes("VmRSS")
-    take = steps_of(kind, space, weights, random_batch(space, num_images))
+def peak_growth_bytes(kind: str, setting: Setting) -> int:
+    """Return by how much this process grows at its peak in steps of a kind; with CUDA, its tensors."""
+    is_cuda = setting.accelerator.type == "cuda"
+    before = torch.cuda.memory_allocated(setting.accelerator) if is_cuda else _resident_bytes("VmRSS")
+    take = steps_of(kind, setting)
     take()
     take()
-    return _resident_bytes("VmHWM") - before
+    return (peak_memory_bytes(setting.accelerator) if is_cuda else _resident_bytes("VmHWM")) - before
 
 
 def show(figures: dict[str, Any], shares: dict[str, float], peaks: dict[str, int], num_images: int) -> None:

@@ -1,11 +1,13 @@
 """Steps of a search, ready to be timed: with all candidates, two or one, and as a plain loop over them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from search_server.nas.accelerator import CPU, accelerator_of, forward_precision, placed
 from search_server.nas.batches import Batch
 from search_server.nas.config import SearchConfig
 from search_server.nas.paths import Paths, PathsName
@@ -24,6 +26,18 @@ KINDS: dict[str, PathsName] = {
 
 Steps = Callable[[], int]
 """Takes some steps and says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all kinds of steps have in common."""
+
+    space: SearchSpace
+    weights: WeightsName
+    num_images: int
+    """Of a step."""
+    accelerator: torch.device = CPU
+    mixed_precision: bool = False
 
 
 class EvenTable:
@@ -60,15 +74,16 @@ class PlainLoop(nn.Module):
         return logits_NC
 
 
-def steps_of(kind: str, space: SearchSpace, weights: WeightsName, batch: Batch) -> Steps:
+def steps_of(kind: str, setting: Setting) -> Steps:
     """Return steps of the weights of one kind, along paths that run all candidates equally often."""
+    space, batch = setting.space, random_batch(setting)
     num_candidates = len(space.candidates)
     width = {"one": 1, "two": 2}.get(kind, num_candidates)
     starts = range(num_candidates if width < num_candidates else 1)
     draws = [even_paths(space, [(start + k) % num_candidates for k in range(width)]) for start in starts]
     if kind == "plain_loop":
-        return _plain_steps(space, batch, draws[0])
-    run = search_run(space, weights, KINDS[kind], recomputes=kind == "soft_recomputed")
+        return _plain_steps(setting, batch, draws[0])
+    run = search_run(setting, KINDS[kind], recomputes=kind == "soft_recomputed")
 
     def take() -> int:
         for paths in draws:
@@ -92,34 +107,40 @@ def even_paths(space: SearchSpace, candidates: Sequence[int]) -> Paths:
     return Paths(candidates_L, weights_LK)
 
 
-def search_run(
-    space: SearchSpace, weights: WeightsName, paths: PathsName, recomputes: bool = False
-) -> SearchRun:
+def search_run(setting: Setting, paths: PathsName, recomputes: bool = False) -> SearchRun:
     """Return a search in training whose steps are taken from outside."""
-    config = SearchConfig(loss="fbnet", paths=paths, weights=weights, recomputes_branches=recomputes)
-    run = search(space, EvenTable(space), [], [], config)
+    config = SearchConfig(
+        loss="fbnet",
+        paths=paths,
+        weights=setting.weights,
+        recomputes_branches=recomputes,
+        mixed_precision=setting.mixed_precision,
+    )
+    run = search(setting.space, EvenTable(setting.space), [], [], config, setting.accelerator)
     run.supernet.train()
     return run
 
 
-def random_batch(space: SearchSpace, num_images: int) -> Batch:
-    """Return normal images and random labels."""
-    generator = torch.Generator().manual_seed(0)
-    images_NCHW = torch.randn(num_images, *space.input_shape, generator=generator)
-    labels_N = torch.randint(space.num_classes, (num_images,), generator=generator)
-    return images_NCHW.to(memory_format=torch.channels_last), labels_N
+def random_batch(setting: Setting) -> Batch:
+    """Return normal images and random labels, where they are computed with."""
+    space, generator = setting.space, torch.Generator().manual_seed(0)
+    images_NCHW = torch.randn(setting.num_images, *space.input_shape, generator=generator)
+    labels_N = torch.randint(space.num_classes, (setting.num_images,), generator=generator)
+    return placed((images_NCHW.to(memory_format=torch.channels_last), labels_N), setting.accelerator)
 
 
-def _plain_steps(space: SearchSpace, batch: Batch, paths: Paths) -> Steps:
-    supernet = PlainLoop(space)
+def _plain_steps(setting: Setting, batch: Batch, paths: Paths) -> Steps:
+    supernet = PlainLoop(setting.space).to(setting.accelerator)
     to_channels_last(supernet)
     optimiser = torch.optim.SGD(supernet.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
-    weights_LK = paths.weights_LK
-    assert weights_LK is not None
+    assert paths.weights_LK is not None
+    weights_LK = paths.weights_LK.to(accelerator_of(supernet))
 
     def take() -> int:
         optimiser.zero_grad()
-        torch.autograd.backward(F.cross_entropy(supernet(batch[0], weights_LK), batch[1]))
+        with forward_precision(setting.accelerator, setting.mixed_precision):
+            logits_NC = supernet(batch[0], weights_LK)
+        torch.autograd.backward(F.cross_entropy(logits_NC.float(), batch[1]))
         optimiser.step()
         return 1
 

@@ -12,7 +12,8 @@ Source: Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training" (arXiv
 Shape letters: N batch, C channels, H height, W width.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal, get_args
 
 import torch
@@ -54,6 +55,26 @@ def placed(batch: Batch, accelerator: torch.device) -> Batch:
     """Return a batch on an accelerator, and itself where it is there already."""
     images_NCHW, labels_N = batch
     return images_NCHW.to(accelerator), labels_N.to(accelerator)
+
+
+def wait_for(accelerator: torch.device) -> None:
+    """Return when all that was handed to an accelerator is done; the CPU works at once."""
+    if accelerator.type == "cuda":
+        torch.cuda.synchronize(accelerator)
+    elif accelerator.type == "mps":
+        torch.mps.synchronize()
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Let cuDNN choose among kernels that give the same bits each time; the CPU always does."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic
+    cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        cudnn.deterministic = before
 
 
 def forward_precision(

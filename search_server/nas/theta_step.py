@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_server.nas.accelerator import forward_precision
+from search_server.nas.accelerator import forward_precision, repeatable
 from search_server.nas.batches import Batch
 from search_server.nas.budget import hold, undecided
 from search_server.nas.caps import Cap
@@ -67,6 +67,7 @@ class ThetaStepper:
             [supernet.theta_LK], lr=config.theta_lr, weight_decay=config.theta_decay
         )
 
+    @repeatable()
     def step(self, batch: Batch, tau: float, entropy_limit: float) -> ThetaStepFacts:
         """Take one step.
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_server.nas.accelerator import accelerator_of, forward_precision, placed
+from search_server.nas.accelerator import accelerator_of, forward_precision, placed, repeatable
 from search_server.nas.batches import Batch, Batches
 from shared.modules import to_channels_last
 
@@ -74,11 +74,12 @@ def train(network: nn.Module, batches: Batches, config: TrainConfig) -> Iterator
         for batch in batches:
             images_NCHW, labels_N = placed(batch, accelerator)
             lr = _set_rate(optimiser, config, step / num_steps)
-            with forward_precision(accelerator, config.mixed_precision):
-                logits_NC = network(images_NCHW.to(memory_format=torch.channels_last))
-            loss = F.cross_entropy(logits_NC.float(), labels_N, label_smoothing=config.label_smoothing)
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
+            with repeatable():
+                with forward_precision(accelerator, config.mixed_precision):
+                    logits_NC = network(images_NCHW.to(memory_format=torch.channels_last))
+                loss = F.cross_entropy(logits_NC.float(), labels_N, label_smoothing=config.label_smoothing)
+                optimiser.zero_grad()
+                torch.autograd.backward(loss)
             optimiser.step()
             losses.append(float(loss.detach()))
             num_correct += int((logits_NC.argmax(1) == labels_N).sum())

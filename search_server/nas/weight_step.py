@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from search_server.nas.accelerator import forward_precision
+from search_server.nas.accelerator import forward_precision, repeatable
 from search_server.nas.batches import Batch
 from search_server.nas.config import SearchConfig
 from search_server.nas.paths import Paths
@@ -41,6 +41,7 @@ class WeightStepper:
             weight_decay=config.weight_decay,
         )
 
+    @repeatable()
     def step(self, batch: Batch, paths: Paths, progress: float) -> WeightStepFacts:
         """Take one step.
 
