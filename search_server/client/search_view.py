@@ -79,10 +79,12 @@ def _setting(request: SearchCreate) -> str:
         "budget": "",
     }
     recomputed = ", branches recomputed" if request.recomputes_branches else ""
+    passes = "bf16 passes" if request.mixed_precision else "fp32"
+    step_images = min(request.step_images, request.batch_size)
     return (
         f"{request.preset}: loss {request.loss}{of_loss[request.loss]}, paths {request.paths}, weights "
         f"{request.weights}, {request.epochs} epochs ({request.warmup_epochs} of warm-up), batches of "
-        f"{request.batch_size}, {'bf16 passes' if request.mixed_precision else 'fp32'}{recomputed}"
+        f"{request.batch_size} in steps of {step_images}, {passes}{recomputed}"
     )
 
 

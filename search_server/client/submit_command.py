@@ -67,8 +67,8 @@ def submit(
         PresetName | None,
         typer.Option(
             help="Defaults of the options below. small-budget: loss budget, paths one, weights entangled, "
-            "20 epochs (4 of warm-up), batches of 64. fbnet-paper: loss fbnet, paths soft, weights "
-            "separate, 90 epochs (10), batches of 192, and the paper's rates and temperature."
+            "20 epochs (4 of warm-up), batches of 64 in steps of 16. fbnet-paper: loss fbnet, paths "
+            "soft, weights separate, 90 epochs (10), batches of 192, and the paper's rates and temperature."
         ),
     ] = None,
     loss: Annotated[
@@ -97,6 +97,12 @@ def submit(
         int | None, typer.Option(metavar="N", help="Epochs that train weights only.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(metavar="N", help="Images of a batch.")] = None,
+    step_images: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Of a batch, in a step of weights: few for few images, all on a GPU."
+        ),
+    ] = None,
     training: Annotated[
         TrainingName | None,
         typer.Option(
@@ -157,6 +163,7 @@ def submit(
         "epochs": epochs,
         "warmup_epochs": warmup_epochs,
         "batch_size": batch_size,
+        "step_images": step_images,
         "training": training,
         "train_epochs": train_epochs,
         "mixed_precision": mixed_precision,

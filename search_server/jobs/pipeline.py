@@ -121,6 +121,7 @@ def search_settings(job: SearchJob) -> SearchConfig:
         latency_weight=request.latency_weight,
         mixed_precision=request.mixed_precision,
         recomputes_branches=request.recomputes_branches,
+        step_images=request.step_images,
         epochs=request.epochs,
         warmup_epochs=request.warmup_epochs,
         seed=request.seed,

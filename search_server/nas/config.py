@@ -163,7 +163,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "warmup_epochs": 10,
         "weight_lr": 0.1,
         "weight_clip": math.inf,
-        "step_images": None,
+        "step_images": 192,
         "theta_lr": 0.01,
         "theta_decay": 5e-4,
         "theta_gradient": "straight_through",

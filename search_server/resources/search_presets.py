@@ -20,6 +20,7 @@ SEARCH_PRESETS: Mapping[PresetName, Mapping[str, Any]] = {
         "epochs": 20,
         "warmup_epochs": 4,
         "batch_size": 64,
+        "step_images": 16,
     },
     "fbnet-paper": {
         "loss": "fbnet",
@@ -28,5 +29,6 @@ SEARCH_PRESETS: Mapping[PresetName, Mapping[str, Any]] = {
         "epochs": 90,
         "warmup_epochs": 10,
         "batch_size": 192,
+        "step_images": 192,
     },
 }

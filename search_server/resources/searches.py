@@ -41,8 +41,8 @@ class DeviceTarget:
 class SearchCreate:
     """Search a space for networks within a latency on a device, or on several.
 
-    What is not given of ``loss``, ``paths``, ``weights``, ``epochs``, ``warmup_epochs`` and ``batch_size``
-    is that of the preset, and stands in the request from then on.
+    What is not given of ``loss``, ``paths``, ``weights``, ``epochs``, ``warmup_epochs``, ``batch_size`` and
+    ``step_images`` is that of the preset, and stands in the request from then on.
     """
 
     device: str
@@ -60,6 +60,8 @@ class SearchCreate:
     train_epochs: int = 30
     """Epochs of the short training of each network that is compared."""
     batch_size: int = OF_PRESET
+    step_images: int = OF_PRESET
+    """A batch trains weights in parts of so many images, each along paths of its own."""
     num_samples: int = 6
     """Networks that are tried out and measured: the best of three times as many drawn."""
     seed: int = 0
@@ -116,6 +118,8 @@ class SearchCreate:
             raise ValueError(f"train_epochs must lie in 1..10000, got {self.train_epochs}")
         if not 2 <= self.batch_size <= 8192:
             raise ValueError(f"batch_size must lie in 2..8192, got {self.batch_size}")
+        if not 2 <= self.step_images <= 8192:
+            raise ValueError(f"step_images must lie in 2..8192, got {self.step_images}")
         if not 1 <= self.num_samples <= 100:
             raise ValueError(f"num_samples must lie in 1..100, got {self.num_samples}")
         self._check_loss()

@@ -94,6 +94,7 @@ def test_what_is_given_wins_over_the_preset(database: Database, tmp_path: Path) 
         "warmup_epochs": 3,
         "mixed_precision": True,
         "recomputes_branches": True,
+        "step_images": 48,
     }
     create = request(preset="fbnet-paper", loss="additive", **given)
     config = settings(database, tmp_path, create)

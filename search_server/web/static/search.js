@@ -43,7 +43,8 @@ function showSearch() {
     ["Paths a step", request.paths],
     ["Weights", request.weights],
     ["Epochs", `${request.epochs}, the first ${request.warmup_epochs} train weights only`],
-    ["Batch", `${request.batch_size} images, ${request.mixed_precision ? "bf16 forward passes" : "fp32"}`],
+    ["Batch", `${request.batch_size} images, weights in steps of ${
+      Math.min(request.step_images, request.batch_size)}, ${request.mixed_precision ? "bf16 forward passes" : "fp32"}`],
     ["Training", `${request.training === "scratch" ? "from scratch" : "fine-tuned from the supernet's weights"}, ${
       request.train_epochs} epochs`],
     ["Seed", String(request.seed)],
