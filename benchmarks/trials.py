@@ -99,7 +99,7 @@ class SearchTrial:
         data = self.images.load(space.resolution)
         start_s = time.process_time()
         run = self._search(space, table, data)
-        networks = shortlist(run.supernet, run.caps, data, self.num_samples, self.seed, 1 - BAND)
+        networks = shortlist(run.supernet, run.caps, data, self.num_samples, self.seed, 1 - BAND / 2)
         cpu_s = time.process_time() - start_s
         return {"networks": [str(network) for network in networks], "cpu_s": cpu_s}
 

@@ -144,6 +144,10 @@ class LatencyTable:
         level = self.anchor_us
         return PredictedLatency(units * level, max(0.0, units - half) * level, (units + half) * level)
 
+    def predict_us(self, architecture: Architecture) -> float:
+        """Return the latency that :meth:`predict` gives, microseconds."""
+        return self.predict(architecture).latency_us
+
     def latency_us_LK(self) -> list[list[float]]:
         """Return the latency of every candidate K in every layer L, microseconds.
 

@@ -1,12 +1,15 @@
 """Caps: what a network may cost at most, of latency on a device, of MACs, of parameters.
 
 All of them have one form, a sum over layers of what the chosen candidate costs, so that one projection and
-one exact decoding hold them all: a limit on MACs is a table that nobody had to measure.
+one exact decoding hold them all: a limit on MACs is a table that nobody had to measure. What blocks cost
+each other on a device is no such sum. Of a network it is known; for a distribution, its mean over networks
+that it draws stands beside the sum (``settled``).
 
 Shape letters: L layers, K candidates.
 """
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -25,9 +28,14 @@ _ROUNDING = 1e-9
 """Relative: sums in another order differ by so much."""
 
 
+def no_neighbours(_: Architecture) -> float:
+    """Return 0: nothing beyond the sum."""
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cap:
-    """A limit on ``fixed + sum over layers of cost_LK[l, chosen]``."""
+    """A limit on ``fixed + sum over layers of cost_LK[l, chosen]`` and what neighbours add."""
 
     name: str
     """What is limited: a device, ``MACs``, ``parameters``."""
@@ -36,16 +44,25 @@ class Cap:
     """Cost of stem and head."""
     cost_LK: Matrix
     limit: float
+    neighbours: Callable[[Architecture], float] = no_neighbours
+    """What a network costs beyond the sum, since its blocks stand together."""
+    usual_neighbours: float = 0.0
+    """The mean of that over the networks that are looked at."""
+
+    @property
+    def base(self) -> float:
+        """Cost of any network, whatever its layers hold."""
+        return self.fixed + self.usual_neighbours
 
     @property
     def least(self) -> float:
         """Cost of the cheapest network."""
-        return self.fixed + float(self.cost_LK.min(1).sum())
+        return self.base + float(self.cost_LK.min(1).sum())
 
     @property
     def most(self) -> float:
         """Cost of the dearest network."""
-        return self.fixed + float(self.cost_LK.max(1).sum())
+        return self.base + float(self.cost_LK.max(1).sum())
 
     @property
     def spread(self) -> float:
@@ -53,12 +70,18 @@ class Cap:
         return float(np.ptp(self.cost_LK, axis=1).max()) or 1.0
 
     def cost(self, architecture: Architecture) -> float:
-        """Return what a network costs."""
-        return self.fixed + float(self.cost_LK[np.arange(len(self.cost_LK)), architecture.indices].sum())
+        """Return what a network costs, its own neighbours included."""
+        layers_L = np.arange(len(self.cost_LK))
+        sum_of_layers = float(self.cost_LK[layers_L, architecture.indices].sum())
+        return self.fixed + sum_of_layers + self.neighbours(architecture)
 
     def expected(self, probability_LK: Matrix) -> float:
         """Return the mean cost of the networks that a distribution draws."""
-        return self.fixed + float((probability_LK * self.cost_LK).sum())
+        return self.base + float((probability_LK * self.cost_LK).sum())
+
+    def settled(self, networks: Sequence[Architecture]) -> "Cap":
+        """Return the same cap with what neighbours add in the mean of some networks."""
+        return replace(self, usual_neighbours=statistics.mean(map(self.neighbours, networks)))
 
     def with_limit(self, limit: float) -> "Cap":
         """Return the same cost under another limit."""
@@ -114,7 +137,8 @@ def is_within(caps: Sequence[Cap], architecture: Architecture, least_load: float
 
 def latency_cap(name: str, latency: LatencyModel, target_us: float) -> Cap:
     """Return the cap of a latency table."""
-    return Cap(name, "us", latency.fixed_us, latency.latency_us_LK.numpy(), target_us)
+    cost_LK = latency.latency_us_LK.numpy()
+    return Cap(name, "us", latency.fixed_us, cost_LK, target_us, latency.neighbours_us)
 
 
 def macs_cap(space: SearchSpace, limit: float) -> Cap:
@@ -141,12 +165,17 @@ def params_cap(space: SearchSpace, limit: float) -> Cap:
 def weighted_cap(caps: Sequence[Cap], weights: Sequence[float]) -> Cap:
     """Return one cap on the weighted mean of cost / limit: one device may be late if another is early."""
     shares = [weight / sum(weights) / cap.limit for cap, weight in zip(caps, weights, strict=True)]
+
+    def neighbours(architecture: Architecture) -> float:
+        return sum(s * cap.neighbours(architecture) for s, cap in zip(shares, caps, strict=True))
+
     return Cap(
         f"weighted mean of {', '.join(cap.name for cap in caps)}",
         "of the targets",
         sum(share * cap.fixed for share, cap in zip(shares, caps, strict=True)),
         np.sum([share * cap.cost_LK for share, cap in zip(shares, caps, strict=True)], axis=0),
         1.0,
+        neighbours,
     )
 
 

@@ -10,11 +10,12 @@ Shape letters: L layers, K candidates.
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from search_server.nas.latency_loss import LatencySource
+from search_server.nas.latency_loss import LatencySource, PredictingLatencySource
+from shared.architecture import Architecture
 
 
 @runtime_checkable
-class UncertainLatencySource(LatencySource, Protocol):
+class UncertainLatencySource(PredictingLatencySource, Protocol):
     """A latency table that knows its errors."""
 
     @property
@@ -46,6 +47,11 @@ class CautiousTable:
             [self._raised_us(us, sigma_us) for us, sigma_us in zip(row_us, row_sigma_us, strict=True)]
             for row_us, row_sigma_us in rows
         ]
+
+    def predict_us(self, architecture: Architecture) -> float:
+        pairs = zip(self.table.sigma_us_LK(), architecture.indices, strict=True)
+        sigma_us = self.table.fixed_sigma_us + sum(row[index] for row, index in pairs)
+        return self._raised_us(self.table.predict_us(architecture), sigma_us)
 
     def _raised_us(self, latency_us: float, sigma_us: float) -> float:
         return (latency_us + self.num_sigmas * sigma_us) * (1 + self.num_sigmas * self.table.network_sigma)

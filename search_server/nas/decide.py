@@ -55,7 +55,7 @@ def most_probable_within(
     """
     limits_D = np.array([cap.limit for cap in caps])
     load_DLK = np.stack([cap.cost_LK for cap in caps]) / limits_D[:, None, None]
-    fixed_D = np.array([cap.fixed for cap in caps]) / limits_D
+    fixed_D = np.array([cap.base for cap in caps]) / limits_D
     price_D = _prices(log_p_LK, caps)
     layers: list[_States] = []
     states = _States(np.zeros(1), fixed_D[None], np.zeros(1, np.int64), np.zeros(1, np.int64))

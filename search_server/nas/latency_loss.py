@@ -9,13 +9,16 @@ Shape letters: L layers, K candidates.
 import hashlib
 import json
 import math
+import statistics
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+
+from shared.architecture import Architecture
 
 LossName = Literal["fbnet", "additive", "budget"]
 UnitName = Literal["us", "ms"]
@@ -32,6 +35,14 @@ class LatencySource(Protocol):
 
     def latency_us_LK(self) -> list[list[float]]:
         """The latency of each candidate in each layer."""
+
+
+@runtime_checkable
+class PredictingLatencySource(LatencySource, Protocol):
+    """A latency table that knows more of a network than the sum over its layers."""
+
+    def predict_us(self, architecture: Architecture) -> float:
+        """Return the latency of a network, with what its blocks cost each other."""
 
 
 class LatencyModel:
@@ -52,6 +63,9 @@ class LatencyModel:
             )
         self.latency_us_LK = torch.tensor(rows, dtype=torch.float64)
         self.fixed_us = float(table.fixed_us)
+        self._predict_us = table.predict_us if isinstance(table, PredictingLatencySource) else None
+        self.usual_neighbours_us = 0.0
+        """What neighbours add in the mean of the networks that are looked at."""
         if not (torch.isfinite(self.latency_us_LK).all() and math.isfinite(self.fixed_us)):
             raise ValueError("the latency table holds values that are not finite; measure those cells")
         self.min_us = self.fixed_us + float(self.latency_us_LK.min(1).values.sum())
@@ -60,8 +74,23 @@ class LatencyModel:
             raise ValueError(f"the fastest network of the latency table takes {self.min_us:.1f} us")
 
     def expected_us(self, weights_LK: Tensor) -> Tensor:
-        """Return ``fixed + sum m_LK * latency_LK`` for factors whose rows sum to 1; differentiable."""
-        return self.fixed_us + (weights_LK.double() * self.latency_us_LK).sum()
+        """Return ``fixed + usual neighbours + sum m_LK * latency_LK`` for factors whose rows sum to 1.
+
+        It is differentiable: of what neighbours add only the mean stands in it, a constant.
+        """
+        base_us = self.fixed_us + self.usual_neighbours_us
+        return base_us + (weights_LK.double() * self.latency_us_LK).sum()
+
+    def neighbours_us(self, architecture: Architecture) -> float:
+        """Return what a network takes beyond the sum: 0 by a table that knows nothing of neighbours."""
+        if self._predict_us is None:
+            return 0.0
+        chosen_us_L = self.latency_us_LK[range(len(self.latency_us_LK)), architecture.indices]
+        return self._predict_us(architecture) - self.fixed_us - float(chosen_us_L.sum())
+
+    def settle(self, networks: Sequence[Architecture]) -> None:
+        """Take what neighbours add in the mean of some networks."""
+        self.usual_neighbours_us = statistics.mean(map(self.neighbours_us, networks))
 
 
 def table_hash(latencies: Iterable[LatencyModel]) -> str:

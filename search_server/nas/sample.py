@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from search_server.nas.accelerator import accelerator_of, forward_precision, placed
 from search_server.nas.batches import Batch
@@ -17,6 +18,12 @@ from search_server.nas.paths import entropy_L, log_probabilities
 from search_server.nas.supernet import Supernet
 from shared.architecture import Architecture
 from shared.modules import NetworkModule, to_channels_last
+from shared.search_space import SearchSpace
+
+NUM_TYPICAL = 100
+"""Networks that tell what neighbours add under a theta: to about a tenth of a percent of their latency."""
+_MAX_SETTLINGS = 10
+"""Times that the decided network may differ from the one whose neighbours were reckoned with."""
 
 
 def decided_architecture(
@@ -36,9 +43,15 @@ def decided_architecture(
         return supernet.architecture()
     log_p_LK = log_probabilities(supernet.theta_LK.detach()).double().cpu().numpy()
     for load in (least_load, 0.0):
-        indices = most_probable_within(log_p_LK, caps, load)
-        if indices is not None:
-            return supernet.architecture_at(indices)
+        settled = settled_caps(supernet.space, caps, supernet.theta_LK)
+        for _ in range(_MAX_SETTLINGS):
+            indices = most_probable_within(log_p_LK, settled, load)
+            if indices is None:
+                break
+            network = supernet.architecture_at(indices)
+            if is_within(caps, network, load):
+                return network
+            settled = tuple(_settled_again(cap, network, is_last=not load) for cap in settled)
     limits = " and ".join(f"{amount(cap.limit, cap.unit)} of {cap.name}" for cap in caps)
     least = ", ".join(f"{amount(cap.least, cap.unit)} of {cap.name}" for cap in caps)
     raise ValueError(
@@ -74,7 +87,9 @@ def sample_architectures(
     theta_LK = supernet.theta_LK.detach()
     if float(entropy_L(theta_LK).mean()) < least_entropy * math.log(theta_LK.shape[1]):
         theta_LK = undecided(theta_LK)
-        hold(theta_LK, caps, least_entropy * math.log(theta_LK.shape[1]))
+        for _ in range(2):  # what neighbours add depends on theta, and theta on the limits
+            settled = settled_caps(supernet.space, caps, theta_LK)
+            hold(theta_LK, settled, least_entropy * math.log(theta_LK.shape[1]))
     probability_LK = log_probabilities(theta_LK).exp()
     seen: set[tuple[str, ...]] = set()
     num_found = 0
@@ -87,6 +102,29 @@ def sample_architectures(
             num_found += 1
             yield architecture
         seen.add(architecture.blocks)
+
+
+def _settled_again(cap: Cap, network: Architecture, is_last: bool) -> Cap:
+    """Reckon with the neighbours of one network; at last with the dearest ones so far, which must end."""
+    settled = cap.settled([network])
+    return max(cap, settled, key=lambda each: each.usual_neighbours) if is_last else settled
+
+
+def settled_caps(space: SearchSpace, caps: Sequence[Cap], theta_LK: Tensor) -> tuple[Cap, ...]:
+    """Return caps with what neighbours add in the mean of networks that theta draws."""
+    networks = typical_networks(space, theta_LK)
+    return tuple(cap.settled(networks) for cap in caps)
+
+
+def typical_networks(space: SearchSpace, theta_LK: Tensor) -> list[Architecture]:
+    """Return ``NUM_TYPICAL`` networks that softmax(theta) draws, the same ones each time."""
+    probability_LK = log_probabilities(theta_LK.detach()).exp()
+    generator = torch.Generator().manual_seed(0)
+    draws_LN = torch.multinomial(probability_LK, NUM_TYPICAL, replacement=True, generator=generator)
+    return [
+        Architecture(space, tuple(space.candidates[index] for index in indices_L))
+        for indices_L in draws_LN.T.tolist()
+    ]
 
 
 def inherit(supernet: Supernet, architecture: Architecture) -> NetworkModule:

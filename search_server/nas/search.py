@@ -45,6 +45,7 @@ from search_server.nas.latency_loss import (
 )
 from search_server.nas.memory import peak_memory_bytes
 from search_server.nas.paths import entropy_L, favour, log_probabilities, sample_paths
+from search_server.nas.sample import typical_networks
 from search_server.nas.search_caps import Tables, latency_models, search_caps
 from search_server.nas.search_warnings import search_warnings
 from search_server.nas.supernet import Supernet
@@ -145,6 +146,7 @@ class SearchRun:
         if self.epoch >= self.config.epochs:
             raise StopIteration
         started = time.perf_counter()
+        self._settle()
         self.supernet.train()
         tau = self.config.tau(self.epoch)
         is_warmup = self.epoch < self.config.warmup_epochs
@@ -184,6 +186,13 @@ class SearchRun:
     def probabilities(self) -> tuple[tuple[float, ...], ...]:
         """Return softmax(theta), layers x candidates."""
         return tuple(map(tuple, log_probabilities(self.supernet.theta_LK.detach()).exp().tolist()))
+
+    def _settle(self) -> None:
+        """Reckon with what neighbours add to the networks that theta draws now, for an epoch."""
+        networks = typical_networks(self.space, self.supernet.theta_LK)
+        self.latency.settle(networks)
+        self.caps = tuple(cap.settled(networks) for cap in self.caps)
+        self.theta.caps = self.caps
 
     def _train_weights(self, tau: float) -> tuple[float, float, int]:
         steps = []
