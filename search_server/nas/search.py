@@ -188,7 +188,7 @@ class SearchRun:
         return tuple(map(tuple, log_probabilities(self.supernet.theta_LK.detach()).exp().tolist()))
 
     def _settle(self) -> None:
-        """Reckon with what neighbours add to the networks that theta draws now, for an epoch."""
+        """Reckon from now on with what neighbours add to the networks that theta draws."""
         networks = typical_networks(self.space, self.supernet.theta_LK)
         self.latency.settle(networks)
         self.caps = tuple(cap.settled(networks) for cap in self.caps)
@@ -229,6 +229,8 @@ class SearchRun:
             facts.append(self.theta.step((images_NCHW, labels_N), tau, self.config.entropy_limit(progress)))
             num_images += len(labels_N)
             self.step += 1
+        self._settle()
+        self.theta.hold(self.config.entropy_limit((self.epoch - first + 1) / num_epochs))
         return facts, num_images
 
     @property
