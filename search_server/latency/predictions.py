@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
-from search_server.latency.snapshots import require_table
+from search_server.latency.snapshots import load_table, require_table
 from search_server.latency.table import LatencyTable, MissingLatencyError
 from search_server.resources.latencies import Prediction, PredictionCreate
 from shared.architecture import Architecture, parse_architecture
@@ -25,6 +25,24 @@ def predict(session: Session, create: PredictionCreate) -> tuple[Prediction, ...
     with refusing_values("body.architectures"):
         architectures = [parse_architecture(text, space) for text in create.architectures]
     table = require_table(session, device, space.name, create.conditions, create.snapshot)
+    return _predicted(table, architectures)
+
+
+def predict_from(session: Session, snapshot: str, architecture: str) -> Prediction:
+    """Return the prediction of one network by one snapshot, refused or not.
+
+    Raises:
+        NotFoundError: no such snapshot.
+        ConflictError: the table lacks cells of the network; the message lists them.
+    """
+    table = load_table(session, snapshot)
+    with refusing_values("query.architecture"):
+        network = parse_architecture(architecture, table.search_space)
+    (prediction,) = _predicted(table, [network])
+    return prediction
+
+
+def _predicted(table: LatencyTable, architectures: Sequence[Architecture]) -> tuple[Prediction, ...]:
     try:
         return predictions(table, architectures)
     except MissingLatencyError as error:

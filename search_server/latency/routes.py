@@ -15,7 +15,7 @@ from search_server.latency.formats.own_csv import to_csv
 from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
 from search_server.latency.formats.own_parquet import to_parquet
 from search_server.latency.imports import ImportFormat, import_table
-from search_server.latency.predictions import predict
+from search_server.latency.predictions import predict, predict_from
 from search_server.latency.recalibrations import recalibrate_table
 from search_server.latency.snapshots import list_tables, load_table, table_resource
 from search_server.resources.checks import Recalibration
@@ -123,6 +123,17 @@ def get_diff(_: UserDep, snapshot: str, other: str, session: SessionDep) -> Tabl
     a, b = table_resource(session, snapshot), table_resource(session, other)
     with refusing_values("path.other"):
         return diff_tables(a, b)
+
+
+@router.get("/latency-tables/{snapshot}/prediction", tags=["predictions"])
+def get_prediction(
+    _: UserDep,
+    snapshot: str,
+    session: SessionDep,
+    architecture: Annotated[str, Query(description="blocks, separated by commas, or a name: fbnet-a")],
+) -> Prediction:
+    """Predict the latency of one network from this very table; nothing is measured."""
+    return predict_from(session, snapshot, architecture)
 
 
 @router.post("/latency-tables/{snapshot}/recalibrations", tags=["latency tables"], status_code=201)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from search_server.latency.neighbours import Neighbours
 from search_server.latency.table import TableEntry
 from search_server.resources.searches import SearchCreate
 from search_server.resources.tables import ProfileCreate
@@ -88,7 +89,8 @@ def test_a_table_is_a_map_that_predicts_a_choice(page: Page, served: Served) -> 
     missing, unstable, *_ = whole.entries
     entries = {**whole.entries, unstable: TableEntry(0.2, 0.01, 3, "unstable")}
     del entries[missing]
-    snapshot = served.store(replace(whole, entries=entries))
+    neighbours = Neighbours(sameness_effect=-0.05)
+    snapshot = served.store(replace(whole, entries=entries, neighbours=neighbours))
     page.goto("/tables")
     page.get_by_role("link", name=snapshot).click()
     expect(page.get_by_text("simulated").first).to_be_visible()
@@ -102,14 +104,16 @@ def test_a_table_is_a_map_that_predicts_a_choice(page: Page, served: Served) -> 
     expect(page.locator("#check")).to_contain_text(f"edgenas tables check {snapshot}")
     expect(page.locator("#history tbody tr")).to_have_count(1)
     choice = page.locator("#choice .figure")
-    before = float(choice.inner_text().split()[0])
+    before = choice.inner_text()
+    expect(page.locator("#choice")).to_contain_text(re.compile(r"cost each other: .[45]\.\d %"))
     cell = rows.nth(5).get_by_role("button").nth(7)
     cell.focus()
     expect(page.locator("#cell")).to_contain_text("layer06, k5_e6")
     page.keyboard.press("Enter")
     expect(rows.nth(5).get_by_role("button").nth(7)).to_have_attribute("aria-pressed", "true")
     expect(rows.nth(5).get_by_role("button").nth(7)).to_be_focused()
-    assert float(choice.inner_text().split()[0]) > before
+    expect(choice).not_to_have_text(before)
+    assert float(choice.inner_text().split()[0]) > float(before.split()[0])
     expect(page.locator("#choice code")).to_contain_text(
         "edgenas measure -d bench -s fbnet-tiny --runtime simulated"
     )

@@ -41,6 +41,7 @@ EXPECTED_ROUTES = {
     "GET /latency-tables/{snapshot}",
     "POST /latency-tables/import",
     "GET /latency-tables/{snapshot}/diff/{other}",
+    "GET /latency-tables/{snapshot}/prediction",
     "POST /predictions",
     "POST /measurements",
     "GET /measurements",

@@ -179,6 +179,8 @@ async def test_once_for_all_fills_the_cells_that_it_describes(api: Api) -> None:
     create = PredictionCreate("pixel", "fbnet-tiny", ("k3_e3",), snapshot=table.summary.snapshot)
     error = await api.refused("POST", "/predictions", create)
     assert (error.type, "layer01" in error.detail) == ("missing_latency", True)
+    path = f"/latency-tables/{table.summary.snapshot}/prediction?architecture=k3_e3"
+    assert (await api.refused("GET", path)).detail == error.detail
 
 
 @pytest.mark.parametrize(

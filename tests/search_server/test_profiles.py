@@ -114,6 +114,10 @@ async def test_predictions_are_sums_of_the_table(api: Api, device: SyntheticDevi
         assert answer["latency_us"] == pytest.approx(truth_us, rel=1e-4)
         assert answer["low_us"] <= answer["latency_us"] <= answer["high_us"]
         assert answer["snapshot"] == done.snapshot
+    path = f"/latency-tables/{done.snapshot}/prediction"
+    assert await api.get(f"{path}?architecture=k3_e6") == answers[0]
+    refused = await api.refused("GET", f"{path}?architecture=k9_e6")
+    assert (refused.status, "k9_e6" in refused.detail) == (422, True)
 
 
 async def test_measured_networks_have_the_tables_level(api: Api, device: SyntheticDevice) -> None:

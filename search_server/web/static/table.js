@@ -1,8 +1,8 @@
 // One latency table: heat map, what speaks for it, and the predicted latency of a network of one's choice.
 
-import { get, run } from "./api.js";
+import { attempt, get, run } from "./api.js";
 import { byId, commandLine, facts, fill, h } from "./dom.js";
-import { ago, conditionOptions, conditions, milliseconds, share } from "./format.js";
+import { ago, conditionOptions, conditions, milliseconds, share, signed } from "./format.js";
 import { heatMap, legend, logPlace } from "./heat_map.js";
 import { showLife, showWarning, standingBadge } from "./table_life.js";
 import { originBadge } from "./tables.js";
@@ -53,14 +53,14 @@ function showMap(table) {
       const [layer, block] = focus.split("/");
       byId("map").querySelector(`tbody tr:nth-child(${layers.indexOf(layer) + 1}) td:nth-of-type(${blocks.indexOf(block) + 1}) button`)?.focus();
     }
-    showChoice(table, layers);
+    attempt(() => showChoice(table, layers));
   };
   fill(byId("legend"), legend(`${milliseconds(low)} ms`, `${milliseconds(high)} ms`,
     [["missing", "not measured"], ["unstable", "not stable"]]));
   redraw();
 }
 
-function showChoice(table, layers) {
+async function showChoice(table, layers) {
   const fixed = table.cells.filter((cell) => !cell.block);
   const cells = [...fixed, ...layers.map((layer) => chosen.get(layer))];
   if (cells.some((cell) => !cell || cell.latency_us === null)) {
@@ -73,11 +73,23 @@ function showChoice(table, layers) {
     const row = table.cells.filter((cell) => cell.layer === layer && cell.latency_us !== null);
     return sum + pick(...row.map((cell) => cell.latency_us));
   }, fixed.reduce((sum, cell) => sum + cell.latency_us, 0)));
+  const path = `/latency-tables/${encodeURIComponent(snapshot)}/prediction?architecture=${encodeURIComponent(blocks)}`;
+  const predicted = await get(path);
+  if (blocks !== layers.map((layer) => chosen.get(layer).block).join(",")) return; // chosen anew meanwhile
   fill(byId("choice"),
-    h("p", { class: "figure" }, milliseconds(total), h("small", {}, " ms predicted")),
+    h("p", { class: "figure" }, milliseconds(predicted.latency_us), h("small", {}, " ms predicted")),
+    h("p", { class: "hint" }, `9 of 10 such predictions hold within ${milliseconds(predicted.low_us)} to ` +
+      `${milliseconds(predicted.high_us)} ms. ${beyond(predicted.latency_us - total, total)}`),
     h("p", { class: "hint" }, `The space reaches from ${milliseconds(fastest)} to ${milliseconds(slowest)} ms; ` +
       `stem and head take ${fixed.map((cell) => milliseconds(cell.latency_us)).join(" and ")} ms.`),
     commandLine(command(table.summary, blocks)));
+}
+
+/** What a network takes beyond its cells, in words. */
+function beyond(difference, total) {
+  const cells = `The cells add up to ${milliseconds(total)} ms`;
+  return Math.abs(difference) < 5e-4 * total ? `${cells}.`
+    : `${cells}; what its blocks cost each other: ${signed(difference / total)}.`;
 }
 
 function command({ source, device_name: device, space, conditions: given }, blocks) {
