@@ -8,9 +8,9 @@ that it draws stands beside the sum (``settled``).
 Shape letters: L layers, K candidates.
 """
 
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
@@ -81,7 +81,7 @@ class Cap:
 
     def settled(self, networks: Sequence[Architecture]) -> "Cap":
         """Return the same cap with what neighbours add in the mean of some networks."""
-        return replace(self, usual_neighbours=statistics.mean(map(self.neighbours, networks)))
+        return replace(self, usual_neighbours=fmean(map(self.neighbours, networks)))
 
     def with_limit(self, limit: float) -> "Cap":
         """Return the same cost under another limit."""

@@ -9,10 +9,10 @@ Shape letters: L layers, K candidates.
 import hashlib
 import json
 import math
-import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -90,7 +90,7 @@ class LatencyModel:
 
     def settle(self, networks: Sequence[Architecture]) -> None:
         """Take what neighbours add in the mean of some networks."""
-        self.usual_neighbours_us = statistics.mean(map(self.neighbours_us, networks))
+        self.usual_neighbours_us = fmean(map(self.neighbours_us, networks))
 
 
 def table_hash(latencies: Iterable[LatencyModel]) -> str:

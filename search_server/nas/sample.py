@@ -32,6 +32,8 @@ def decided_architecture(
 ) -> Architecture:
     """Return the most probable network among those that keep all caps.
 
+    Where neighbours leave none, it is the most probable of those whose sums keep them.
+
     Args:
         supernet: theta, and the space.
         caps: limits; none: the most probable network of all.
@@ -53,6 +55,9 @@ def decided_architecture(
             if is_within(caps, network, load):
                 return network
             settled = tuple(_settled_again(cap, network, is_last=not load) for cap in settled)
+    indices = most_probable_within(log_p_LK, [replace(cap, usual_neighbours=0.0) for cap in caps])
+    if indices is not None:
+        return supernet.architecture_at(indices)
     limits = " and ".join(f"{amount(cap.limit, cap.unit)} of {cap.name}" for cap in caps)
     least = ", ".join(f"{amount(cap.least, cap.unit)} of {cap.name}" for cap in caps)
     raise ValueError(

@@ -2,7 +2,7 @@
 
 import random
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,16 @@ from search_server.nas.checkpoint import load_checkpoint, save_checkpoint, state
 from search_server.nas.config import SearchConfig
 from search_server.nas.sample import decided_architecture, sample_architectures, typical_networks
 from shared.architecture import Architecture, random_architecture, uniform_architecture
-from tests.nas.small_search import MIDDLE_US, SPACE, TABLE, MacsTable, generator, run_epochs, small_search
+from tests.nas.small_search import (
+    LATENCY,
+    MIDDLE_US,
+    SPACE,
+    TABLE,
+    MacsTable,
+    generator,
+    run_epochs,
+    small_search,
+)
 from tests.nas.test_budget import UncertainTable
 from tests.nas.test_checkpoint import assert_same_bits
 
@@ -31,6 +40,14 @@ class SociableTable(MacsTable):
 
     def predict_us(self, architecture: Architecture) -> float:
         return super().predict_us(architecture) * (1.01 - 0.06 * share_of_likes(architecture))
+
+
+@dataclass(frozen=True)
+class LonelyTable(MacsTable):
+    """Every network takes a hundredth more than its sum."""
+
+    def predict_us(self, architecture: Architecture) -> float:
+        return 1.01 * super().predict_us(architecture)
 
 
 SOCIABLE = SociableTable(SPACE)
@@ -57,6 +74,14 @@ def test_found_networks_keep_the_limit_as_predicted() -> None:
     for network in (decided, *drawn):
         assert 0.97 * MIDDLE_US <= SOCIABLE.predict_us(network) <= MIDDLE_US
         assert is_within(run.caps, network, 0.97)
+
+
+def test_a_limit_that_neighbours_alone_break_gets_the_network_of_the_sum() -> None:
+    fastest_us = 1.001 * LATENCY.min_us
+    run = small_search(replace(CONFIG, target_us=fastest_us), LonelyTable(SPACE))
+    list(run)
+    decided = decided_architecture(run.supernet, run.caps, 0.97)
+    assert TABLE.predict_us(decided) <= fastest_us < LonelyTable(SPACE).predict_us(decided)
 
 
 def test_an_interrupted_search_reckons_with_the_same_neighbours(tmp_path: Path) -> None:
