@@ -3,7 +3,7 @@
 import { attempt, get, list, run } from "./api.js";
 import { drawCurves } from "./charts.js";
 import { badge, byId, commandLine, facts, fill, grid, h } from "./dom.js";
-import { ago, conditions, count, milliseconds, share } from "./format.js";
+import { ago, conditions, count, milliseconds, share, signed } from "./format.js";
 import { heatMap } from "./heat_map.js";
 import { hasEnded, isSimulated, progressBar, statusBadge } from "./job.js";
 
@@ -15,7 +15,7 @@ let followsNewest = true;
 
 const columns = (measured) => [
   { title: "Network" }, { title: "Predicted, ms", number: true }, { title: `${measured}, ms`, number: true },
-  { title: "Error", number: true }, { title: "Validation", number: true }, { title: "Test", number: true },
+  { title: "Difference", number: true }, { title: "Validation", number: true }, { title: "Test", number: true },
   { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
 ];
 
@@ -67,7 +67,7 @@ function showComparison() {
     return { kind: isResult ? "found" : null, cells: [
       h("span", {}, name, isOver ? badge("bad", "over target") : null),
       milliseconds(network.predicted_us), milliseconds(measured),
-      measured === null ? null : share(network.predicted_us / measured - 1),
+      measured === null ? null : signed(measured / network.predicted_us - 1),
       share(network.validation_accuracy), share(network.test_accuracy),
       count(network.macs), count(network.params),
       h("details", {}, h("summary", {}, "show"), h("code", {}, network.architecture.replaceAll(",", ", "))),
