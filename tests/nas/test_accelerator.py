@@ -30,7 +30,7 @@ from tests.nas.small_search import (
     generator,
     run_epochs,
 )
-from tests.nas.test_checkpoint import assert_same_bits
+from tests.nas.test_checkpoint import assert_resumes_to_the_same_bits, assert_same_bits
 
 CONFIG = SearchConfig(
     target_us=MIDDLE_US, epochs=1, warmup_epochs=0, theta_paths=2, channels_last=False, step_images=None
@@ -171,15 +171,7 @@ def test_steps_in_mixed_precision_learn() -> None:
 
 
 def test_an_interrupted_search_in_mixed_precision_ends_with_the_same_bits(tmp_path: Path) -> None:
-    whole = run_at(CPU, MIXED)
-    run_epochs(whole, 2)
-    interrupted = run_at(CPU, MIXED)
-    run_epochs(interrupted, 1)
-    save_checkpoint(interrupted, tmp_path / "search.pt")
-    resumed = run_at(CPU, MIXED)
-    load_checkpoint(resumed, tmp_path / "search.pt")
-    run_epochs(resumed, 1)
-    assert_same_bits(state(resumed), state(whole))
+    assert_resumes_to_the_same_bits(lambda: run_at(CPU, MIXED), tmp_path)
 
 
 def test_training_and_evaluation_in_mixed_precision() -> None:

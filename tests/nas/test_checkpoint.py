@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,18 +39,24 @@ def assert_same_bits(one: Any, other: Any) -> None:
         assert one == other
 
 
+def assert_resumes_to_the_same_bits(
+    new_run: Callable[[], SearchRun], folder: Path
+) -> tuple[SearchRun, SearchRun]:
+    """Run a search at once, and again with a break in the middle; return the second and the first."""
+    whole, interrupted, resumed = new_run(), new_run(), new_run()
+    list(whole)
+    run_epochs(interrupted, interrupted.config.epochs // 2)
+    save_checkpoint(interrupted, folder / "search.pt")
+    load_checkpoint(resumed, folder / "search.pt")
+    assert list(resumed)
+    assert_same_bits(state(resumed), state(whole))
+    return resumed, whole
+
+
 @pytest.mark.parametrize("paths", ["one", "two"])
 def test_an_interrupted_search_ends_with_the_same_bits(paths: PathsName, tmp_path: Path) -> None:
     config = replace(CONFIG, paths=paths)
-    whole = small_search(config)
-    run_epochs(whole, 4)
-    interrupted = small_search(config)
-    run_epochs(interrupted, 2)
-    save_checkpoint(interrupted, tmp_path / "search.pt")
-    resumed = small_search(config)
-    load_checkpoint(resumed, tmp_path / "search.pt")
-    run_epochs(resumed, 2)
-    assert_same_bits(state(resumed), state(whole))
+    resumed, whole = assert_resumes_to_the_same_bits(lambda: small_search(config), tmp_path)
     assert resumed.architecture() == whole.architecture()
     assert [path.name for path in tmp_path.iterdir()] == ["search.pt"]
 

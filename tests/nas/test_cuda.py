@@ -11,7 +11,7 @@ import torch
 
 from search_server.nas.accelerator import CPU, accelerator_of, choose_accelerator
 from search_server.nas.batches import evaluation_batches, training_batches
-from search_server.nas.checkpoint import load_checkpoint, save_checkpoint, state
+from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.config import SearchConfig, ThetaGradientName
 from search_server.nas.data import load_data
 from search_server.nas.export import load_network, save_network
@@ -31,7 +31,7 @@ from tests.nas.small_search import (
     generator,
     run_epochs,
 )
-from tests.nas.test_checkpoint import assert_same_bits
+from tests.nas.test_checkpoint import assert_resumes_to_the_same_bits
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")
 
@@ -111,15 +111,7 @@ def test_an_interrupted_search_ends_with_the_same_bits(
     paths: PathsName, weights: WeightsName, theta_gradient: ThetaGradientName, tmp_path: Path
 ) -> None:
     config = replace(CONFIG, paths=paths, weights=weights, theta_gradient=theta_gradient)
-    whole = run_at(CUDA, config)
-    run_epochs(whole, 3)
-    interrupted = run_at(CUDA, config)
-    run_epochs(interrupted, 1)
-    save_checkpoint(interrupted, tmp_path / "search.pt")
-    resumed = run_at(CUDA, config)
-    load_checkpoint(resumed, tmp_path / "search.pt")
-    run_epochs(resumed, 2)
-    assert_same_bits(state(resumed), state(whole))
+    assert_resumes_to_the_same_bits(lambda: run_at(CUDA, config), tmp_path)
 
 
 def test_a_search_moves_between_cuda_and_the_cpu(tmp_path: Path) -> None:

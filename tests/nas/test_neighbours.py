@@ -9,7 +9,6 @@ import pytest
 
 from search_server.nas.caps import is_within
 from search_server.nas.cautious_table import CautiousTable
-from search_server.nas.checkpoint import load_checkpoint, save_checkpoint, state
 from search_server.nas.config import SearchConfig
 from search_server.nas.sample import decided_architecture, sample_architectures, typical_networks
 from shared.architecture import Architecture, random_architecture, uniform_architecture
@@ -24,7 +23,7 @@ from tests.nas.small_search import (
     small_search,
 )
 from tests.nas.test_budget import UncertainTable
-from tests.nas.test_checkpoint import assert_same_bits
+from tests.nas.test_checkpoint import assert_resumes_to_the_same_bits
 
 CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=4, warmup_epochs=1, theta_paths=2)
 
@@ -85,15 +84,7 @@ def test_a_limit_that_neighbours_alone_break_gets_the_network_of_the_sum() -> No
 
 
 def test_an_interrupted_search_reckons_with_the_same_neighbours(tmp_path: Path) -> None:
-    whole = small_search(CONFIG, SOCIABLE)
-    run_epochs(whole, 4)
-    interrupted = small_search(CONFIG, SOCIABLE)
-    run_epochs(interrupted, 2)
-    save_checkpoint(interrupted, tmp_path / "search.pt")
-    resumed = small_search(CONFIG, SOCIABLE)
-    load_checkpoint(resumed, tmp_path / "search.pt")
-    run_epochs(resumed, 2)
-    assert_same_bits(state(resumed), state(whole))
+    resumed, whole = assert_resumes_to_the_same_bits(lambda: small_search(CONFIG, SOCIABLE), tmp_path)
     assert [cap.base for cap in resumed.caps] == [cap.base for cap in whole.caps]
 
 
