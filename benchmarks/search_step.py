@@ -25,7 +25,7 @@ import torch
 from benchmarks.bare_operators import BareOperators
 from benchmarks.machine import print_figures
 from benchmarks.step_kinds import KINDS, Setting, even_paths, random_batch, search_run, steps_of
-from search_server.nas.accelerator import choose_accelerator, wait_for
+from search_server.nas.accelerator import choose_accelerator
 from search_server.nas.batches import training_batches
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.images import ImagesInMemory
@@ -85,6 +85,14 @@ def main() -> None:
 def accelerator_name(accelerator: torch.device) -> str:
     """Return the model of a CUDA device, else the kind of accelerator."""
     return torch.cuda.get_device_name(accelerator) if accelerator.type == "cuda" else accelerator.type
+
+
+def wait_for(accelerator: torch.device) -> None:
+    """Return when all that was handed to an accelerator is done; the CPU works at once."""
+    if accelerator.type == "cuda":
+        torch.cuda.synchronize(accelerator)
+    elif accelerator.type == "mps":
+        torch.mps.synchronize()
 
 
 def timings(setting: Setting, seconds: float) -> dict[str, Any]:

@@ -57,14 +57,6 @@ def placed(batch: Batch, accelerator: torch.device) -> Batch:
     return images_NCHW.to(accelerator), labels_N.to(accelerator)
 
 
-def wait_for(accelerator: torch.device) -> None:
-    """Return when all that was handed to an accelerator is done; the CPU works at once."""
-    if accelerator.type == "cuda":
-        torch.cuda.synchronize(accelerator)
-    elif accelerator.type == "mps":
-        torch.mps.synchronize()
-
-
 @contextmanager
 def repeatable() -> Iterator[None]:
     """Let cuDNN choose among kernels that give the same bits each time; the CPU always does."""

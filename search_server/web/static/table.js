@@ -78,8 +78,8 @@ async function showChoice(table, layers) {
   if (blocks !== layers.map((layer) => chosen.get(layer).block).join(",")) return; // chosen anew meanwhile
   fill(byId("choice"),
     h("p", { class: "figure" }, milliseconds(predicted.latency_us), h("small", {}, " ms predicted")),
-    h("p", { class: "hint" }, `9 of 10 such predictions hold within ${milliseconds(predicted.low_us)} to ` +
-      `${milliseconds(predicted.high_us)} ms. ${beyond(predicted.latency_us - total, total)}`),
+    h("p", { class: "hint" }, `90 % interval: ${milliseconds(predicted.low_us)} to ${milliseconds(predicted.high_us)} ms. ` +
+      `${beyond(predicted.latency_us - total, total)}`),
     h("p", { class: "hint" }, `The space reaches from ${milliseconds(fastest)} to ${milliseconds(slowest)} ms; ` +
       `stem and head take ${fixed.map((cell) => milliseconds(cell.latency_us)).join(" and ")} ms.`),
     commandLine(command(table.summary, blocks)));
