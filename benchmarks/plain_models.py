@@ -16,6 +16,7 @@ RUNTIME_DTYPES = {
     "torch": ("fp32",),
     "litert": ("fp32", "int8"),
     "ncnn": ("fp32",),
+    "executorch": ("fp32",),
 }
 """What can be timed without the agent."""
 
@@ -63,6 +64,8 @@ def load_model(runtime: str, workload: Workload, path: Path | None) -> PlainMode
             model = _Litert(workload, path)
         case "ncnn", Path():
             model = _Ncnn(workload, path)
+        case "executorch", Path():
+            model = _Executorch(workload, path)
         case _:
             raise ValueError(
                 f"cannot load {path} with runtime {runtime!r}; choose one of {', '.join(RUNTIME_DTYPES)}"
@@ -191,3 +194,24 @@ class _Ncnn:
 
     def output(self) -> Array:
         return np.array(self._logits, dtype=float).reshape(-1)
+
+
+class _Executorch:
+    """The method of the whole network, on one thread; its wheel's bindings take tensors from torch."""
+
+    def __init__(self, workload: Workload, path: Path) -> None:
+        import torch
+        from executorch.extension.pybindings import _C as bindings  # noqa: N811
+
+        if bindings._threadpool_get_thread_count() != 1:
+            bindings._unsafe_reset_threadpool(1)
+        self._program = bindings._load_program(str(path))  # a method does not keep it alive
+        self._method = self._program.load_method("network")
+        self._method.set_inputs([torch.from_numpy(_images(workload).transpose(0, 2, 3, 1).copy())])
+
+    def run(self) -> None:
+        self._method.execute()
+
+    def output(self) -> Array:
+        (logits,) = self._method.get_outputs()
+        return np.asarray(logits, dtype=float).reshape(-1)
