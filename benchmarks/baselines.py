@@ -22,7 +22,7 @@ def isolated_sum(
     networks: Sequence[Architecture],
     conditions: Conditions,
     seconds: float,
-    is_warm: bool,
+    warm_s: float,
 ) -> Array:
     """Return per network the sum over its blocks in seconds, each timed as a model of its own.
 
@@ -31,10 +31,10 @@ def isolated_sum(
         networks: of that space.
         conditions: runtime and dtype.
         seconds: for all blocks together; three rounds at least.
-        is_warm: each timed run follows untimed runs of the same block; else of all others.
+        warm_s: untimed runs of a block before its timed ones; with 0 those of all others.
     """
     blocks = isolated_blocks(space)
-    timing = time_in_new_process(list(blocks.values()), conditions, seconds, is_warm, seed=3)
+    timing = time_in_new_process(list(blocks.values()), conditions, seconds, warm_s, seed=3)
     block_s = dict(zip(blocks, timing.medians_s(), strict=True))
     return np.array(
         [

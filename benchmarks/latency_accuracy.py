@@ -22,6 +22,7 @@ from benchmarks.baselines import isolated_sum, macs_line, scaled
 from benchmarks.local_table import measure_table
 from benchmarks.machine import print_figures
 from benchmarks.plain_models import RUNTIME_DTYPES
+from benchmarks.plain_timing import BLOCK_WARM_S
 from benchmarks.truth import test_networks, truth
 from shared.architecture import Architecture
 from shared.device import DTYPES, Conditions
@@ -87,7 +88,8 @@ def judge(
     table, device_s = measure_table(space, conditions, arguments.seed, cover_seed=arguments.seed)
     true = truth(space, networks, conditions, arguments.truth_s)
     warm, cold = (
-        isolated_sum(space, networks, conditions, arguments.blocks_s, is_warm) for is_warm in (True, False)
+        isolated_sum(space, networks, conditions, arguments.blocks_s, warm_s)
+        for warm_s in (BLOCK_WARM_S, 0.0)
     )
     predictions = [table.predict(network) for network in networks]
     predicted = np.array([p.latency_us for p in predictions]) / table.anchor_us

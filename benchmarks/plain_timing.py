@@ -1,13 +1,14 @@
 """A second opinion on latency: a plain timing loop that shares no code with harness or fit.
 
 Run in a process of its own: ``python -m benchmarks.plain_timing ORDER.json`` times networks in rounds of
-random order, each run right after a run of the first network, and prints seconds as JSON.
+random order, each right after the first network, and prints seconds as JSON.
 """
 
 import json
 import os
 import random
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,10 @@ from shared.workload import Workload
 
 Array = NDArray[np.float64]
 
+NETWORK_WARM_S = 0.008
+BLOCK_WARM_S = 0.003
+"""After so long a network, or a single block, runs as fast as if it were alone."""
+TIMED_RUNS = 3
 MAX_PAGE_FAULTS = 10.0
 """A timed run, in the mean; at half a microsecond each, more of them would be a part of the time."""
 
@@ -41,11 +46,11 @@ class Order:
     paths: tuple[str | None, ...]
     """Model file of each; None where the runtime builds the network itself."""
     seconds: float
-    is_warm: bool
-    """Untimed runs before each timed one, 3 ms of them and one at least."""
+    warm_s: float
+    """Untimed runs of a network before its timed ones; 0 for none, and one timed run."""
     seed: int
-    min_rounds: int
-    """However long they take."""
+    min_runs: int
+    """Timed ones of a network in the mean, however long they take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Timing:
     """What a process found."""
 
     seconds: Array
-    """Of shape (rounds, networks, 2): seconds of the yardstick right before, and of the network."""
+    """Of shape (rounds, networks, 2): seconds of the yardstick right before, and of the network, each the
+    median of what followed the untimed runs."""
     page_faults_per_run: float
     """Minor ones, mean over the timed runs."""
 
@@ -72,9 +78,9 @@ def time_in_new_process(
     workloads: Sequence[Workload],
     conditions: Conditions,
     seconds: float,
-    is_warm: bool,
+    warm_s: float,
     seed: int,
-    min_rounds: int = 3,
+    min_runs: int = 3,
 ) -> Timing:
     """Time networks in a new process for some seconds; the first is the yardstick.
 
@@ -88,7 +94,7 @@ def time_in_new_process(
             paths.append(str(Path(folder) / f"{index}.{model.format}") if model else None)
             if model:
                 Path(str(paths[-1])).write_bytes(model.content)
-        how_long = (seconds, is_warm, seed, min_rounds)
+        how_long = (seconds, warm_s, seed, min_runs)
         order = Order(conditions.runtime, tuple(workloads), tuple(paths), *how_long)
         order_path = Path(folder) / "order.json"
         order_path.write_text(to_json(order))
@@ -117,24 +123,30 @@ class _Stopwatch:
     """Times runs and counts their page faults."""
 
     def __init__(self) -> None:
-        self._num_runs = self._num_faults = 0
+        self.num_runs = self._num_faults = 0
 
     @property
     def page_faults_per_run(self) -> float:
-        return self._num_faults / self._num_runs
+        return self._num_faults / self.num_runs
 
-    def seconds(self, model: PlainModel, is_warm: bool) -> float:
-        """Return what one run takes."""
-        warm_end = time.perf_counter() + 0.003
-        while is_warm:
+    def seconds(self, model: PlainModel, warm_s: float) -> float:
+        """Return what a run takes: after untimed runs, the median of up to three in as much time again."""
+        start = time.perf_counter()
+        while time.perf_counter() - start < warm_s:
             model.run()
-            is_warm = time.perf_counter() < warm_end
+        start = time.perf_counter()
+        runs = [self._run_s(model)]
+        while len(runs) < TIMED_RUNS and time.perf_counter() - start < warm_s:
+            runs.append(self._run_s(model))
+        return statistics.median(runs)
+
+    def _run_s(self, model: PlainModel) -> float:
         num_faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         start = time.perf_counter()
         model.run()
         seconds = time.perf_counter() - start
         self._num_faults += resource.getrusage(resource.RUSAGE_SELF).ru_minflt - num_faults
-        self._num_runs += 1
+        self.num_runs += 1
         return seconds
 
 
@@ -158,12 +170,12 @@ def _run(order: Order) -> dict[str, object]:
     shuffle = random.Random(order.seed).shuffle
     end = time.perf_counter() + order.seconds
     rounds: list[list[tuple[float, float]]] = []
-    while time.perf_counter() < end or len(rounds) < order.min_rounds:
+    while time.perf_counter() < end or watch.num_runs < 2 * len(models) * order.min_runs:
         shuffle(shuffled)
         pairs = [(0.0, 0.0)] * len(models)
         for index in shuffled:
-            yardstick = watch.seconds(models[0], order.is_warm)
-            pairs[index] = (yardstick, watch.seconds(models[index], order.is_warm))
+            yardstick = watch.seconds(models[0], order.warm_s)
+            pairs[index] = (yardstick, watch.seconds(models[index], order.warm_s))
         rounds.append(pairs)
     return {"seconds": rounds, "page_faults_per_run": watch.page_faults_per_run}
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.baselines import isolated_blocks
 from benchmarks.local_table import measure_table
 from benchmarks.machine import print_figures
-from benchmarks.plain_timing import time_in_new_process
+from benchmarks.plain_timing import BLOCK_WARM_S, time_in_new_process
 from search_server.latency.table import LatencyTable
 from shared.device import Conditions
 from shared.search_space import SearchSpace, search_space
@@ -71,7 +71,7 @@ def op_by_op(space: SearchSpace, wanted_median: float) -> tuple[float, float]:
     blocks = list(isolated_blocks(space).values())
     seconds = 10.0
     while True:
-        runs = [time_in_new_process(blocks, Conditions(), seconds, True, seed) for seed in (1, 2)]
+        runs = [time_in_new_process(blocks, Conditions(), seconds, BLOCK_WARM_S, seed) for seed in (1, 2)]
         median = float(np.median(repeatability(*(run.medians_s() for run in runs))))
         if median <= wanted_median or seconds >= LONGEST_OP_BY_OP_S:
             return seconds, median

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.plain_timing import time_in_new_process
+from benchmarks.plain_timing import NETWORK_WARM_S, time_in_new_process
 from search_server.profiling.covers import anchor_architecture
 from shared.architecture import (
     KNOWN_ARCHITECTURES,
@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 
 TRUTH_GROUP = 12
 """Networks of one process beside the anchor."""
-TRUTH_ROUNDS = 10
-"""At least, of each process: one ratio is 6 to 9 % off on a machine that others use too."""
+TRUTH_RUNS = 10
+"""At least, in each process: one ratio is 6 to 9 % off on a machine that others use too."""
 NUM_DEALS = 8
 """Where models lie in memory makes a network up to 2 % faster or slower as long as its process runs."""
 
@@ -89,7 +89,7 @@ def deal(
     for start in range(0, len(order), TRUTH_GROUP):
         group = order[start : start + TRUTH_GROUP]
         workloads = [anchor, *(networks[index].workload() for index in group)]
-        timing = time_in_new_process(workloads, conditions, seconds, True, seed, TRUTH_ROUNDS)
+        timing = time_in_new_process(workloads, conditions, seconds, NETWORK_WARM_S, seed, TRUTH_RUNS)
         units[group] = timing.ratios()[1:]
         faults = max(faults, timing.page_faults_per_run)
     return units, faults

@@ -35,7 +35,7 @@ class Bounds:
     max_window_s: float = 300.0
     max_warmup_s: float = 120.0
     max_pause_s: float = 60.0
-    max_min_rounds: int = 1000
+    max_min_runs: int = 1000
     max_threads: int = 256
     cores: tuple[int, ...] = ()
     """Cores that the owner lends; empty lends all."""
@@ -85,7 +85,7 @@ def _lease_refusal(lease: Lease, bounds: Bounds, device_id: str | None) -> str |
         ("window_s", policy.window_s, bounds.max_window_s),
         ("warmup_s", policy.warmup_s, bounds.max_warmup_s),
         ("max_pause_s", policy.max_pause_s, bounds.max_pause_s),
-        ("min_rounds", policy.min_rounds, bounds.max_min_rounds),
+        ("min_runs", policy.min_runs, bounds.max_min_runs),
         ("bytes of parameters", parameter_bytes, bounds.max_parameter_bytes),
         ("bytes of model files", sum(artifacts.values()), bounds.max_artifact_bytes),
     )

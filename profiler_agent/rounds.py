@@ -2,9 +2,9 @@
 
 First come the plain rounds, in an order drawn anew each round. The anchor runs right before every run of
 another item: contention lasts for tens of milliseconds, so the two share it and their ratio is steady
-where neither time is. Every timed run follows untimed runs of the same model, one at least and 3 ms of
-them: else the more models a lease has, the colder their caches, and networks of different leases could not
-be compared.
+where neither time is. An item's turn begins with untimed runs, 8 ms of them: else the more models a lease
+has, the colder their caches, and networks of different leases could not be compared. Up to three timed
+runs follow: single runs scatter more than turns do.
 
 Then come the rounds under the runtime's profiler, with models of their own, when those of the plain rounds
 are gone: as neighbours they made networks 1 to 2 % slower against the anchor than a lease without profiled
@@ -21,15 +21,15 @@ from pathlib import Path
 
 from profiler_agent.loading import load_models
 from profiler_agent.pace import Pace
-from profiler_agent.recorder import Recorder, warm_caches
+from profiler_agent.recorder import Recorder, timed_runs, warm_caches
 from profiler_agent.runtimes.base import Clock, LoadedModel, Runtime, UnsupportedWorkloadError
 from shared.measurement import Lease, LeaseItem, NodeSamples, RunSamples
 
 PROFILED_SHARE = 0.45
 """Of the window, where items are profiled at all."""
 
-_MAX_PROFILED_RUNS = 40
-"""Of an item in a lease: more would only make the profile longer."""
+_MAX_PROFILED_ROUNDS = 20
+"""Of a lease: more would only make the profile longer."""
 
 _ANCHOR_COPIES = 3
 """All ratios share the anchor, so an anchor that lies badly in memory would shift them all alike."""
@@ -99,17 +99,24 @@ class Rounds:
 
         def run_round(round_index: int) -> None:
             self._generator.shuffle(others)
-            for recorder in others:
+            for turn_index, recorder in enumerate(others, start=round_index * len(others)):
                 pace.resume()
                 if anchor is not None and recorder is not anchor:
-                    anchor.run(round_index, origin_ns)
-                recorder.run(round_index, origin_ns)
+                    anchor.take_turn(turn_index, origin_ns)
+                recorder.take_turn(turn_index, origin_ns)
                 pace.note_run(recorder.stalled_us)
 
         is_profiling = any(item.profile_segments for item in lease.items)
         if others:
             end = 1.0 - PROFILED_SHARE if is_profiling else 1.0
-            self._repeat(run_round, pace, 0.0, end, lease.policy.max_rounds)
+            self._repeat(
+                run_round,
+                lambda: min(len(one.wall_us) for one in others),
+                pace,
+                0.0,
+                end,
+                lease.policy.max_rounds,
+            )
         return {item_id: recorder.samples() for item_id, recorder in recorders.items()}
 
     def profiled_rounds(self, pace: Pace) -> dict[str, Profile]:
@@ -133,13 +140,21 @@ class Rounds:
             for item_id in order:
                 pace.resume()
                 warm_caches(models[item_id], self._clock)
-                start_ns = self._clock.wall_ns()
-                models[item_id].run_profiled()
-                wall_us[item_id].append((self._clock.wall_ns() - start_ns) / 1000)
+                for _ in timed_runs(self._clock):
+                    start_ns = self._clock.wall_ns()
+                    models[item_id].run_profiled()
+                    wall_us[item_id].append((self._clock.wall_ns() - start_ns) / 1000)
                 pace.note_run(0.0)
 
-        max_rounds = min(_MAX_PROFILED_RUNS, self._lease.policy.max_rounds)
-        self._repeat(run_round, pace, 1.0 - PROFILED_SHARE, 1.0, max_rounds)
+        max_rounds = min(_MAX_PROFILED_ROUNDS, self._lease.policy.max_rounds)
+        self._repeat(
+            run_round,
+            lambda: min(map(len, wall_us.values())),
+            pace,
+            1.0 - PROFILED_SHARE,
+            1.0,
+            max_rounds,
+        )
         return {
             item_id: Profile(tuple(model.node_samples()), tuple(wall_us[item_id]))
             for item_id, model in models.items()
@@ -168,11 +183,25 @@ class Rounds:
                 break
 
     def _repeat(
-        self, run_round: Callable[[int], None], pace: Pace, start: float, end: float, max_rounds: int
+        self,
+        run_round: Callable[[int], None],
+        num_runs: Callable[[], int],
+        pace: Pace,
+        start: float,
+        end: float,
+        max_rounds: int,
     ) -> None:
         """Run rounds from one share of the window to another, or until the pace is lost.
 
-        The last round is the one that ends nearest to the end.
+        The last round is the one that ends nearest to the end, or with which each item has runs enough.
+
+        Args:
+            run_round: runs the round of this index.
+            num_runs: how often the item with the fewest runs has run.
+            pace: of the device.
+            start: share of the window at which the rounds start.
+            end: ... and end.
+            max_rounds: no more than that.
         """
         policy = self._lease.policy
         origin_s, paused_before_s = self._clock.wall_ns() / 1e9, pace.paused_s
@@ -188,7 +217,7 @@ class Rounds:
                 share = start + ran_s / policy.window_s
                 self._report_progress(min(end, share))
                 half_round = (share - start) / (round_index + 1) / 2
-                if share + half_round >= end and round_index + 1 >= policy.min_rounds:
+                if share + half_round >= end and num_runs() >= policy.min_runs:
                     break
         finally:
             gc.enable()

@@ -58,8 +58,8 @@ class Policy:
 
     window_s: float = 5.0
     """Rounds go on for this long once warm."""
-    min_rounds: int = 3
-    """... and for at least so many rounds, even if the window is over."""
+    min_runs: int = 3
+    """... and until each item ran so often, even if the window is over."""
     max_rounds: int = 1000
     warmup_s: float = 0.5
     """Every item runs at least once before, and all together for this long."""
@@ -72,10 +72,10 @@ class Policy:
     def __post_init__(self) -> None:
         if not 0 < self.window_s <= 600:
             raise ValueError(f"policy window_s must lie in 0..600, got {self.window_s}")
-        if not 1 <= self.min_rounds <= self.max_rounds <= 100_000:
+        if not 1 <= self.min_runs <= self.max_rounds <= 100_000:
             raise ValueError(
-                "policy needs 1 <= min_rounds <= max_rounds <= 100000, "
-                f"got {self.min_rounds} and {self.max_rounds}"
+                "policy needs 1 <= min_runs <= max_rounds <= 100000, "
+                f"got {self.min_runs} and {self.max_rounds}"
             )
         if not 0 <= self.warmup_s <= 600:
             raise ValueError(f"policy warmup_s must lie in 0..600, got {self.warmup_s}")
@@ -115,7 +115,9 @@ class RunSamples:
     wall_us: tuple[float, ...] = ()
     cpu_us: tuple[float, ...] = ()
     """CPU time of the calling thread."""
-    round_index: tuple[int, ...] = ()
+    turn_index: tuple[int, ...] = ()
+    """Which turn the run was part of. Items take turns of one run or several; the anchor's runs right
+    before those of another item are of the same turn."""
     involuntary_switches: tuple[int, ...] = ()
     minor_faults: tuple[int, ...] = ()
 

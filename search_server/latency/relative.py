@@ -1,8 +1,8 @@
 """Plain runs of whole networks -> latencies in units of the anchor, with errors.
 
-The anchor runs right before each other network. A run is divided by the median of the four anchor runs
-nearest to it, two on either side: one neighbour alone carries noise of its own, and more of them are too
-far away on a device that changes its speed.
+The anchor takes a turn right before each other network. A run is divided by the median of the anchor's
+runs in the four turns nearest to it, two on either side: one neighbour alone carries noise of its own, and
+more of them are too far away on a device that changes its speed.
 
 A network is also a little faster or slower in one process than in the next, however long it runs there:
 its models lie elsewhere in memory. Networks of several leases tell by how much, and that is part of every
@@ -87,14 +87,18 @@ def noise_ceiling(relative: Iterable[RelativeLatency]) -> float:
 
 
 def _ratios_to_anchor(runs: RunSamples, anchor: RunSamples) -> Array:
-    """Divide each run by the median of the four anchor runs around it."""
+    """Divide each run by the median of the anchor runs around it."""
     anchor_us = np.asarray(anchor.wall_us)
-    after = np.searchsorted(np.asarray(anchor.start_us), np.asarray(runs.start_us))
+    if runs.turn_index and anchor.turn_index:
+        turns, anchor_turns = np.asarray(runs.turn_index), np.asarray(anchor.turn_index)
+    else:  # samples of an agent that does not tell: a turn is one run
+        turns = np.searchsorted(np.asarray(anchor.start_us), np.asarray(runs.start_us)) - 1
+        anchor_turns = np.arange(len(anchor_us))
     ratios: Array = np.array(
         [
-            wall_us / np.median(anchor_us[max(0, index - 2) : index + 2])
-            for wall_us, index in zip(runs.wall_us, after, strict=True)
-            if index > 0
+            wall_us / np.median(anchor_us[(anchor_turns >= turn - 1) & (anchor_turns <= turn + 2)])
+            for wall_us, turn in zip(runs.wall_us, turns, strict=True)
+            if turn >= 0
         ]
     )
     return ratios

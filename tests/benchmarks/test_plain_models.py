@@ -69,9 +69,9 @@ def test_torch_without_batch_norms_computes_the_same(tmp_path: Path) -> None:
 
 
 def test_a_process_times_each_network_beside_the_first(conditions: Conditions) -> None:
-    timing = time_in_new_process([NETWORK, BLOCK], conditions, 0.01, is_warm=True, seed=1)
+    timing = time_in_new_process([NETWORK, BLOCK], conditions, 0.01, warm_s=0.001, seed=1)
     assert timing.seconds.shape[1:] == (2, 2)
-    assert len(timing.seconds) >= 3
+    assert len(timing.seconds) >= 1
     assert (timing.seconds > 0).all()
     assert timing.ratios().shape == timing.medians_s().shape == (2,)
 
@@ -80,7 +80,7 @@ def test_a_process_that_fails_says_why() -> None:
     with pytest.raises(
         RuntimeError, match=r"(?s)timing process of simulated.*choose one of onnxruntime, torch"
     ):
-        time_in_new_process([BLOCK], Conditions("simulated"), 0.01, is_warm=False, seed=1)
+        time_in_new_process([BLOCK], Conditions("simulated"), 0.01, warm_s=0, seed=1)
 
 
 def test_only_torch_needs_another_allocator() -> None:

@@ -41,14 +41,14 @@ def _answer_leases(url: str, token: str, is_over: threading.Event) -> None:
 def results(lease: Lease) -> Iterator[Result]:
     """Yield a result for each item: in every round the anchor, then the item, one after the other."""
     anchor = next(item for item in lease.items if item.is_anchor)
-    runs: dict[str, list[tuple[float, float]]] = {item.item_id: [] for item in lease.items}
+    runs: dict[str, list[tuple[int, float, float]]] = {item.item_id: [] for item in lease.items}
+    others = [item for item in lease.items if item is not anchor]
     clock_us = 0.0
-    for _ in range(NUM_ROUNDS):
-        for item in lease.items:
-            for network in (anchor, item) if item is not anchor else ():
-                wall_us = _network_us(network.workload)
-                runs[network.item_id].append((clock_us, wall_us))
-                clock_us += wall_us
+    for turn, item in enumerate(others * NUM_ROUNDS):
+        for network in (anchor, item):
+            wall_us = _network_us(network.workload)
+            runs[network.item_id].append((turn, clock_us, wall_us))
+            clock_us += wall_us
     for item in lease.items:
         yield _result(lease, item, runs[item.item_id])
 
@@ -65,8 +65,8 @@ def _segments_us(workload: Workload) -> Iterator[tuple[str, float]]:
             yield segment.name, 6.0 + segment.macs(shape) / 40_000
 
 
-def _result(lease: Lease, item: LeaseItem, runs: list[tuple[float, float]]) -> Result:
-    starts, walls = zip(*runs, strict=True)
+def _result(lease: Lease, item: LeaseItem, runs: list[tuple[int, float, float]]) -> Result:
+    turns, starts, walls = zip(*runs, strict=True)
     nodes = tuple(
         NodeSamples(f"{name}/0/conv", name, "Conv", (latency_us + PROFILER_COST_US,) * NUM_ROUNDS)
         for name, latency_us in _segments_us(item.workload)
@@ -80,7 +80,7 @@ def _result(lease: Lease, item: LeaseItem, runs: list[tuple[float, float]]) -> R
             start_us=starts,
             wall_us=walls,
             cpu_us=walls,
-            round_index=tuple(range(len(runs))),
+            turn_index=turns,
             involuntary_switches=(0,) * len(runs),
             minor_faults=(0,) * len(runs),
         ),

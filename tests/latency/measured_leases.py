@@ -89,7 +89,7 @@ def _result(
         1,
         item_id,
         "ok",
-        runs=RunSamples(start_us=starts, wall_us=walls, round_index=tuple(range(len(runs)))),
+        runs=RunSamples(start_us=starts, wall_us=walls),
         nodes=nodes,
         runtime_version="1.0",
         started_at="2026-01-01T00:00:00+00:00",

@@ -1,6 +1,7 @@
 """Whole networks against the anchor runs around them."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,21 @@ def test_one_slow_anchor_run_does_not_count() -> None:
     anchor_us = [100.0] * 20
     anchor_us[7] = 900.0
     assert measured(anchor_us, [70.0] * 20).ratio == pytest.approx(0.7)
+
+
+def test_a_run_is_measured_by_the_anchors_of_the_four_turns_around_it() -> None:
+    levels = [100.0, 100.0, 200.0, 200.0, 200.0, 200.0]
+    turns = [turn for turn in range(6) for _ in range(3)]
+    anchor = RunSamples(
+        start_us=tuple(map(float, range(18))),
+        wall_us=tuple(levels[turn] for turn in turns),
+        turn_index=tuple(turns),
+    )
+    net = RunSamples(start_us=(10.5, 11.5), wall_us=(70.0, 70.0), turn_index=(3, 3))
+    results = [Result("a", 1, name, "ok", runs=runs) for name, runs in (("anchor", anchor), ("net", net))]
+    assert relative_latencies(results, "anchor")["net"].ratio == pytest.approx(0.35)
+    early = [results[0], replace(results[1], runs=replace(net, turn_index=(1, 1)))]
+    assert relative_latencies(early, "anchor")["net"].ratio == pytest.approx(70 / 150)
 
 
 def test_how_restless_a_lease_was_is_told_by_all_of_its_networks() -> None:

@@ -22,7 +22,7 @@ ARTIFACT = Artifact(hashlib.sha256(MODEL).hexdigest(), len(MODEL))
 
 ODD_COMMAND = (sys.executable, "-m", "tests.profiler_agent.odd_process")
 
-SHORT = Policy(window_s=0.05, warmup_s=0.01, min_rounds=2)
+SHORT = Policy(window_s=0.05, warmup_s=0.01, min_runs=2)
 
 
 def real_lease(*item_ids: str, lease_id: str = "real", device_id: str = "phone") -> Lease:

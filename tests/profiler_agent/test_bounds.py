@@ -26,7 +26,7 @@ def test_an_ordinary_lease_is_accepted() -> None:
         (LEASE, Bounds(max_items=1), "2 items, this agent allows 1"),
         (LEASE, Bounds(max_window_s=0.01), "0.05 window_s"),
         (LEASE, Bounds(max_warmup_s=0), "0.01 warmup_s"),
-        (LEASE, Bounds(max_min_rounds=1), "2 min_rounds"),
+        (LEASE, Bounds(max_min_runs=1), "2 min_runs"),
         (LEASE, Bounds(max_artifact_bytes=10), "bytes of model files"),
         (LEASE, Bounds(max_parameter_bytes=10), "bytes of parameters"),
         (LEASE, Bounds(runtimes=("torch",)), "offers runtime torch, not 'onnxruntime'"),

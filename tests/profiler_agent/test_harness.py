@@ -1,5 +1,7 @@
 """The harness with tiny models that do nothing but count."""
 
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,7 @@ from shared.device import Conditions
 from shared.measurement import Lease, LeaseItem, NodeSamples, Policy, Result
 from tests.profiler_agent.leases import WORKLOAD
 
-POLICY = Policy(window_s=0.01, warmup_s=0, min_rounds=6, max_pause_s=0)
+POLICY = Policy(window_s=0.01, warmup_s=0, min_runs=6, max_pause_s=0)
 LEASE = Lease(
     "lease",
     1,
@@ -34,6 +36,15 @@ class CountingModel:
 
     def node_samples(self) -> Sequence[NodeSamples]:
         return (NodeSamples("layer01/0/conv", "layer01", "Conv", (1.0,) * self.num_profiled_runs),)
+
+
+class SlowModel(CountingModel):
+    """Takes as long as the timed runs of a turn may."""
+
+    def run(self) -> None:
+        end_s = time.perf_counter() + 0.008
+        while time.perf_counter() < end_s:
+            pass
 
 
 class CountingRuntime:
@@ -63,6 +74,31 @@ def test_a_device_at_its_pace_gives_samples() -> None:
     assert all(a < b for a, b in zip(anchor.runs.start_us, net.runs.start_us, strict=True))
     assert len(net.profiled_wall_us) >= 1
     assert (net.canary_us, net.paused_s) == (37.0, 0.0)
+
+
+def test_items_take_turns_of_three_runs_and_share_them_with_the_anchor() -> None:
+    two = replace(LEASE, items=(*LEASE.items, LeaseItem("other", WORKLOAD)))
+    results = run(two, [37.0])
+    turns = {name: Counter(result.runs.turn_index) for name, result in results.items()}
+    assert set(turns["anchor"].values()) == {3}
+    assert (
+        sorted([*turns["net"], *turns["other"]])
+        == sorted(turns["anchor"])
+        == [*range(len(turns["anchor"]))]
+    )
+
+
+def test_a_turn_begins_with_untimed_runs() -> None:
+    runtime = CountingRuntime()
+    results = list(measure(LEASE, runtime, {}, lambda _: None, (), None, lambda: 37.0))
+    assert runtime.models["net"].num_runs > 10 * len(results[1].runs.wall_us)
+
+
+def test_a_slow_model_takes_turns_of_one_run() -> None:
+    runtime = CountingRuntime()
+    runtime.models = {"anchor": SlowModel(), "net": SlowModel()}
+    anchor, net = measure(LEASE, runtime, {}, lambda _: None, (), None, lambda: 37.0)
+    assert anchor.runs.turn_index == net.runs.turn_index == tuple(range(POLICY.min_runs))
 
 
 def test_a_slow_device_gives_no_numbers_but_says_why() -> None:

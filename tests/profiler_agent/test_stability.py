@@ -22,7 +22,6 @@ def runs(
         start_us=tuple(1000.0 * index + offset_us for index in range(count)),
         wall_us=tuple(wall_us),
         cpu_us=tuple(cpu_us or wall_us),
-        round_index=tuple(range(count)),
         involuntary_switches=(1,) * count,
         minor_faults=(faults,) * count,
     )

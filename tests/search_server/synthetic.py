@@ -117,7 +117,7 @@ def _result(
             start_us=tuple(index * 1e6 + offset_us for index in range(num_runs)),
             wall_us=wall_us,
             cpu_us=wall_us,
-            round_index=tuple(range(num_runs)),
+            turn_index=tuple(range(num_runs)),
             involuntary_switches=(0,) * num_runs,
             minor_faults=(0,) * num_runs,
         ),
