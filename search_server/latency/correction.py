@@ -52,14 +52,14 @@ LEVEL_SIGMA = 0.3
 """... and all alike."""
 KIN_SIGMA = 0.03
 """How far networks of one candidate throughout lie together beside what their entries add up to."""
-NETWORK_SIGMAS = (0.008, 0.012, 0.02, 0.03)
+NETWORK_SIGMAS = (0.004, 0.008, 0.012, 0.02, 0.03)
 """What a network's latency has that neither entries nor changes of layout tell, as a share of it."""
 LAYOUT_SIGMA = 0.002
 """What a change of layout costs, in units of the anchor: 0.004 was seen where networks take half a
 millisecond, 0.001 where they take fifteen."""
-ANCHOR_SIGMA = 0.01
-"""Relative error that all of a table's networks share, so that covers cannot show it: where its windows'
-anchors lay in memory; see docs/measuring.md."""
+ANCHOR_SIGMA = 0.005
+"""Relative error that all of a table's networks share, so that covers cannot show it: seen in fourteen tables,
+see docs/measuring-tried.md."""
 LEAST_SHARE = 0.1
 """An entry keeps at least this share of its profiled time, whatever a node costs."""
 
