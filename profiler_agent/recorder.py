@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, fields
 from profiler_agent.runtimes.base import Clock, LoadedModel
 from shared.measurement import RunSamples
 
-_WARM_NS = 8_000_000
+_WARM_NS = 6_000_000
 """One run leaves a network of half a millisecond 5 to 20 % slower than it gets, one of three milliseconds
 2 %; after this time they stay."""
-_TIMED_NS = 8_000_000
+_TIMED_NS = 3_000_000
 _RUNS_PER_TURN = 3
-"""Timed ones, as many as begin within that time: single runs scatter, turns of a quiet device hardly do."""
+"""Timed ones, as many as begin within that time. Turns differ more than runs of a turn do, so more turns
+tell more than longer ones, except where a run is short beside what it needs to get warm."""
 
 _USAGE_SCOPE = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 

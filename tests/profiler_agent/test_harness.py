@@ -76,11 +76,11 @@ def test_a_device_at_its_pace_gives_samples() -> None:
     assert (net.canary_us, net.paused_s) == (37.0, 0.0)
 
 
-def test_items_take_turns_of_three_runs_and_share_them_with_the_anchor() -> None:
+def test_items_take_turns_of_up_to_three_runs_and_share_them_with_the_anchor() -> None:
     two = replace(LEASE, items=(*LEASE.items, LeaseItem("other", WORKLOAD)))
     results = run(two, [37.0])
     turns = {name: Counter(result.runs.turn_index) for name, result in results.items()}
-    assert set(turns["anchor"].values()) == {3}
+    assert max(turns["anchor"].values()) == 3
     assert (
         sorted([*turns["net"], *turns["other"]])
         == sorted(turns["anchor"])
