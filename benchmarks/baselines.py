@@ -31,7 +31,7 @@ def isolated_sum(
         networks: of that space.
         conditions: runtime and dtype.
         seconds: for all blocks together; three rounds at least.
-        warm_s: untimed runs of a block before its timed ones; with 0 those of all others.
+        warm_s: how long a block runs untimed before its timed runs; with 0 all others run before it.
     """
     blocks = isolated_blocks(space)
     timing = time_in_new_process(list(blocks.values()), conditions, seconds, warm_s, seed=3)

@@ -47,7 +47,7 @@ class Order:
     """Model file of each; None where the runtime builds the network itself."""
     seconds: float
     warm_s: float
-    """Untimed runs of a network before its timed ones; 0 for none, and one timed run."""
+    """How long a network runs untimed before its timed runs; 0: not at all, and there is one timed run."""
     seed: int
     min_runs: int
     """Timed ones of a network in the mean, however long they take."""

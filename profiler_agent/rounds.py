@@ -3,8 +3,8 @@
 First come the plain rounds, in an order drawn anew each round. The anchor runs right before every run of
 another item: contention lasts for tens of milliseconds, so the two share it and their ratio is steady
 where neither time is. An item's turn begins with untimed runs, 6 ms of them: else the more models a lease
-has, the colder their caches, and networks of different leases could not be compared. Timed
-runs follow, one or, where they are short, up to three.
+has, the colder their caches, and networks of different leases could not be compared. Timed runs follow, one
+or, where they are short, up to three.
 
 Then come the rounds under the runtime's profiler, with models of their own, when those of the plain rounds
 are gone: as neighbours they made networks 1 to 2 % slower against the anchor than a lease without profiled

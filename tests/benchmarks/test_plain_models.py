@@ -69,9 +69,11 @@ def test_torch_without_batch_norms_computes_the_same(tmp_path: Path) -> None:
 
 
 def test_a_process_times_each_network_beside_the_first(conditions: Conditions) -> None:
-    timing = time_in_new_process([NETWORK, BLOCK], conditions, 0.01, warm_s=0.001, seed=1)
+    timing = time_in_new_process(
+        [NETWORK, BLOCK], conditions, 0.01, warm_s=1e-6, seed=1
+    )  # turns of one run
     assert timing.seconds.shape[1:] == (2, 2)
-    assert len(timing.seconds) >= 1
+    assert len(timing.seconds) >= 3
     assert (timing.seconds > 0).all()
     assert timing.ratios().shape == timing.medians_s().shape == (2,)
 

@@ -39,7 +39,7 @@ class CountingModel:
 
 
 class SlowModel(CountingModel):
-    """Takes as long as the timed runs of a turn may."""
+    """Takes longer than the timed runs of a turn may."""
 
     def run(self) -> None:
         end_s = time.perf_counter() + 0.008
