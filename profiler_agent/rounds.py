@@ -6,9 +6,10 @@ where neither time is. An item's turn begins with untimed runs, 6 ms of them: el
 has, the colder their caches, and networks of different leases could not be compared. Timed runs follow, one
 or, where they are short, up to three.
 
-Then come the rounds under the runtime's profiler, with models of their own, when those of the plain rounds
-are gone: as neighbours they made networks 1 to 2 % slower against the anchor than a lease without profiled
-items does. Between rounds the pace of the device is checked; see :mod:`profiler_agent.pace`.
+Then come the rounds under the runtime's profiler, shorter turns with models of their own, when those of
+the plain rounds are gone: as neighbours they made networks 1 to 2 % slower against the anchor than a lease
+without profiled items does. Between rounds the pace of the device is checked; see
+:mod:`profiler_agent.pace`.
 """
 
 import gc
@@ -25,8 +26,11 @@ from profiler_agent.recorder import Recorder, timed_runs, warm_caches
 from profiler_agent.runtimes.base import Clock, LoadedModel, Runtime, UnsupportedWorkloadError
 from shared.measurement import Lease, LeaseItem, NodeSamples, RunSamples
 
-PROFILED_SHARE = 0.45
+PROFILED_SHARE = 0.3
 """Of the window, where items are profiled at all."""
+
+_PROFILED_WARM_NS = 2_000_000
+"""Less than plain runs have: they tell how much a network takes, the profile only how that is spread."""
 
 _MAX_PROFILED_ROUNDS = 20
 """Of a lease: more would only make the profile longer."""
@@ -139,7 +143,7 @@ class Rounds:
             self._generator.shuffle(order)
             for item_id in order:
                 pace.resume()
-                warm_caches(models[item_id], self._clock)
+                warm_caches(models[item_id], self._clock, _PROFILED_WARM_NS)
                 for _ in timed_runs(self._clock):
                     start_ns = self._clock.wall_ns()
                     models[item_id].run_profiled()

@@ -8,7 +8,7 @@ at one resolution; the posterior mean is what the totals say of it.
 
 How much a node costs, how small corrections are and how far a network lies from any sum differs from device
 to device, and the totals tell that too: each hypothesis about the three counts as much as it explains them.
-What a node probably costs before the networks speak is in ``node_cost.py``.
+What is probable before the networks speak is in ``node_cost.py`` and ``correction_prior.py``.
 
 Blocks that need another memory layout cost their neighbours. What a change of layout costs beside what the
 profile says is one more unknown for each of the layouts that a device may have (``layouts.py``).
@@ -33,23 +33,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search_server.latency.correction_prior import (
+    CORRECTION_SCALES,
+    CorrectionPrior,
+    correction_prior,
+    log_scale_density,
+)
 from search_server.latency.layouts import CHANNEL_BLOCKS, layout_changes
 from search_server.latency.median_polish import ProfileTimes
 from search_server.latency.neighbours import LayoutCost, Neighbours
 from search_server.latency.node_cost import node_costs
 from shared.search_space import SearchSpace
-from shared.workload import IDENTITY_KEY, Workload, segment_key
+from shared.workload import IDENTITY_KEY, Workload
 
-CORRECTION_SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Factors on the following three."""
-CANDIDATE_SIGMA = 0.02
-RESOLUTION_SIGMA = 0.01
-ENTRY_SIGMA = 0.01
-"""How far corrections go: those of a candidate, at a resolution, of one entry alone."""
-FIXED_SIGMA = 0.1
-"""... those of an entry that stands in no layer, stem and head: they are like nothing else of the space."""
 LEVEL_SIGMA = 0.3
-"""... and all alike."""
+"""How far corrections of all entries go alike; for the rest see ``correction_prior.py``."""
 KIN_SIGMA = 0.03
 """How far networks of one candidate throughout lie together beside what their entries add up to."""
 NETWORK_SIGMAS = (0.004, 0.008, 0.012, 0.02, 0.03)
@@ -130,13 +128,13 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
     error_N = np.array([network.relative_error for network in networks])
     noise_NN = np.diag(error_N**2) + KIN_SIGMA**2 * np.outer(is_kin_N, is_kin_N)
     noise_NN += LAYOUT_SIGMA**2 * changes_NB @ changes_NB.T
-    prior_EE = _prior(keys, space)
+    prior = correction_prior(keys, space)
     posteriors: list[_Posterior] = []
     for cost_us, log_prior in node_costs(profiled_E / nodes_E, profile.between_nodes_us):
         left_E = np.maximum(profiled_E - cost_us * nodes_E, LEAST_SHARE * profiled_E)
         left_E = left_E / np.median(times_NE @ left_E)
         posteriors += _posteriors(
-            cost_us, log_prior, left_E, times_NE * left_E, changes_NB, is_kin_N, prior_EE, noise_NN
+            cost_us, log_prior, left_E, times_NE * left_E, changes_NB, is_kin_N, prior, noise_NN
         )
     evidence_H = np.array([posterior.log_evidence for posterior in posteriors])
     weight_H = np.exp(evidence_H - evidence_H.max())
@@ -169,7 +167,7 @@ def _posteriors(
     shares_NE: Array,
     changes_NB: Array,
     is_kin_N: Array,
-    prior_EE: Array,
+    prior: CorrectionPrior,
     noise_NN: Array,
 ) -> Iterator[_Posterior]:
     """Yield what the networks say for each scale of corrections and of networks' own errors.
@@ -181,23 +179,24 @@ def _posteriors(
         shares_NE: what they are of each network's latency.
         changes_NB: changes of layout, over each network's latency.
         is_kin_N: 1 for networks of one candidate throughout, else 0.
-        prior_EE: covariance of the relative corrections at scale 1, without that of the level.
+        prior: covariance of the relative corrections, without that of the level.
         noise_NN: covariance of the networks, layouts included, beside entries and their own errors.
     """
     sums_N = shares_NE.sum(1)
     gap_N = 1 - sums_N
-    prior_EN = prior_EE @ shares_NE.T
+    scaled_EN, fixed_EN = (part_EE @ shares_NE.T for part_EE in (prior.scaled_EE, prior.fixed_EE))
     level_NN = LEVEL_SIGMA**2 * np.outer(sums_N, sums_N)
     for scale, network_sigma in product(CORRECTION_SCALES, NETWORK_SIGMAS):
-        covariance_NN = scale**2 * shares_NE @ prior_EN + level_NN + noise_NN
+        prior_EN = scale**2 * scaled_EN + fixed_EN
+        covariance_NN = shares_NE @ prior_EN + level_NN + noise_NN
         covariance_NN += network_sigma**2 * np.eye(len(gap_N))
         inverse_NN = np.linalg.inv(covariance_NN)
         pull_N = inverse_NN @ gap_N
-        correction_E = scale**2 * prior_EN @ pull_N + LEVEL_SIGMA**2 * sums_N @ pull_N
+        correction_E = prior_EN @ pull_N + LEVEL_SIGMA**2 * sums_N @ pull_N
         log_determinant = float(np.linalg.slogdet(covariance_NN)[1])
         yield _Posterior(
             cost_us,
-            log_prior - 0.5 * (float(gap_N @ pull_N) + log_determinant),
+            log_prior + log_scale_density(scale) - 0.5 * (float(gap_N @ pull_N) + log_determinant),
             left_E * np.maximum(1 + correction_E, 0),
             LAYOUT_SIGMA**2 * pull_N @ changes_NB,
             KIN_SIGMA**2 * float(pull_N @ is_kin_N),
@@ -228,22 +227,3 @@ def _occurrences(keys: Sequence[str], networks: Sequence[Observed]) -> Array:
             if key != IDENTITY_KEY:
                 row_E[column[key]] += 1
     return times_NE
-
-
-def _prior(keys: Sequence[str], space: SearchSpace) -> Array:
-    """Return the covariance of the entries' relative corrections."""
-    kinds: dict[str, tuple[str, int]] = {}
-    for layer in space.layers:
-        for block in space.candidates:
-            key = segment_key(space.candidate(layer, block), layer.input_shape)
-            kinds.setdefault(key, (block, layer.resolution))
-    blocks, resolutions = (
-        np.array([str(kinds[key][part]) if key in kinds else key for key in keys]) for part in (0, 1)
-    )
-    is_fixed_E = np.array([key not in kinds for key in keys])
-    prior_EE: Array = (
-        CANDIDATE_SIGMA**2 * (blocks[:, None] == blocks)
-        + RESOLUTION_SIGMA**2 * (resolutions[:, None] == resolutions)
-        + np.diag(ENTRY_SIGMA**2 + FIXED_SIGMA**2 * is_fixed_E)
-    )
-    return prior_EE

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 NODE_COST_SIGMA_US = 10.0
 """What a profiler adds to each node, at most, where nothing is known of it."""
-COST_SHARE, COST_SHARE_SIGMA = 0.7, 0.05
+COST_SHARE, COST_SHARE_SIGMA = 0.68, 0.03
 """What it probably adds, as a share of what a profiled run takes between two nodes (docs/measuring.md)."""
-DOUBT = 0.1
+DOUBT = 0.01
 """How probable it is that this device knows no such share."""
 NUM_NODE_COSTS, NUM_LIKELY_COSTS = 30, 9
 """Tried from 0 up to all that a quarter of the entries have a node, and around what is likely."""

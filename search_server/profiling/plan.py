@@ -15,7 +15,7 @@ from shared.device import Conditions
 from shared.measurement import LeaseItem, Policy
 from shared.search_space import SearchSpace
 
-PROFILE_WINDOW_S = 2.5
+PROFILE_WINDOW_S = 2.7
 MEASUREMENT_WINDOW_S = 3.25
 OVERHEAD_S = 1.8
 """What loading and warming up usually add to a window; for what is said before any was measured."""

@@ -1,0 +1,89 @@
+"""How far a table's entries are probably off before whole networks tell.
+
+Entries of one candidate are probably off alike, and so are entries at one resolution; one factor tells how
+far, and differs from device to device. Stem, head and the first layer have reasons of their own.
+
+Shape letters: E entries.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.blocks import candidate_block
+from shared.search_space import SearchSpace
+from shared.workload import segment_key
+
+CANDIDATE_SIGMA = 0.02
+RESOLUTION_SIGMA = 0.01
+ENTRY_SIGMA = 0.02
+"""Relative corrections of a candidate, at a resolution, of one entry alone, at scale 1."""
+CORRECTION_SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Factors on these three, tried one by one."""
+SCALE_OCTAVES = 0.7
+"""How far the factor probably is from 1. Where all were as probable, sixty networks asked at times for four
+times what others of the same device did, and entries followed their noise."""
+FIXED_SIGMA = 0.2
+"""Of what stands in no layer, stem and head, at any scale: they are like nothing else of a space, and how
+long a head's parameters take to be read changes from minute to minute."""
+FIRST_SIGMA = 0.05
+"""Of the first layer's blocks that expand, all alike, at any scale. A run begins with caches that have lost
+part of what it needs; the profile charges that to what comes first, and most to what is largest there."""
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionPrior:
+    """Covariances of the entries' relative corrections."""
+
+    scaled_EE: Array
+    """At scale 1: of entries of one candidate, at one resolution, and of each alone."""
+    fixed_EE: Array
+    """At any scale: of stem and head, and of the first layer."""
+
+
+def correction_prior(keys: Sequence[str], space: SearchSpace) -> CorrectionPrior:
+    """Return what is to be expected of the entries of these segment keys.
+
+    Args:
+        keys: of a table's entries; what is no candidate of the space is stem or head.
+        space: says which entries are of one candidate, at one resolution, or in the first layer.
+    """
+    kinds: dict[str, tuple[str, int]] = {}
+    for layer in space.layers:
+        for block in space.candidates:
+            key = segment_key(space.candidate(layer, block), layer.input_shape)
+            kinds.setdefault(key, (block, layer.resolution))
+    blocks, resolutions = (
+        np.array([str(kinds[key][part]) if key in kinds else key for key in keys]) for part in (0, 1)
+    )
+    scaled_EE: Array = (
+        CANDIDATE_SIGMA**2 * (blocks[:, None] == blocks)
+        + RESOLUTION_SIGMA**2 * (resolutions[:, None] == resolutions)
+        + ENTRY_SIGMA**2 * np.eye(len(keys))
+    )
+    wide_first = _wide_first_keys(space)
+    is_wide_first_E = np.array([key in wide_first for key in keys], dtype=float)
+    is_fixed_E = np.array([key not in kinds for key in keys], dtype=float)
+    fixed_EE = FIXED_SIGMA**2 * np.diag(is_fixed_E)
+    fixed_EE += FIRST_SIGMA**2 * np.outer(is_wide_first_E, is_wide_first_E)
+    return CorrectionPrior(scaled_EE, fixed_EE)
+
+
+def log_scale_density(scale: float) -> float:
+    """Return the logarithm of how probable a factor is, but for a constant."""
+    return -0.5 * (math.log2(scale) / SCALE_OCTAVES) ** 2
+
+
+def _wide_first_keys(space: SearchSpace) -> set[str]:
+    first = space.layers[0]
+    return {
+        segment_key(space.candidate(first, block), first.input_shape)
+        for block in space.candidates
+        if getattr(candidate_block(block), "expansion", 1) > 1
+    }
