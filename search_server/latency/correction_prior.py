@@ -1,7 +1,7 @@
 """How far a table's entries are probably off before whole networks tell.
 
 Entries of one candidate are probably off alike, and so are entries at one resolution; one factor tells how
-far, and differs from device to device. Stem, head and the first layer have reasons of their own.
+far, and differs from device to device. The first layer has reasons of its own.
 
 Shape letters: E entries.
 """
@@ -23,13 +23,13 @@ RESOLUTION_SIGMA = 0.01
 ENTRY_SIGMA = 0.02
 """Relative corrections of a candidate, at a resolution, of one entry alone, at scale 1."""
 CORRECTION_SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Factors on these three, tried one by one."""
+"""Factors on these and on that of stem and head, tried one by one."""
 SCALE_OCTAVES = 0.7
 """How far the factor probably is from 1. Where all were as probable, sixty networks asked at times for four
 times what others of the same device did, and entries followed their noise."""
-FIXED_SIGMA = 0.2
-"""Of what stands in no layer, stem and head, at any scale: they are like nothing else of a space, and how
-long a head's parameters take to be read changes from minute to minute."""
+FIXED_SIGMA = 0.14
+"""Of what stands in no layer, stem and head, at scale 1: they are like nothing else of a space, and how long
+a head's parameters take to be read changes from minute to minute."""
 FIRST_SIGMA = 0.05
 """Of the first layer's blocks that expand, all alike, at any scale. A run begins with caches that have lost
 part of what it needs; the profile charges that to what comes first, and most to what is largest there."""
@@ -42,9 +42,9 @@ class CorrectionPrior:
     """Covariances of the entries' relative corrections."""
 
     scaled_EE: Array
-    """At scale 1: of entries of one candidate, at one resolution, and of each alone."""
+    """At scale 1: of entries of one candidate, at one resolution, and of each alone, stem and head apart."""
     fixed_EE: Array
-    """At any scale: of stem and head, and of the first layer."""
+    """At any scale: of the first layer."""
 
 
 def correction_prior(keys: Sequence[str], space: SearchSpace) -> CorrectionPrior:
@@ -62,17 +62,15 @@ def correction_prior(keys: Sequence[str], space: SearchSpace) -> CorrectionPrior
     blocks, resolutions = (
         np.array([str(kinds[key][part]) if key in kinds else key for key in keys]) for part in (0, 1)
     )
+    is_fixed_E = np.array([key not in kinds for key in keys], dtype=float)
     scaled_EE: Array = (
         CANDIDATE_SIGMA**2 * (blocks[:, None] == blocks)
         + RESOLUTION_SIGMA**2 * (resolutions[:, None] == resolutions)
-        + ENTRY_SIGMA**2 * np.eye(len(keys))
+        + np.diag(ENTRY_SIGMA**2 + FIXED_SIGMA**2 * is_fixed_E)
     )
     wide_first = _wide_first_keys(space)
     is_wide_first_E = np.array([key in wide_first for key in keys], dtype=float)
-    is_fixed_E = np.array([key not in kinds for key in keys], dtype=float)
-    fixed_EE = FIXED_SIGMA**2 * np.diag(is_fixed_E)
-    fixed_EE += FIRST_SIGMA**2 * np.outer(is_wide_first_E, is_wide_first_E)
-    return CorrectionPrior(scaled_EE, fixed_EE)
+    return CorrectionPrior(scaled_EE, FIRST_SIGMA**2 * np.outer(is_wide_first_E, is_wide_first_E))
 
 
 def log_scale_density(scale: float) -> float:
