@@ -28,8 +28,8 @@ SCALE_OCTAVES = 0.7
 """How far the factor probably is from 1. Where all were as probable, sixty networks asked at times for four
 times what others of the same device did, and entries followed their noise."""
 FIXED_SIGMA = 0.14
-"""Of what stands in no layer, stem and head, at scale 1: they are like nothing else of a space, and how long
-a head's parameters take to be read changes from minute to minute."""
+"""Of what stands in no layer, stem and head, at scale 1: they are like nothing else of a space, and how
+long a head's parameters take to be read changes from minute to minute."""
 FIRST_SIGMA = 0.05
 """Of the first layer's blocks that expand, all alike, at any scale. A run begins with caches that have lost
 part of what it needs; the profile charges that to what comes first, and most to what is largest there."""
@@ -42,7 +42,7 @@ class CorrectionPrior:
     """Covariances of the entries' relative corrections."""
 
     scaled_EE: Array
-    """At scale 1: of entries of one candidate, at one resolution, and of each alone, stem and head apart."""
+    """At scale 1: of entries of one candidate, at one resolution, of each alone, and of stem and head."""
     fixed_EE: Array
     """At any scale: of the first layer."""
 
