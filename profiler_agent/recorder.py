@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from profiler_agent.runtimes.base import Clock, LoadedModel
 from shared.measurement import RunSamples
 
-WARM_NS = 6_000_000
+_WARM_NS = 6_000_000
 """One run leaves a network of half a millisecond 5 to 20 % slower than it gets, one of three milliseconds
 2 %; after this time they stay."""
 _TIMED_NS = 3_000_000
@@ -82,7 +82,7 @@ def timed_runs(clock: Clock) -> Iterator[int]:
         yield index
 
 
-def warm_caches(model: LoadedModel, clock: Clock, warm_ns: int = WARM_NS) -> None:
+def warm_caches(model: LoadedModel, clock: Clock, warm_ns: int = _WARM_NS) -> None:
     """Run a model untimed, once at least, until it is as fast as when it runs alone."""
     end_ns = clock.wall_ns() + warm_ns
     model.run()

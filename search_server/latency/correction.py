@@ -33,12 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search_server.latency.correction_prior import (
-    CORRECTION_SCALES,
-    CorrectionPrior,
-    correction_prior,
-    log_scale_density,
-)
+from search_server.latency.correction_prior import CORRECTION_SCALES, correction_prior, log_scale_density
 from search_server.latency.layouts import CHANNEL_BLOCKS, layout_changes
 from search_server.latency.median_polish import ProfileTimes
 from search_server.latency.neighbours import LayoutCost, Neighbours
@@ -128,13 +123,13 @@ def correct(profile: ProfileTimes, networks: Sequence[Observed], space: SearchSp
     error_N = np.array([network.relative_error for network in networks])
     noise_NN = np.diag(error_N**2) + KIN_SIGMA**2 * np.outer(is_kin_N, is_kin_N)
     noise_NN += LAYOUT_SIGMA**2 * changes_NB @ changes_NB.T
-    prior = correction_prior(keys, space)
+    prior_EE = correction_prior(keys, space)
     posteriors: list[_Posterior] = []
     for cost_us, log_prior in node_costs(profiled_E / nodes_E, profile.between_nodes_us):
         left_E = np.maximum(profiled_E - cost_us * nodes_E, LEAST_SHARE * profiled_E)
         left_E = left_E / np.median(times_NE @ left_E)
         posteriors += _posteriors(
-            cost_us, log_prior, left_E, times_NE * left_E, changes_NB, is_kin_N, prior, noise_NN
+            cost_us, log_prior, left_E, times_NE * left_E, changes_NB, is_kin_N, prior_EE, noise_NN
         )
     evidence_H = np.array([posterior.log_evidence for posterior in posteriors])
     weight_H = np.exp(evidence_H - evidence_H.max())
@@ -167,7 +162,7 @@ def _posteriors(
     shares_NE: Array,
     changes_NB: Array,
     is_kin_N: Array,
-    prior: CorrectionPrior,
+    prior_EE: Array,
     noise_NN: Array,
 ) -> Iterator[_Posterior]:
     """Yield what the networks say for each scale of corrections and of networks' own errors.
@@ -179,20 +174,19 @@ def _posteriors(
         shares_NE: what they are of each network's latency.
         changes_NB: changes of layout, over each network's latency.
         is_kin_N: 1 for networks of one candidate throughout, else 0.
-        prior: covariance of the relative corrections, without that of the level.
+        prior_EE: covariance of the relative corrections at scale 1, without that of the level.
         noise_NN: covariance of the networks, layouts included, beside entries and their own errors.
     """
     sums_N = shares_NE.sum(1)
     gap_N = 1 - sums_N
-    scaled_EN, fixed_EN = (part_EE @ shares_NE.T for part_EE in (prior.scaled_EE, prior.fixed_EE))
+    prior_EN = prior_EE @ shares_NE.T
     level_NN = LEVEL_SIGMA**2 * np.outer(sums_N, sums_N)
     for scale, network_sigma in product(CORRECTION_SCALES, NETWORK_SIGMAS):
-        prior_EN = scale**2 * scaled_EN + fixed_EN
-        covariance_NN = shares_NE @ prior_EN + level_NN + noise_NN
+        covariance_NN = scale**2 * shares_NE @ prior_EN + level_NN + noise_NN
         covariance_NN += network_sigma**2 * np.eye(len(gap_N))
         inverse_NN = np.linalg.inv(covariance_NN)
         pull_N = inverse_NN @ gap_N
-        correction_E = prior_EN @ pull_N + LEVEL_SIGMA**2 * sums_N @ pull_N
+        correction_E = scale**2 * prior_EN @ pull_N + LEVEL_SIGMA**2 * sums_N @ pull_N
         log_determinant = float(np.linalg.slogdet(covariance_NN)[1])
         yield _Posterior(
             cost_us,

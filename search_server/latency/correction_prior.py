@@ -1,14 +1,13 @@
 """How far a table's entries are probably off before whole networks tell.
 
 Entries of one candidate are probably off alike, and so are entries at one resolution; one factor tells how
-far, and differs from device to device. The first layer has reasons of its own.
+far, and differs from device to device. Stem, head and the first layer have reasons of their own to be off.
 
 Shape letters: E entries.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,37 +20,27 @@ from shared.workload import segment_key
 CANDIDATE_SIGMA = 0.02
 RESOLUTION_SIGMA = 0.01
 ENTRY_SIGMA = 0.02
-"""Relative corrections of a candidate, at a resolution, of one entry alone, at scale 1."""
+"""Relative corrections of a candidate, at a resolution, of one entry alone."""
+FIXED_SIGMA = 0.14
+"""... of what stands in no layer, stem and head: they are like nothing else of a space, and how long a
+head's parameters take to be read changes from minute to minute."""
+FIRST_SIGMA = 0.05
+"""... of the first layer's blocks that expand, all alike. A run begins with caches that have lost part of
+what it needs; the profile charges that to what comes first, and most to what is largest there."""
 CORRECTION_SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Factors on these and on that of stem and head, tried one by one."""
+"""Factors on all of these, tried one by one."""
 SCALE_OCTAVES = 0.7
 """How far the factor probably is from 1. Where all were as probable, sixty networks asked at times for four
 times what others of the same device did, and entries followed their noise."""
-FIXED_SIGMA = 0.14
-"""Of what stands in no layer, stem and head, at scale 1: they are like nothing else of a space, and how
-long a head's parameters take to be read changes from minute to minute."""
-FIRST_SIGMA = 0.05
-"""Of the first layer's blocks that expand, all alike, at any scale. A run begins with caches that have lost
-part of what it needs; the profile charges that to what comes first, and most to what is largest there."""
 
 Array = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class CorrectionPrior:
-    """Covariances of the entries' relative corrections."""
-
-    scaled_EE: Array
-    """At scale 1: of entries of one candidate, at one resolution, of each alone, and of stem and head."""
-    fixed_EE: Array
-    """At any scale: of the first layer."""
-
-
-def correction_prior(keys: Sequence[str], space: SearchSpace) -> CorrectionPrior:
-    """Return what is to be expected of the entries of these segment keys.
+def correction_prior(keys: Sequence[str], space: SearchSpace) -> Array:
+    """Return the covariance (E, E) of the relative corrections of these entries, at scale 1.
 
     Args:
-        keys: of a table's entries; what is no candidate of the space is stem or head.
+        keys: segment keys of the entries; what is no candidate of the space is stem or head.
         space: says which entries are of one candidate, at one resolution, or in the first layer.
     """
     kinds: dict[str, tuple[str, int]] = {}
@@ -62,23 +51,25 @@ def correction_prior(keys: Sequence[str], space: SearchSpace) -> CorrectionPrior
     blocks, resolutions = (
         np.array([str(kinds[key][part]) if key in kinds else key for key in keys]) for part in (0, 1)
     )
-    is_fixed_E = np.array([key not in kinds for key in keys], dtype=float)
-    scaled_EE: Array = (
+    is_fixed_E = np.array([key not in kinds for key in keys])
+    wide_first = _wide_first_keys(space)
+    is_wide_first_E = np.array([key in wide_first for key in keys])
+    prior_EE: Array = (
         CANDIDATE_SIGMA**2 * (blocks[:, None] == blocks)
         + RESOLUTION_SIGMA**2 * (resolutions[:, None] == resolutions)
+        + FIRST_SIGMA**2 * (is_wide_first_E[:, None] & is_wide_first_E)
         + np.diag(ENTRY_SIGMA**2 + FIXED_SIGMA**2 * is_fixed_E)
     )
-    wide_first = _wide_first_keys(space)
-    is_wide_first_E = np.array([key in wide_first for key in keys], dtype=float)
-    return CorrectionPrior(scaled_EE, FIRST_SIGMA**2 * np.outer(is_wide_first_E, is_wide_first_E))
+    return prior_EE
 
 
 def log_scale_density(scale: float) -> float:
-    """Return the logarithm of how probable a factor is, but for a constant."""
+    """Return the logarithm of how probable a factor (above 0) on all corrections is, but for a constant."""
     return -0.5 * (math.log2(scale) / SCALE_OCTAVES) ** 2
 
 
 def _wide_first_keys(space: SearchSpace) -> set[str]:
+    """Return the segment keys of the first layer's blocks that expand."""
     first = space.layers[0]
     return {
         segment_key(space.candidate(first, block), first.input_shape)

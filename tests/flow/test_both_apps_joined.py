@@ -103,9 +103,8 @@ async def test_a_network_is_measured_from_rest_to_runtime_and_back(tmp_path: Pat
         assert [(device.name, device.is_online) for device in devices] == [("here", True)]
         networks = ("k3_e3", "k5_e6")
         measurement = await client.start_measurement(MeasurementCreate("here", SPACE, networks))
-        while measurement.job.status in ("queued", "running"):
-            await asyncio.sleep(0.1)
-            measurement = await client.measurement(measurement.job.job_id)
+        async for event in client.measurement_events(measurement.job.job_id):
+            measurement = event
     assert measurement.job.status == "done", measurement.job.message
     anchor, large = measurement.latencies
     assert anchor.latency_us == pytest.approx(anchor.raw_latency_us, rel=0.5)

@@ -91,6 +91,16 @@ def test_a_candidate_that_was_profiled_too_slow_is_found_out() -> None:
     assert max(errors) < 0.01
 
 
+def test_what_the_profile_charges_to_the_first_layer_is_found_out() -> None:
+    first = SPACE.layers[0]
+    wide = {segment_key(SPACE.candidate(first, block), first.input_shape) for block in ("k3_e6", "k5_e6")}
+    entries = {key: us * (1.15 if key in wide else 1.0) for key, us in TRUTH.items()}
+    latency_units = corrected_by([observed(n) for n in COVERS + FAMILIES], entries).latency_units
+    fresh = [random_architecture(SPACE, random.Random(seed)) for seed in range(30)]
+    errors = [abs(units(n, latency_units) / units(n, TRUTH) - 1) for n in fresh]
+    assert max(errors) < 0.01
+
+
 def test_what_all_families_have_in_common_leaves_the_level_to_the_covers() -> None:
     networks = [*(observed(n) for n in COVERS), *(observed(n, 0.95) for n in FAMILIES)]
     corrected = corrected_by(networks)
