@@ -1,4 +1,7 @@
-"""The truth about whole networks: their latencies in units of the anchor, timed without the agent."""
+"""The truth about whole networks: their latencies in units of the anchor, timed without the agent.
+
+Shape letters: D deals, N networks.
+"""
 
 import random
 from collections.abc import Sequence
@@ -24,28 +27,48 @@ TRUTH_GROUP = 12
 """Networks of one process beside the anchor."""
 TRUTH_RUNS = 10
 """At least, in each process: one ratio is 6 to 9 % off on a machine that others use too."""
-NUM_DEALS = 8
-"""Where models lie in memory makes a network up to 2 % faster or slower as long as its process runs."""
+DEALS = range(1, 9)
+"""Seeds of the deals of a truth. Where models lie in memory makes a network up to 2 % faster or slower as
+long as its process runs, so each network is timed in eight."""
+
+FIRST_HALF, SECOND_HALF = DEALS[:4], DEALS[4:]
+"""What is timed before, and what after, whatever the truth is to judge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
     """What networks take, from several deals of them to processes."""
 
-    halves: tuple[Array, Array]
-    """Units of each network, each from every other deal."""
+    units_DN: Array
+    """Units of each network in each deal, in the order of time."""
     page_faults_per_run: float
     """Minor ones; the most that a process had."""
 
     @property
     def units(self) -> Array:
         """Of each network."""
-        return (self.halves[0] + self.halves[1]) / 2
+        units: Array = self.units_DN.mean(axis=0)
+        return units
 
     @property
     def noise_ceiling_mape(self) -> float:
-        """Mean error of one half against the other: no predictor can look better than that."""
-        return float(np.mean(np.abs(self.halves[0] / self.halves[1] - 1)))
+        """Mean error of the first half against the second: no predictor can look better than that."""
+        middle = len(self.units_DN) // 2
+        return _mape(self.units_DN[:middle], self.units_DN[middle:])
+
+    @property
+    def alternating_mape(self) -> float:
+        """The same of every other deal against the others: what is left if both see the same minutes."""
+        return _mape(self.units_DN[::2], self.units_DN[1::2])
+
+    def then(self, later: "Truth") -> "Truth":
+        """Return both as one."""
+        faults = max(self.page_faults_per_run, later.page_faults_per_run)
+        return Truth(np.concatenate([self.units_DN, later.units_DN]), faults)
+
+
+def _mape(half_DN: Array, other_DN: Array) -> float:
+    return float(np.mean(np.abs(half_DN.mean(axis=0) / other_DN.mean(axis=0) - 1)))
 
 
 def test_networks(space: SearchSpace, num_random: int, seed: int) -> list[Architecture]:
@@ -61,13 +84,16 @@ def test_networks(space: SearchSpace, num_random: int, seed: int) -> list[Archit
 
 
 def truth(
-    space: SearchSpace, networks: Sequence[Architecture], conditions: Conditions, seconds: float
+    space: SearchSpace,
+    networks: Sequence[Architecture],
+    conditions: Conditions,
+    seconds: float,
+    seeds: Sequence[int] = DEALS,
 ) -> Truth:
-    """Return what the networks take; each dozen is timed for ``seconds``, eight times."""
-    deals = [deal(space, networks, conditions, seconds, seed) for seed in range(1, NUM_DEALS + 1)]
+    """Return what the networks take; each dozen is timed for ``seconds``, once for each seed."""
+    deals = [deal(space, networks, conditions, seconds, seed) for seed in seeds]
     units, faults = zip(*deals, strict=True)
-    odd, even = (np.mean(units[parity::2], axis=0) for parity in (0, 1))
-    return Truth((odd, even), max(faults))
+    return Truth(np.array(units), max(faults))
 
 
 def deal(

@@ -45,10 +45,13 @@ def test_accuracy_counts_errors() -> None:
     assert found["spearman"] == pytest.approx(1.0)
 
 
-def test_the_noise_ceiling_is_half_of_the_truth_against_the_other() -> None:
-    true = Truth((np.array([1.02, 2.0]), np.array([1.0, 2.0])), page_faults_per_run=0.0)
+def test_the_noise_ceiling_is_the_first_half_of_the_truth_against_the_second() -> None:
+    before = Truth(np.array([[1.01, 2.0], [1.03, 2.0]]), page_faults_per_run=0.0)
+    true = before.then(Truth(np.array([[0.99, 2.0], [1.01, 2.0]]), page_faults_per_run=2.0))
     assert true.noise_ceiling_mape == pytest.approx(0.01)
+    assert true.alternating_mape == pytest.approx(abs(1.0 / 1.02 - 1) / 2)
     np.testing.assert_allclose(true.units, [1.01, 2.0])
+    assert true.page_faults_per_run == 2.0
 
 
 def test_baselines_are_fitted_on_the_test_networks() -> None:
