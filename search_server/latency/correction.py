@@ -50,9 +50,11 @@ NETWORK_SIGMAS = (0.004, 0.008, 0.012, 0.02, 0.03)
 LAYOUT_SIGMA = 0.002
 """What a change of layout costs, in units of the anchor: 0.004 was seen where networks take half a
 millisecond, 0.001 where they take fifteen."""
-ANCHOR_SIGMA = 0.005
-"""Relative error that all of a table's networks share, so that covers cannot show it: 0.45 % in
-fifteen tables, see docs/measuring-tried.md."""
+SHARED_PART = 0.5
+MAX_SHARED_SIGMA = 0.01
+"""Half of a cover's measuring noise, up to 1 %, is what all predictions of a table may be off together some
+minutes later, which no cover can show: 0.2 % on steady devices, 1 % on restless ones, see
+docs/measuring-tried.md."""
 LEAST_SHARE = 0.1
 """An entry keeps at least this share of its profiled time, whatever a node costs."""
 
@@ -203,13 +205,14 @@ def _network_sigma(networks: Sequence[Observed], left_out_N: Array, variance_N: 
     """Return the relative error of a network that was not measured.
 
     It is what the regression expects of covers left out, their own measuring noise not counted; more, if
-    covers left out lie further away than expected; and what they share with the anchor.
+    covers left out lie further away than expected; and what all of a table is off together.
     """
     is_cover_N = np.array([not network.is_kin for network in networks])
     noise_N = np.array([network.relative_error for network in networks])
     expected = math.sqrt(float(np.mean((variance_N - noise_N**2)[is_cover_N])))
     surprise = float(np.median((np.abs(left_out_N) / np.sqrt(variance_N))[is_cover_N])) / _MEDIAN_OF_NORMAL
-    return math.hypot(expected * max(1.0, surprise), ANCHOR_SIGMA)
+    shared = min(SHARED_PART * float(np.median(noise_N[is_cover_N])), MAX_SHARED_SIGMA)
+    return math.hypot(expected * max(1.0, surprise), shared)
 
 
 def _occurrences(keys: Sequence[str], networks: Sequence[Observed]) -> Array:

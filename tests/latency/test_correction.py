@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from search_server.latency.correction import ANCHOR_SIGMA, NETWORK_SIGMAS, Corrected, Observed, correct
+from search_server.latency import correction
+from search_server.latency.correction import NETWORK_SIGMAS, Corrected, Observed, correct
 from search_server.latency.layouts import layout_changes
 from search_server.latency.median_polish import ProfileTimes, SegmentTime
 from search_server.profiling.covers import cover_architectures, family_architectures
@@ -147,6 +148,16 @@ def test_the_error_of_networks_is_that_of_covers_left_out_beside_their_noise() -
         networks = [observed(n, generator.gauss(1, spread), error) for n in COVERS]
         return corrected_by(networks).network_sigma
 
-    assert sigma(0.0, 0.0) < min(NETWORK_SIGMAS) + ANCHOR_SIGMA
+    assert sigma(0.0, 0.0) < 1.5 * min(NETWORK_SIGMAS)
     assert sigma(0.05, 0.0) == pytest.approx(0.05, rel=0.5)
     assert sigma(0.05, 0.05) < 0.035  # what measuring adds is no error of a prediction
+
+
+@pytest.mark.parametrize(("noise", "shared"), [(0.0, 0.0), (0.004, 0.002), (0.05, 0.01)])
+def test_half_of_the_noise_up_to_a_limit_is_what_all_networks_may_be_off_together(
+    noise: float, shared: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = [observed(network, error=noise) for network in COVERS]
+    sigma = corrected_by(networks).network_sigma
+    monkeypatch.setattr(correction, "SHARED_PART", 0.0)
+    assert sigma**2 - corrected_by(networks).network_sigma ** 2 == pytest.approx(shared**2)
