@@ -6,7 +6,7 @@ Method, for covers measured in rounds with an anchor (see docs/measuring.md):
 2. Plain runs give whole networks in units of the anchor runs around them: ``relative.py``.
 3. The whole networks correct the entries, tell what the profiler itself costs a node, and set the scale, by
    Bayesian linear regression: ``correction.py``.
-4. The same from every other window twice tells how far two such tables lie apart.
+4. The same from each half of the windows tells how far two such tables lie apart.
 """
 
 import math
@@ -86,7 +86,7 @@ def fit_table(
     _require_segments(covers, relative, results)
     networks = _Networks(search_space(space), covers, families or {}, anchor_id)
     fit = _fit(networks, usable, relative)
-    differences = _odd_even_differences(networks, usable)
+    differences = _differences_of_halves(networks, usable)
     entries = fit.corrected.latency_units
     mean_units = fmean(entries.values())
     repeat_sigma = float(np.sqrt(np.mean(np.square(differences)))) / 2
@@ -175,8 +175,11 @@ def _fit(networks: _Networks, usable: Sequence[Result], relative: dict[str, Rela
     return _Fit(relative, profile.segments, correct(profile, observed, networks.space))
 
 
-def _odd_even_differences(networks: _Networks, usable: Sequence[Result]) -> Array:
-    """Return per entry by how much tables from the odd and from the even leases differ.
+def _differences_of_halves(networks: _Networks, usable: Sequence[Result]) -> Array:
+    """Return per entry by how much tables from the two halves of the leases differ.
+
+    Leases go to the halves in the order A B B A: families take turns by lease, half of them in each, and so
+    both halves know all of them; nor is one half the earlier one.
 
     The differences are shares of the entry, or of the mean entry where that is larger: what a small entry
     is off matters to a network as little as it takes.
@@ -189,15 +192,16 @@ def _odd_even_differences(networks: _Networks, usable: Sequence[Result]) -> Arra
         raise UnfittableError(
             "one window alone does not tell how well a table repeats; measure the covers in two or more"
         )
-    halves = ([r for r in usable if r.lease_id in set(leases[parity::2])] for parity in (0, 1))
-    odd, even = (
+    half_of = {lease: index % 4 in (1, 2) for index, lease in enumerate(leases)}
+    halves = ([r for r in usable if half_of.get(r.lease_id) is half] for half in (False, True))
+    one, other = (
         _fit(networks, half, relative_latencies(half, networks.anchor_id)).corrected.latency_units
         for half in halves
     )
-    both = [key for key in odd if key in even]
-    odd_E, even_E = (np.array([half[key] for key in both]) for half in (odd, even))
-    odd_E, even_E = odd_E / odd_E.mean(), even_E / even_E.mean()
-    differences_E: Array = (odd_E - even_E) / np.maximum((odd_E + even_E) / 2, 1.0)
+    both = [key for key in one if key in other]
+    one_E, other_E = (np.array([half[key] for key in both]) for half in (one, other))
+    one_E, other_E = one_E / one_E.mean(), other_E / other_E.mean()
+    differences_E: Array = (one_E - other_E) / np.maximum((one_E + other_E) / 2, 1.0)
     return differences_E
 
 

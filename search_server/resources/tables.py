@@ -31,7 +31,7 @@ class Verdict:
     """Relative error of a network that was not measured, as covers predicted without them tell; their own
     noise taken out."""
     repeat_median: float
-    """Median over entries of how two such tables would differ, as tables of odd and of even windows tell:
+    """Median over entries of how two such tables would differ, as tables of each half of the windows tell:
     as a share of the entry, or of the mean entry where that is larger."""
     repeat_p95: float
     noise_ceiling: float

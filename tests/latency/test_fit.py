@@ -128,6 +128,17 @@ def test_entries_differ_between_halves_as_their_windows_do() -> None:
     assert 0 < verdict_of(0.05).repeat_median < verdict_of(0.5).repeat_median
 
 
+def test_what_takes_turns_from_window_to_window_sets_no_halves_apart() -> None:
+    def repeat(seeds: tuple[int, ...]) -> float:
+        leases = [results_of_lease(f"l{i}", noise=0.5, rounds=8, seed=seed) for i, seed in enumerate(seeds)]
+        verdict = fit([result for lease in leases for result in lease]).verdict
+        assert verdict is not None
+        return verdict.repeat_p95
+
+    assert repeat((0, 1, 0, 1)) == pytest.approx(0, abs=1e-6)
+    assert repeat((0, 1, 1, 0)) > 0.01
+
+
 def test_a_cover_without_a_profile_adds_nothing_to_the_entries() -> None:
     results = results_of_lease("a") + results_of_lease("b")
     again = {f"again_{name}": workload for name, workload in COVERS.items()}
