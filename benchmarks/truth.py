@@ -90,7 +90,11 @@ def truth(
     seconds: float,
     seeds: Sequence[int] = DEALS,
 ) -> Truth:
-    """Return what the networks take; each dozen is timed for ``seconds``, once for each seed."""
+    """Return what the networks take; each dozen is timed for ``seconds``, once for each seed.
+
+    Raises:
+        RuntimeError: a process that times them failed; the message says what to do.
+    """
     deals = [deal(space, networks, conditions, seconds, seed) for seed in seeds]
     units, faults = zip(*deals, strict=True)
     return Truth(np.array(units), max(faults))

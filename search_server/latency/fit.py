@@ -192,8 +192,10 @@ def _differences_of_halves(networks: _Networks, usable: Sequence[Result]) -> Arr
         raise UnfittableError(
             "one window alone does not tell how well a table repeats; measure the covers in two or more"
         )
-    half_of = {lease: index % 4 in (1, 2) for index, lease in enumerate(leases)}
-    halves = ([r for r in usable if half_of.get(r.lease_id) is half] for half in (False, True))
+    outer, inner = (
+        {lease for index, lease in enumerate(leases) if index % 4 in places} for places in ((0, 3), (1, 2))
+    )
+    halves = ([r for r in usable if r.lease_id in half] for half in (outer, inner))
     one, other = (
         _fit(networks, half, relative_latencies(half, networks.anchor_id)).corrected.latency_units
         for half in halves
