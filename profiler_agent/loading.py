@@ -1,4 +1,9 @@
-"""Bring models into memory: several at a time where the runtime and the cores allow."""
+"""Bring models into memory: several at a time where the runtime and the cores allow.
+
+Each runs once as soon as it is loaded. Runtimes take the memory of activations at the first run, so it
+comes to lie beside the model's own weights, as where a network is alone in its process. When all models
+were loaded first, networks took up to 3 % more of an anchor than that, in the mean 1 %.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -19,7 +24,7 @@ def load_models(
     conditions: Conditions,
     artifact_paths: Mapping[str, Path],
 ) -> list[LoadedModel | UnsupportedWorkloadError]:
-    """Return for each item, in order, its model or why the runtime cannot run it.
+    """Return for each item, in order, its model, which has run once, or why the runtime cannot run it.
 
     Args:
         runtime: loads them; by one thread, this one, unless it can load in parallel.
@@ -31,9 +36,11 @@ def load_models(
     def load(item: LeaseItem) -> LoadedModel | UnsupportedWorkloadError:
         path = artifact_paths[item.artifact.sha256] if item.artifact else None
         try:
-            return runtime.load(item, conditions, path)
+            model = runtime.load(item, conditions, path)
         except UnsupportedWorkloadError as error:
             return error
+        model.run()
+        return model
 
     if not runtime.loads_in_parallel:
         return [load(item) for item in items]
