@@ -55,6 +55,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     num_parts = max(1, round(60 * arguments.minutes / PART_S))
     for part in range(num_parts):
+        if not arguments.json:
+            print(f"part {part + 1} of {num_parts}: tables under load, then the truth in quiet", flush=True)
         with changing_load(arguments.num_neighbours, seed=part):
             tables = list(tables_for(60 * arguments.minutes / num_parts, space, first_seed=len(rows)))
         deals = FIRST_HALF if part % 2 else SECOND_HALF
@@ -63,7 +65,7 @@ def main() -> None:
         judgements = [judged(*table, networks, around[-1].units) for table in tables]
         rows += judgements
         if not arguments.json:
-            print(f"part {part + 1} of {num_parts}, truths differ by {around[-1].noise_ceiling_mape:.1%}")
+            print(f"truths before and after differ by {around[-1].noise_ceiling_mape:.1%}")
             for row in judgements:
                 _print_row(row)
     accepted = [row for row in rows if row["is_accepted"]]
