@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.plain_timing import time_in_new_process
 from shared.architecture import Architecture, uniform_architecture
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
 from shared.workload import IDENTITY_KEY, Segment, Workload
 

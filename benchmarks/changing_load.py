@@ -26,10 +26,10 @@ from scipy.stats import binom
 from benchmarks.local_table import measure_table
 from benchmarks.machine import print_figures
 from benchmarks.truth import FIRST_HALF, SECOND_HALF, Array, Truth, test_networks, truth
-from search_server.latency.fit import UnfittableError
+from search_server.latency.estimate.fit import UnfittableError
 from search_server.latency.table import LatencyTable
 from shared.architecture import Architecture
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace, search_space
 
 _BUSY = "import numpy as np\na = np.ones((2000, 2000), np.float32)\nwhile True: a = a @ a * 0"

@@ -13,11 +13,10 @@ from benchmarks.ledger import Ledger, Trial
 from benchmarks.local_table import measure_table
 from benchmarks.standings import Standing
 from benchmarks.trials import BAND, Images, Network, SearchTrial, TimingTrial, TrainingTrial
-from search_server.jobs.finalists import NUM_FINALISTS
 from search_server.latency.table import LatencyTable
-from search_server.nas.paths import PathsName
-from search_server.nas.supernet import WeightsName
-from shared.device import Conditions
+from search_server.search_options import PathsName, WeightsName
+from search_server.searches.finalists import NUM_FINALISTS
+from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
 
 MODES: dict[str, tuple[PathsName, WeightsName, float]] = {

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from profiler_agent.core import AgentCore
-from search_server.latency.fit import UnfittableError, fit_table
-from search_server.latency.relative import relative_latencies
+from profiler_agent.agent import AgentCore
+from search_server.latency.covers import window_architectures
+from search_server.latency.estimate.fit import UnfittableError, fit_table
+from search_server.latency.estimate.relative import relative_latencies
 from search_server.latency.table import LatencyTable
-from search_server.profiling.covers import anchor_architecture, window_architectures
-from search_server.profiling.model_files import model_file
+from search_server.model_files.model_file import model_file
 from search_server.profiling.plan import (
     ANCHOR_ID,
     MAX_PROFILE_LEASES,
@@ -24,9 +24,9 @@ from search_server.profiling.plan import (
     PROFILE_WINDOW_S,
     policy,
 )
-from shared.architecture import Architecture
-from shared.device import Conditions
-from shared.measurement import Lease, LeaseItem, Policy, Result
+from shared.architecture import Architecture, anchor_architecture
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import Lease, LeaseItem, Policy, Result
 from shared.search_space import SearchSpace
 from shared.workload import Workload
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from profiler_agent.identify import identify
+from profiler_agent.facts.identity import identify
 
 
 def print_figures(figures: dict[str, Any]) -> None:

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.plain_models import PlainModel, environment_of, load_model
-from search_server.profiling.model_files import model_file
-from shared.device import Conditions
-from shared.wire import from_json, to_json
+from search_server.model_files.model_file import model_file
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_json, to_json
 from shared.workload import Workload
 
 Array = NDArray[np.float64]

@@ -16,7 +16,7 @@ from benchmarks.local_table import measure_table
 from benchmarks.machine import print_figures
 from benchmarks.plain_timing import BLOCK_WARM_S, time_in_new_process
 from search_server.latency.table import LatencyTable
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace, search_space
 
 LONGEST_OP_BY_OP_S = 80.0

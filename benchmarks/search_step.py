@@ -25,11 +25,11 @@ import torch
 from benchmarks.bare_operators import BareOperators
 from benchmarks.machine import print_figures
 from benchmarks.step_kinds import KINDS, Setting, even_paths, random_batch, search_run, steps_of
-from search_server.nas.accelerator import choose_accelerator
-from search_server.nas.batches import training_batches
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
-from search_server.nas.images import ImagesInMemory
-from search_server.nas.memory import peak_memory_bytes
+from search_server.nas.data.batches import training_batches
+from search_server.nas.data.images import ImagesInMemory
+from search_server.nas.supernet.accelerator import choose_accelerator
+from search_server.nas.supernet.memory import peak_memory_bytes
 from shared.search_space import search_space
 
 EPOCH_IMAGES = 20_000

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_server.nas.accelerator import CPU, accelerator_of, forward_precision, placed
-from search_server.nas.batches import Batch
 from search_server.nas.config import SearchConfig
-from search_server.nas.paths import Paths, PathsName
+from search_server.nas.data.batches import Batch
 from search_server.nas.search import SearchRun, search
-from search_server.nas.supernet import WeightsName
+from search_server.nas.supernet.accelerator import CPU, accelerator_of, forward_precision, placed
+from search_server.nas.supernet.paths import Paths
+from search_server.search_options import PathsName, WeightsName
 from shared.modules import SegmentModule, initialise, to_channels_last
 from shared.search_space import SearchSpace
 

@@ -10,18 +10,17 @@ import torch
 from benchmarks.ledger import Outcome
 from benchmarks.truth import deal
 from search_server.latency.table import LatencyTable
-from search_server.nas.batches import evaluation_batches, training_batches
+from search_server.nas.choosing.shortlist import shortlist
 from search_server.nas.config import SearchConfig
-from search_server.nas.data import load_data
-from search_server.nas.images import DataSplits, ImageSource, split_images
-from search_server.nas.paths import PathsName
+from search_server.nas.data.batches import evaluation_batches, training_batches
+from search_server.nas.data.data_sets import load_data
+from search_server.nas.data.images import DataSplits, ImageSource, split_images
 from search_server.nas.search import SearchRun, search
-from search_server.nas.shortlist import shortlist
-from search_server.nas.supernet import WeightsName
 from search_server.nas.train import TrainConfig, evaluate, train
+from search_server.search_options import PathsName, WeightsName
 from shared.architecture import Architecture, parse_architecture
-from shared.device import Conditions
 from shared.modules import network_module
+from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace, search_space
 
 BAND = 0.03

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.plain_timing import NETWORK_WARM_S, time_in_new_process
-from search_server.profiling.covers import anchor_architecture
 from shared.architecture import (
     KNOWN_ARCHITECTURES,
     Architecture,
+    anchor_architecture,
     random_architecture,
     uniform_architecture,
 )
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
 
 Array = NDArray[np.float64]

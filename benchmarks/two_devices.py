@@ -29,13 +29,13 @@ from benchmarks.trials import Images, Network, TrainingTrial
 from search_server.latency.formats.hw_nas_bench import SPACE, bundled_hw_nas_bench, read_hw_nas_bench
 from search_server.latency.formats.reading import ImportedFile
 from search_server.latency.table import LatencyTable
-from search_server.nas.batches import training_batches
-from search_server.nas.caps import Cap, Matrix
+from search_server.nas.budget.caps import Cap, Matrix
+from search_server.nas.budget.decide import most_probable_within
 from search_server.nas.config import SearchConfig
-from search_server.nas.decide import most_probable_within
+from search_server.nas.data.batches import training_batches
 from search_server.nas.search import search
 from shared.architecture import Architecture
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from shared.search_space import search_space
 
 LOCAL = {"onnxruntime": Conditions(), "torch": Conditions("torch")}

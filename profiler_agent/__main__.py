@@ -12,19 +12,24 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from profiler_agent.core import AgentCore
-from profiler_agent.credentials import Credentials, credentials_path, load_credentials, save_credentials
-from profiler_agent.dial_out import DialOutError
-from profiler_agent.enrolment import enrol_device, read_enrolment_token
-from profiler_agent.offer import measuring_command, offered_bounds, offered_device
+from profiler_agent.agent import AgentCore
+from profiler_agent.carriers.credentials import (
+    Credentials,
+    credentials_path,
+    load_credentials,
+    save_credentials,
+)
+from profiler_agent.carriers.dial_out import DialOutError
+from profiler_agent.carriers.enrolment import enrol_device, read_enrolment_token
+from profiler_agent.carriers.service import run_agent
+from profiler_agent.facts.offer import measuring_command, offered_bounds, offered_device
 from profiler_agent.selftest.measure import NETWORK, run_selftest
-from profiler_agent.service import run_agent
 from profiler_agent.settings import DEFAULT_LISTEN, AgentSettings, load_settings, parse_address
 from profiler_agent.show import device_table, print_selftest
-from shared.device import Device, DeviceCreate
-from shared.measurement import Policy
-from shared.server_client import ServerRefusedError, ServerUnreachableError
-from shared.wire import to_dict
+from shared.protocol.call_server import ServerRefusedError, ServerUnreachableError
+from shared.protocol.device import Device, DeviceCreate
+from shared.protocol.measurement import Policy
+from shared.protocol.wire import to_dict
 
 _stderr = Console(stderr=True)
 

@@ -73,7 +73,7 @@ class ArtifactCache:
         """Take in a file: write its bytes to the given writer; leaving the block keeps it if it is whole.
 
         Args:
-            sha256: 64 lower-case hex digits (checked by ``shared.measurement.Artifact``).
+            sha256: 64 lower-case hex digits (checked by ``shared.protocol.measurement.Artifact``).
             limit_bytes: refuse more than this.
 
         Raises:

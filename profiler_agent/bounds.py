@@ -8,8 +8,8 @@ import math
 import os
 from dataclasses import dataclass
 
-from shared.measurement import PROTOCOL_MAX, PROTOCOL_MIN, Lease, LeaseItem
 from shared.operators import Shape
+from shared.protocol.measurement import PROTOCOL_MAX, PROTOCOL_MIN, Lease, LeaseItem
 from shared.workload import Workload
 
 _FP32_BYTES = 4

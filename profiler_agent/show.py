@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from profiler_agent.selftest.measure import RuntimeReport
-from shared.device import Device
+from shared.protocol.device import Device
 
 
 def device_table(device: Device, server: str | None, device_id: str | None) -> Table:

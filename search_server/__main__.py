@@ -20,16 +20,16 @@ import typer
 import uvicorn
 
 from search_server.app import create_app, end_waiting
-from search_server.auth import SCOPES, Scope, create_token, list_tokens, revoke_token
-from search_server.context import utc_now
+from search_server.clock import utc_now
 from search_server.db.migrate import is_at_head, migrate_to_head
 from search_server.db.session import Database
 from search_server.errors import ServerError
-from search_server.health import require_ready
-from search_server.jobs.worker import Worker
 from search_server.logs import configure_logs
 from search_server.profiling.dispatch import Dispatcher
+from search_server.routes.health import require_ready
+from search_server.searches.worker import Worker
 from search_server.settings import Settings
+from search_server.tokens import SCOPES, Scope, create_token, list_tokens, revoke_token
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -109,7 +109,9 @@ def worker(
     """
     settings = _settings(data, tensorboard=tensorboard, accelerator=accelerator)
     if settings.accelerator not in ("auto", "cpu"):
-        importlib.import_module("search_server.nas.accelerator").choose_accelerator(settings.accelerator)
+        importlib.import_module("search_server.nas.supernet.accelerator").choose_accelerator(
+            settings.accelerator
+        )
     database = _open_database(settings)
     environment = {
         "EDGENAS_DATABASE_URL": settings.url,

@@ -6,30 +6,26 @@ from contextlib import asynccontextmanager
 import anyio
 from fastapi import FastAPI
 
-from search_server import health
-from search_server.context import Clock, Context, utc_now
+from search_server.clock import Clock, utc_now
 from search_server.db.session import Database
-from search_server.devices import routes as device_routes
-from search_server.errors import install_error_handler
-from search_server.health import metrics_registry
 from search_server.housekeeping import keep_house_forever
-from search_server.jobs import routes as job_routes
-from search_server.latency import routes as latency_routes
-from search_server.profiling import agent_routes, check_routes
-from search_server.profiling import routes as profiling_routes
-from search_server.profiling.bell import LeaseBell, watch_pending_leases
-from search_server.request_limit import RequestLimit
+from search_server.leases.bell import LeaseBell, watch_pending_leases
+from search_server.routes import agents, checks, devices, health, profiles, searches, tables
+from search_server.routes.context import Context
+from search_server.routes.error_answers import install_error_handler
+from search_server.routes.health import metrics_registry
+from search_server.routes.request_limit import RequestLimit
 from search_server.settings import Settings
 from search_server.web import routes as web_routes
 
 ROUTERS = (
     health.router,
-    device_routes.router,
-    agent_routes.router,
-    profiling_routes.router,
-    check_routes.router,
-    latency_routes.router,
-    job_routes.router,
+    devices.router,
+    agents.router,
+    profiles.router,
+    checks.router,
+    tables.router,
+    searches.router,
 )
 
 

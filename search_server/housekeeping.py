@@ -7,11 +7,11 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from search_server.context import Clock
+from search_server.clock import Clock
 from search_server.db.session import Database
-from search_server.jobs.queue import requeue_dead
+from search_server.leases.leases import expire_overdue
 from search_server.profiling.advance import advance_waiting_jobs
-from search_server.profiling.leases import expire_overdue
+from search_server.searches.queue import requeue_dead
 
 INTERVAL_S = 5.0
 

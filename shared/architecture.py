@@ -127,6 +127,11 @@ def uniform_architecture(space: SearchSpace, block: str) -> Architecture:
     return Architecture(space, (block,) * space.num_layers)
 
 
+def anchor_architecture(space: SearchSpace) -> Architecture:
+    """Return the network in whose time all entries are expressed: the middle-sized uniform one."""
+    return uniform_architecture(space, "k3_e3" if "k3_e3" in space.candidates else space.candidates[0])
+
+
 def random_architecture(space: SearchSpace, generator: random.Random) -> Architecture:
     """Return a network drawn uniformly from the space."""
     return Architecture(space, tuple(generator.choices(space.candidates, k=space.num_layers)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from profiler_agent.runtimes.base import Runtime, RuntimeUnavailableError
-from shared.device import RuntimeInfo
+from shared.protocol.device import RuntimeInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from profiler_agent.canary import canary_us
-from shared.device import Conditions
-from shared.measurement import LeaseItem, NodeSamples
+from profiler_agent.measuring.canary import canary_us
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, NodeSamples
 
 
 class RuntimeUnavailableError(ValueError):
@@ -37,7 +37,7 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str:
-        """One of ``shared.device.RUNTIME_NAMES``."""
+        """One of ``shared.protocol.device.RUNTIME_NAMES``."""
 
     @property
     def version(self) -> str:
@@ -63,7 +63,7 @@ class Clock:
     cpu_ns: Callable[[], int] = time.thread_time_ns
     """Of the calling thread."""
     canary_us: Callable[[], float] = canary_us
-    """How fast the device is now; see :mod:`profiler_agent.canary`."""
+    """How fast the device is now; see :mod:`profiler_agent.measuring.canary`."""
 
 
 @runtime_checkable

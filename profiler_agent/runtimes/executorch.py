@@ -18,8 +18,8 @@ from executorch.extension.pybindings import _C as bindings  # noqa: N811
 
 from profiler_agent.runtimes.base import UnsupportedWorkloadError
 from profiler_agent.runtimes.segment_times import SegmentTimes
-from shared.device import Conditions
-from shared.measurement import LeaseItem, NodeSamples
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, NodeSamples
 
 _NETWORK = "network"
 

@@ -16,8 +16,8 @@ from ai_edge_litert.options import CpuOptions, Options
 
 from profiler_agent.runtimes.base import UnsupportedWorkloadError
 from profiler_agent.runtimes.segment_times import SegmentTimes
-from shared.device import Conditions
-from shared.measurement import LeaseItem, NodeSamples
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, NodeSamples
 
 _NETWORK = "network"
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from profiler_agent.runtimes.base import UnsupportedWorkloadError
 from profiler_agent.runtimes.segment_times import SegmentTimes
-from shared.device import Conditions
-from shared.measurement import LeaseItem, NodeSamples
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, NodeSamples
 
 _HALF_PRECISION = (
     "use_fp16_packed",

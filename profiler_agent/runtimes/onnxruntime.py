@@ -17,8 +17,8 @@ import numpy as np
 import onnxruntime
 
 from profiler_agent.runtimes.base import UnsupportedWorkloadError
-from shared.device import Conditions
-from shared.measurement import LeaseItem, NodeSamples
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, NodeSamples
 
 _TOKEN = re.compile(r"_token_\d+$")
 """What the runtime hangs on the name of a node that it put in the place of others; counts sessions."""

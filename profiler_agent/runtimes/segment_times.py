@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from shared.measurement import NodeSamples
+from shared.protocol.measurement import NodeSamples
 
 
 class SegmentTimes:

@@ -21,9 +21,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from profiler_agent.runtimes.base import Clock, UnsupportedWorkloadError
-from shared.device import Conditions
-from shared.measurement import LeaseItem, NodeSamples
 from shared.operators import BatchNorm2d, Operator, ReLU, Shape
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, NodeSamples
 from shared.workload import Segment
 
 DEFAULT_DEVICE = "silver_4210r"

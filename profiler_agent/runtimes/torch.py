@@ -15,9 +15,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from profiler_agent.runtimes.base import UnsupportedWorkloadError
 from profiler_agent.runtimes.segment_times import SegmentTimes
-from shared.device import Conditions
-from shared.measurement import LeaseItem, NodeSamples
 from shared.modules import SegmentModule, network_module, to_channels_last
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, NodeSamples
 
 
 class TorchRuntime:

@@ -1,8 +1,8 @@
 """From one measurement to a verdict, and to what its owner can do about it."""
 
-from profiler_agent.stability import HOT_C, cores_remark
-from shared.device import Conditions, Device
-from shared.measurement import Result, Summary
+from profiler_agent.measuring.stability import HOT_C, cores_remark
+from shared.protocol.device import Conditions, Device
+from shared.protocol.measurement import Result, Summary
 
 MAX_SPREAD = 1.35
 """Median over minimum, above which a device is too restless to be measured."""

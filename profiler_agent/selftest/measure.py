@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
-from profiler_agent.core import AgentCore
+from profiler_agent.agent import AgentCore
 from profiler_agent.selftest.advice import advise, spread_of
 from shared.architecture import parse_architecture
-from shared.device import Conditions, Device, RuntimeInfo
-from shared.measurement import Artifact, Lease, LeaseItem, Policy, Result, Summary, summarize
-from shared.wire import to_dict
+from shared.protocol.device import Conditions, Device, RuntimeInfo
+from shared.protocol.measurement import Artifact, Lease, LeaseItem, Policy, Result, Summary, summarize
+from shared.protocol.wire import to_dict
 
 NETWORK = "fbnet-96-035-1"
 

@@ -84,7 +84,7 @@ def onnx(
     """
     network = _parse(architecture, space)
     try:
-        artifacts = import_module("search_server.profiling.artifacts")
+        artifacts = import_module("search_server.model_files.onnx_model")
     except ModuleNotFoundError as error:
         raise OSError(
             f"writing ONNX needs the package {error.name!r}; install it with pip install 'edgenas[server]'"

@@ -18,8 +18,8 @@ from rich.markup import escape
 
 from search_server.client.errors import SearchClientError, ServerRefusedError
 from search_server.client.search_client import DEFAULT_SERVER_URL, SearchClient
-from shared.device import DTYPES, RUNTIME_NAMES, Conditions
-from shared.wire import to_json
+from shared.protocol.device import DTYPES, RUNTIME_NAMES, Conditions
+from shared.protocol.wire import to_json
 
 out = Console(highlight=False)
 """Results, for people and programs."""

@@ -10,7 +10,7 @@ from search_server.client.commands import JsonOption, command, err, out, print_j
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, count, facts, grid
 from search_server.resources.devices import DeviceResource
-from shared.device import Device
+from shared.protocol.device import Device
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
 data_app = typer.Typer(no_args_is_help=True, help="Data sets for searches.")

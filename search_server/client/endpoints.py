@@ -17,7 +17,7 @@ from search_server.resources.latencies import Measurement, MeasurementCreate, Pr
 from search_server.resources.page import Page
 from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
 from search_server.resources.tables import Profile, ProfileCreate, Table, TableDiff, TableSummary
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 
 A = TypeVar("A")
 C = TypeVar("C")

@@ -8,7 +8,7 @@
     └── UnexpectedAnswerError     an answer came, but not in the form that this client knows
 """
 
-from shared.wire import ErrorBody
+from shared.protocol.wire import ErrorBody
 
 
 class SearchClientError(Exception):

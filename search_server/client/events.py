@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from search_server.client.errors import ServerUnreachableError
-from shared.wire import from_json
+from shared.protocol.wire import from_json
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import httpx
 
 from search_server.client.endpoints import EventStream, Request
 from search_server.client.errors import ServerRefusedError, UnexpectedAnswerError
-from shared.wire import ErrorBody, WireError, from_json, to_json
+from shared.protocol.wire import ErrorBody, WireError, from_json, to_json
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from search_server.resources.searches import DeviceTarget, SearchCreate
-from shared.device import Conditions
 from shared.document import read_document
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict, to_dict
 from shared.space_file import read_space
-from shared.wire import from_dict, to_dict
 
 
 def read_job_file(path: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from search_server.resources.latencies import (
 )
 from search_server.resources.tables import Profile, ProfileCreate
 from shared.architecture import parse_architecture
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from shared.space_file import read_space
 
 ArchitecturesArgument = Annotated[

@@ -11,15 +11,9 @@ from search_server.client.search_client import SearchClient
 from search_server.client.search_commands import watch
 from search_server.client.search_options import class_options, device_options, number
 from search_server.resources.search_presets import PresetName
-from search_server.resources.searches import (
-    CombineName,
-    LatencyUnit,
-    LossName,
-    PathsName,
-    TrainingName,
-    WeightsName,
-)
-from shared.device import Conditions
+from search_server.resources.searches import LatencyUnit
+from search_server.search_options import CombineName, LossName, PathsName, TrainingName, WeightsName
+from shared.protocol.device import Conditions
 
 
 def add_command(app: typer.Typer) -> None:

@@ -23,7 +23,7 @@ from search_server.client.search_client import SearchClient
 from search_server.client.show import age, facts, grid
 from search_server.client.table_view import chain, diff_facts, history_grid, standing, summary_facts
 from search_server.resources.latencies import Measurement
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from shared.space_file import read_space
 
 app = typer.Typer(no_args_is_help=True, help="Latency tables: immutable snapshots, named by their hash.")

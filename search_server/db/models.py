@@ -1,7 +1,7 @@
 """The tables, one ``*Row`` class each.
 
 Measurements are appended and never updated: results, measured latencies and latency tables. Messages
-of :mod:`shared` and resources are stored as the JSON of :mod:`shared.wire`.
+of :mod:`shared` and resources are stored as the JSON of :mod:`shared.protocol.wire`.
 """
 
 from datetime import datetime
@@ -58,7 +58,7 @@ class DeviceRow(Base):
     device_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     facts: Mapped[dict[str, Any]]
-    """``shared.device.Device``."""
+    """``shared.protocol.device.Device``."""
     is_imported: Mapped[bool] = mapped_column(Boolean, default=False)
     agent_url: Mapped[str | None] = mapped_column(String(500))
     agent_token: Mapped[str | None] = mapped_column(String(500))

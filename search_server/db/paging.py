@@ -1,17 +1,13 @@
 """Part of a list: newest first, continued by the identifier of the last row."""
 
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
-from fastapi import Query
 from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from search_server.db.base import Base
 
 R = TypeVar("R", bound=Base)
-
-CursorQuery = Annotated[str | None, Query(description="`next_cursor` of the page before")]
-LimitQuery = Annotated[int, Query(ge=1, le=500, description="most rows to answer")]
 
 
 def fetch_page(

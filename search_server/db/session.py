@@ -6,9 +6,8 @@ answer is sent, so that nobody hears of a change that was not kept.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -71,20 +70,3 @@ def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at the start: a transaction that asks for it half-way can only fail."""
     is_read_only = connection.get_execution_options().get("is_read_only", False)
     connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
-
-
-def request_database(request: Request) -> Database:
-    """Return the database of the app that serves a request."""
-    database: Database = request.app.state.database
-    return database
-
-
-DatabaseDep = Annotated[Database, Depends(request_database)]
-
-
-def _request_session(request: Request, database: DatabaseDep) -> Iterator[Session]:
-    with database.reading() if request.method in ("GET", "HEAD") else database.transaction() as session:
-        yield session
-
-
-SessionDep = Annotated[Session, Depends(_request_session, scope="function")]

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from search_server.auth import Caller, create_token, revoke_device_tokens, spend_token
 from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, LeaseRow, TokenRow
 from search_server.db.paging import fetch_page
@@ -13,8 +12,9 @@ from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_na
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
 from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.page import Page
-from shared.device import Conditions, Device, DeviceCreate, DeviceCredential, Environment
-from shared.wire import from_dict, to_dict
+from search_server.tokens import Caller, create_token, revoke_device_tokens, spend_token
+from shared.protocol.device import Conditions, Device, DeviceCreate, DeviceCredential, Environment
+from shared.protocol.wire import from_dict, to_dict
 
 ONLINE_FOR = timedelta(seconds=60)
 """A device is online for so long after it was last heard of."""

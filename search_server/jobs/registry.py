@@ -8,14 +8,14 @@ from typing import Any, Literal
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from search_server.auth import Caller
 from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, JobRow
 from search_server.devices.registry import is_online
 from search_server.errors import ConflictError, NotFoundError, TooManyRequestsError
 from search_server.resources.jobs import Job
-from shared.device import Conditions
-from shared.wire import from_dict, to_dict
+from search_server.tokens import Caller
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict, to_dict
 
 JobKind = Literal["profile", "measurement", "check", "search"]
 

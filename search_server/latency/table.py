@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from search_server.latency.neighbours import Neighbours
 from search_server.resources.tables import TableCell, Verdict
 from shared.architecture import Architecture
-from shared.device import Conditions
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_json, to_json
 from shared.search_space import SearchSpace, search_space
-from shared.wire import from_json, to_json
 from shared.workload import IDENTITY_KEY, Segment, segment_key
 
 Z_90 = 1.6449

@@ -2,14 +2,17 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-from search_server.nas.caps import CombineName
-from search_server.nas.latency_loss import LossName, UnitName
-from search_server.nas.paths import TAU_FLOOR, PathsName
-from search_server.nas.supernet import WeightsName
-
-ThetaGradientName = Literal["effects", "straight_through"]
+from search_server.search_options import (
+    TAU_FLOOR,
+    CombineName,
+    LossName,
+    PathsName,
+    ThetaGradientName,
+    UnitName,
+    WeightsName,
+)
 
 
 @dataclass(frozen=True, slots=True)

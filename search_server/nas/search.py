@@ -3,8 +3,8 @@
     from pathlib import Path
 
     from search_server.latency.table import LatencyTable
-    from search_server.nas.batches import training_batches
-    from search_server.nas.data import load_data
+    from search_server.nas.data.batches import training_batches
+    from search_server.nas.data.data_sets import load_data
     from search_server.nas.search import SearchConfig, search
     from shared.search_space import search_space
 
@@ -31,11 +31,8 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 
-from search_server.nas.accelerator import CPU, placed
-from search_server.nas.batches import Batch
-from search_server.nas.caps import ExpectedCost, expected_costs
-from search_server.nas.config import SearchConfig
-from search_server.nas.latency_loss import (
+from search_server.nas.budget.caps import ExpectedCost, expected_costs
+from search_server.nas.budget.latency_loss import (
     AdditiveLoss,
     BudgetLoss,
     FBNetLoss,
@@ -43,14 +40,17 @@ from search_server.nas.latency_loss import (
     LatencyModel,
     table_hash,
 )
-from search_server.nas.memory import peak_memory_bytes
-from search_server.nas.paths import entropy_L, favour, log_probabilities, sample_paths
-from search_server.nas.sample import typical_networks
-from search_server.nas.search_caps import Tables, latency_models, search_caps
-from search_server.nas.search_warnings import search_warnings
-from search_server.nas.supernet import Supernet
-from search_server.nas.theta_step import ThetaStepFacts, ThetaStepper, frozen_statistics
-from search_server.nas.weight_step import WeightStepper
+from search_server.nas.budget.search_caps import Tables, latency_models, search_caps
+from search_server.nas.choosing.sample import typical_networks
+from search_server.nas.config import SearchConfig
+from search_server.nas.data.batches import Batch
+from search_server.nas.supernet.accelerator import CPU, placed
+from search_server.nas.supernet.memory import peak_memory_bytes
+from search_server.nas.supernet.paths import entropy_L, favour, log_probabilities, sample_paths
+from search_server.nas.supernet.supernet import Supernet
+from search_server.nas.supernet.weight_step import WeightStepper
+from search_server.nas.theta.search_warnings import search_warnings
+from search_server.nas.theta.theta_step import ThetaStepFacts, ThetaStepper, frozen_statistics
 from shared.architecture import Architecture
 from shared.modules import to_channels_last
 from shared.search_space import SearchSpace

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_server.nas.accelerator import accelerator_of, forward_precision, placed, repeatable
-from search_server.nas.batches import Batch, Batches
+from search_server.nas.data.batches import Batch, Batches
+from search_server.nas.supernet.accelerator import accelerator_of, forward_precision, placed, repeatable
 from shared.modules import to_channels_last
 
 

@@ -12,32 +12,32 @@ from pathlib import Path
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
-from search_server.context import Clock
+from search_server.clock import Clock
 from search_server.db.models import JobRow, LeaseRow, MeasuredLatencyRow
 from search_server.db.session import Database
 from search_server.jobs.registry import fail_job, finish_job
-from search_server.latency.lineage import profiled_lineage
-from search_server.latency.snapshots import load_table, newest_accepted, store_table
+from search_server.latency.stored.lineage import profiled_lineage
+from search_server.latency.stored.snapshots import load_table, newest_accepted, store_table
 from search_server.latency.table import LatencyTable
+from search_server.leases.ingest import lease_results
+from search_server.leases.leases import create_lease, lease_items
 from search_server.profiling.checks import check_networks, checked_tables, settle_check
-from search_server.profiling.compare import Checked, Compared, compare_measurement, conclude_check
-from search_server.profiling.conclude import (
+from search_server.profiling.conclude_check import Checked, Compared, compare_measurement, conclude_check
+from search_server.profiling.conclude_measurement import (
     Conclusion,
     Evidence,
     Failed,
     Fitted,
     MeasureOn,
 )
-from search_server.profiling.effort import conclude_profile, describe, refusal
-from search_server.profiling.ingest import lease_results
+from search_server.profiling.conclude_profile import conclude_profile, describe, refusal
 from search_server.profiling.kept_windows import kept_leases
-from search_server.profiling.leases import create_lease, lease_items
 from search_server.profiling.measurements import requested_architectures
 from search_server.profiling.plan import PROFILE_WINDOW_S, ItemFactory, policy, profile_items
 from search_server.resources.latencies import MeasurementCreate
-from shared.device import Conditions
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict, to_dict
 from shared.search_space import search_space
-from shared.wire import from_dict, to_dict
 
 Outcome = Conclusion | Compared | Checked
 

@@ -11,12 +11,12 @@ from search_server.db.models import DeviceRow, JobRow, TableCheckRow
 from search_server.db.paging import fetch_page
 from search_server.devices.registry import require_support
 from search_server.jobs.registry import Submission, create_job, earlier_job, finish_job, job_resource
+from search_server.latency.covers import cover_architectures
 from search_server.latency.drift import rescaled
-from search_server.latency.lineage import same_profile
-from search_server.latency.snapshots import load_table, newest_snapshot, require_newest, store_table
+from search_server.latency.stored.lineage import same_profile
+from search_server.latency.stored.snapshots import load_table, newest_snapshot, require_newest, store_table
 from search_server.latency.table import LatencyTable
-from search_server.profiling.covers import cover_architectures
-from search_server.profiling.leases import create_lease
+from search_server.leases.leases import create_lease
 from search_server.profiling.plan import (
     MEASUREMENT_LEASES,
     ItemFactory,
@@ -27,8 +27,8 @@ from search_server.resources.checks import CheckCreate, Drift, TableCheck
 from search_server.resources.page import Page
 from search_server.resources.tables import Lineage
 from shared.architecture import Architecture
+from shared.protocol.wire import from_dict, to_dict
 from shared.search_space import SearchSpace
-from shared.wire import from_dict, to_dict
 
 NUM_NETWORKS = 3
 

@@ -14,18 +14,18 @@ import structlog
 from sqlalchemy import exists, select
 from starlette.concurrency import run_in_threadpool
 
-from search_server.context import Clock
+from search_server.clock import Clock
 from search_server.db.models import DeviceRow, LeaseRow
 from search_server.db.session import Database
 from search_server.devices.registry import touch
 from search_server.errors import ServerError
+from search_server.leases.agent_address import Network, PinnedTransport, resolve_agent
+from search_server.leases.artifacts import artifact_path
+from search_server.leases.ingest import ingest_result
+from search_server.leases.leases import HEARTBEAT_S, claim_lease, renew_lease
 from search_server.profiling.advance import advance_job
-from search_server.profiling.agent_address import Network, PinnedTransport, resolve_agent
-from search_server.profiling.artifact_store import artifact_path
-from search_server.profiling.ingest import ingest_result
-from search_server.profiling.leases import HEARTBEAT_S, claim_lease, renew_lease
-from shared.agent_client import AgentClient, AgentError
-from shared.measurement import Lease, Result
+from shared.protocol.call_agent import AgentClient, AgentError
+from shared.protocol.measurement import Lease, Result
 
 PING_EVERY = timedelta(seconds=30)
 """An agent without work is asked so often whether it is there."""

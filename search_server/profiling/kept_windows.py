@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, JobRow, LeaseRow
 from search_server.devices.registry import device_facts
-from search_server.profiling.conclude import Window
-from search_server.profiling.effort import is_good
-from search_server.profiling.ingest import lease_results
-from search_server.profiling.leases import lease_items
+from search_server.leases.ingest import lease_results
+from search_server.leases.leases import lease_items
+from search_server.profiling.conclude_measurement import Window
+from search_server.profiling.conclude_profile import is_good
 from search_server.profiling.plan import MIN_PROFILE_LEASES, ItemFactory, profile_items
-from shared.device import Conditions
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict
 from shared.search_space import search_space
-from shared.wire import from_dict
 
 KEPT_FOR = timedelta(hours=1)
 

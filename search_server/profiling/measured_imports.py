@@ -5,17 +5,17 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from search_server.auth import Caller
 from search_server.db.models import JobRow, MeasuredLatencyRow
 from search_server.errors import refusing_values
 from search_server.jobs.registry import Submission, create_job, earlier_job, finish_job
 from search_server.latency.formats.reading import ImportedFile
 from search_server.latency.formats.whole_networks import read_whole_networks
-from search_server.latency.imports import find_or_add_device
+from search_server.latency.stored.imports import find_or_add_device
 from search_server.resources.latencies import MeasurementCreate
-from shared.device import Conditions
+from search_server.tokens import Caller
+from shared.protocol.device import Conditions
+from shared.protocol.wire import to_dict
 from shared.search_space import search_space
-from shared.wire import to_dict
 
 DEFAULT_CONDITIONS = Conditions("other")
 """Where the sender does not say what ran the networks."""

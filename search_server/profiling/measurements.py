@@ -12,14 +12,14 @@ from search_server.db.paging import fetch_page
 from search_server.devices.registry import find_device, require_support
 from search_server.errors import InvalidValueError, refusing_values
 from search_server.jobs.registry import ENDED, Submission, create_job, earlier_job, find_job, job_resource
-from search_server.profiling.leases import create_lease
+from search_server.leases.leases import create_lease
 from search_server.profiling.plan import MEASUREMENT_LEASES, ItemFactory, measurement_groups, policy
 from search_server.resources.latencies import MeasuredLatency, Measurement, MeasurementCreate
 from search_server.resources.page import Page
 from shared.architecture import Architecture, parse_architecture
-from shared.device import Conditions
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict
 from shared.search_space import search_space
-from shared.wire import from_dict
 
 MAX_NETWORKS = 120
 """Most networks of one job."""

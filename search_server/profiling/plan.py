@@ -7,12 +7,12 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from search_server.profiling.artifact_store import store_artifact
-from search_server.profiling.covers import anchor_architecture, window_architectures
-from search_server.profiling.model_files import model_file
-from shared.architecture import Architecture
-from shared.device import Conditions
-from shared.measurement import LeaseItem, Policy
+from search_server.latency.covers import window_architectures
+from search_server.leases.artifacts import store_artifact
+from search_server.model_files.model_file import model_file
+from shared.architecture import Architecture, anchor_architecture
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, Policy
 from shared.search_space import SearchSpace
 
 PROFILE_WINDOW_S = 2.7

@@ -20,10 +20,10 @@ from search_server.jobs.registry import (
     finish_job,
     job_resource,
 )
-from search_server.latency.snapshots import load_table, newest_accepted
+from search_server.latency.stored.snapshots import load_table, newest_accepted
 from search_server.latency.table import LatencyTable
+from search_server.leases.leases import create_lease
 from search_server.profiling.kept_windows import keep_windows
-from search_server.profiling.leases import create_lease
 from search_server.profiling.plan import (
     MIN_PROFILE_LEASES,
     PROFILE_WINDOW_S,
@@ -33,9 +33,9 @@ from search_server.profiling.plan import (
 )
 from search_server.resources.page import Page
 from search_server.resources.tables import Outlook, Profile, ProfileCreate
-from shared.device import Conditions
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict
 from shared.search_space import search_space
-from shared.wire import from_dict
 
 
 def request_profile(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.device import Device, Environment
+from shared.protocol.device import Device, Environment
 
 
 @dataclass(frozen=True, slots=True)

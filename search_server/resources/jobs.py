@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 

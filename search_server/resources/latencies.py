@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from search_server.resources.jobs import Job
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 
 
 @dataclass(frozen=True, slots=True)

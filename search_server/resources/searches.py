@@ -6,14 +6,10 @@ from typing import Literal
 
 from search_server.resources.jobs import Job
 from search_server.resources.search_presets import OF_PRESET, SEARCH_PRESETS, PresetName
-from shared.device import Conditions
+from search_server.search_options import CombineName, LossName, PathsName, TrainingName, WeightsName
+from shared.protocol.device import Conditions
 
-LossName = Literal["fbnet", "additive", "budget"]
-PathsName = Literal["soft", "one", "two"]
-WeightsName = Literal["entangled", "separate"]
 LatencyUnit = Literal["us", "ms"]
-TrainingName = Literal["scratch", "inherit"]
-CombineName = Literal["worst", "weighted"]
 CostUnit = Literal["us", "MACs", "parameters", "of the targets"]
 Role = Literal["found", "uniform", "random"]
 

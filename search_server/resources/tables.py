@@ -5,7 +5,7 @@ from typing import Literal
 
 from search_server.resources.checks import Drift
 from search_server.resources.jobs import Job
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from search_server.auth import SESSION_COOKIE, authenticate
-from search_server.context import NowDep
-from search_server.db.session import DatabaseDep
 from search_server.errors import ForbiddenError
+from search_server.routes.auth import SESSION_COOKIE
+from search_server.routes.context import DatabaseDep, NowDep
+from search_server.tokens import authenticate
 from search_server.web.assets import PLOTLY, asset_response, plotly_style_ids
 from shared.blocks import CANDIDATE_NAMES
 

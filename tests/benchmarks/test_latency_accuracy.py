@@ -10,7 +10,7 @@ from benchmarks.latency_accuracy import accuracy, name_of, parsed_arguments
 from benchmarks.plain_models import RUNTIME_DTYPES
 from benchmarks.truth import Truth
 from shared.architecture import uniform_architecture
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from shared.search_space import search_space
 from shared.workload import IDENTITY_KEY
 

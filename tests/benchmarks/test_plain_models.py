@@ -11,11 +11,11 @@ import torch
 
 from benchmarks.plain_models import RUNTIME_DTYPES, PlainModel, environment_of, load_model
 from benchmarks.plain_timing import time_in_new_process
-from search_server.profiling.model_files import model_file
+from search_server.model_files.model_file import model_file
 from shared.architecture import random_architecture
-from shared.device import Conditions
 from shared.modules import network_module
 from shared.operators import Conv2d
+from shared.protocol.device import Conditions
 from shared.search_space import search_space
 from shared.workload import Segment, Workload
 

@@ -25,10 +25,12 @@ COMPILED |= {"pyarrow", "yaml"}
 
 MODULES_OF_A_PHONE = [
     "shared.operators, shared.workload, shared.blocks, shared.search_space, shared.architecture",
-    "shared.device, shared.measurement, shared.wire, shared.agent_client, shared.server_client",
-    "profiler_agent.__main__, profiler_agent.app, profiler_agent.core, profiler_agent.dial_out",
-    "profiler_agent.harness, profiler_agent.measuring_process, profiler_agent.runtimes",
-    "profiler_agent.simulated_process",
+    "shared.protocol.device, shared.protocol.measurement, shared.protocol.wire",
+    "shared.protocol.call_agent, shared.protocol.call_server",
+    "profiler_agent.__main__, profiler_agent.agent",
+    "profiler_agent.carriers.app, profiler_agent.carriers.dial_out",
+    "profiler_agent.measuring.lease, profiler_agent.measuring.process, profiler_agent.runtimes",
+    "profiler_agent.measuring.simulated_process",
 ]
 
 
@@ -49,7 +51,7 @@ def test_the_client_needs_no_server_package() -> None:
 
 
 def test_the_search_needs_no_server_package() -> None:
-    statement = "import search_server.nas.search, search_server.nas.train, search_server.nas.data"
+    statement = "import search_server.nas.search, search_server.nas.train, search_server.nas.data.data_sets"
     done = run_without({"sqlalchemy", "fastapi", "pydantic", "onnx", "onnxruntime"}, statement)
     assert done.returncode == 0, done.stderr
 

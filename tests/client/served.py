@@ -14,21 +14,21 @@ import httpx
 import uvicorn
 
 from search_server.app import create_app
-from search_server.auth import Scope, create_token
 from search_server.client import SearchClient
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
-from search_server.jobs.recording import finish_search, record_architecture, record_step, set_progress
-from search_server.latency.snapshots import store_table
+from search_server.latency.stored.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.logs import configure_logs
 from search_server.resources.searches import FoundArchitecture, SearchStep
 from search_server.resources.tables import Verdict
+from search_server.searches.recording import finish_search, record_architecture, record_step, set_progress
 from search_server.settings import Settings
+from search_server.tokens import Scope, create_token
 from shared.architecture import random_architecture, uniform_architecture
-from shared.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo
+from shared.protocol.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo
+from shared.protocol.wire import from_json, to_json
 from shared.search_space import search_space
-from shared.wire import from_json, to_json
 from shared.workload import IDENTITY_KEY, segment_key
 
 SPACE = search_space("fbnet-tiny")

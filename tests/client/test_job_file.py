@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from search_server.client.job_file import read_job_file, search_request
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 
 TOML = """
 device = "pixel"

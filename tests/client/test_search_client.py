@@ -17,7 +17,7 @@ from search_server.client import (
 from search_server.resources.devices import DeviceUpdate
 from search_server.resources.latencies import PredictionCreate
 from search_server.resources.searches import Search, SearchCreate, SearchStep
-from shared.wire import ErrorBody, FieldError
+from shared.protocol.wire import ErrorBody, FieldError
 from tests.client.served import CONDITIONS, Served, compared, search_steps, table
 
 

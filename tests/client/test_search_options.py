@@ -6,7 +6,7 @@ import pytest
 from search_server.client.job_file import search_request
 from search_server.client.search_options import class_options, device_options, number
 from search_server.resources.searches import DeviceTarget
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 
 
 @pytest.mark.parametrize(

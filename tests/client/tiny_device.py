@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from shared.measurement import Lease, LeaseItem, LeaseRequest, NodeSamples, Result, RunSamples
-from shared.wire import from_json, to_json
+from shared.protocol.measurement import Lease, LeaseItem, LeaseRequest, NodeSamples, Result, RunSamples
+from shared.protocol.wire import from_json, to_json
 from shared.workload import IDENTITY_KEY, Workload
 
 NUM_ROUNDS = 8

@@ -11,23 +11,23 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from profiler_agent.core import AgentCore
-from profiler_agent.dial_out import Backoff, DialOut
-from profiler_agent.identify import identify
+from profiler_agent.agent import AgentCore
+from profiler_agent.carriers.dial_out import Backoff, DialOut
+from profiler_agent.carriers.spool import Spool
+from profiler_agent.facts.identity import identify
 from profiler_agent.runtimes import available_runtimes
-from profiler_agent.spool import Spool
 from search_server.app import create_app
-from search_server.auth import create_token
 from search_server.client import AsyncSearchClient
 from search_server.client.errors import ServerRefusedError
-from search_server.context import utc_now
+from search_server.clock import utc_now
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
 from search_server.resources.latencies import MeasurementCreate, PredictionCreate
 from search_server.resources.tables import ProfileCreate
 from search_server.settings import Settings
-from shared.device import DeviceCreate
-from shared.server_client import ServerClient
+from search_server.tokens import create_token
+from shared.protocol.call_server import ServerClient
+from shared.protocol.device import DeviceCreate
 
 SPACE = "fbnet-tiny:width=0.5,resolution=16"
 

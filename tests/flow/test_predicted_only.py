@@ -11,11 +11,11 @@ from search_server.db.migrate import migrate_to_head
 from search_server.db.models import JobRow
 from search_server.db.session import Database
 from search_server.jobs.registry import Submission
-from search_server.jobs.search_job import SearchJob, open_search_job
-from search_server.jobs.searches import search_architectures, search_resource, submit_search
-from search_server.jobs.verification import measure_networks
-from search_server.latency.imports import import_table
+from search_server.latency.stored.imports import import_table
 from search_server.resources.searches import SearchCreate
+from search_server.searches.search_job import SearchJob, open_search_job
+from search_server.searches.searches import search_architectures, search_resource, submit_search
+from search_server.searches.verification import measure_networks
 from shared.architecture import uniform_architecture
 from tests.search_server.tables import known_table
 
@@ -53,6 +53,6 @@ def test_networks_keep_their_predictions(job: SearchJob, capsys: pytest.CaptureF
 
 
 def test_the_outcome_says_that_nothing_was_measured(job: SearchJob) -> None:
-    pipeline = pytest.importorskip("search_server.jobs.pipeline")
+    pipeline = pytest.importorskip("search_server.searches.pipeline")
     (found,) = measure_networks(job, [("found", uniform_architecture(job.space, "k3_e3"))], 0.5)
     assert pipeline.outcome(job, found).startswith("not measured, since the device has no agent, predicted")

@@ -16,8 +16,8 @@ from search_server.client.errors import ServerRefusedError
 from search_server.resources.searches import FoundArchitecture, SearchCreate
 from shared.architecture import parse_architecture
 from shared.search_space import search_space
+from tests.latency.estimate.test_fit import fit
 from tests.latency.measured_leases import SPACE, results_of_lease
-from tests.latency.test_fit import fit
 
 NUM_PROCESSES = 3
 

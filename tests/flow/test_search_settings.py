@@ -11,14 +11,14 @@ import torch
 from search_server.client.search_view import print_search, step_line
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
-from search_server.jobs.pipeline import run_search_job, search_settings
 from search_server.jobs.registry import Submission, find_job
-from search_server.jobs.search_job import open_search_job
-from search_server.jobs.searches import search_resource, search_steps_after, submit_search
-from search_server.latency.imports import import_table
+from search_server.latency.stored.imports import import_table
 from search_server.nas.config import PRESET_NAMES, SearchConfig, search_config
 from search_server.resources.search_presets import SEARCH_PRESETS
 from search_server.resources.searches import Search, SearchCreate
+from search_server.searches.pipeline import run_search_job, search_settings
+from search_server.searches.search_job import open_search_job
+from search_server.searches.searches import search_resource, search_steps_after, submit_search
 from shared.search_space import search_space
 from tests.search_server.tables import known_table
 

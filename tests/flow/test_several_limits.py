@@ -12,15 +12,10 @@ from search_server.client.search_view import print_search, step_line
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
 from search_server.errors import InvalidValueError
-from search_server.jobs.finalists import corrected_caps
-from search_server.jobs.pipeline import run_search_job
 from search_server.jobs.registry import Submission, find_job
-from search_server.jobs.search_job import SearchJob, open_search_job
-from search_server.jobs.searches import search_resource, search_steps_after, submit_search
-from search_server.jobs.targets import corrections, is_on_target, loads, nearness
-from search_server.latency.imports import import_table
-from search_server.nas.caps import latency_cap, macs_cap
-from search_server.nas.latency_loss import LatencyModel
+from search_server.latency.stored.imports import import_table
+from search_server.nas.budget.caps import latency_cap, macs_cap
+from search_server.nas.budget.latency_loss import LatencyModel
 from search_server.resources.searches import (
     DeviceLatency,
     DeviceTarget,
@@ -28,6 +23,11 @@ from search_server.resources.searches import (
     Search,
     SearchCreate,
 )
+from search_server.searches.finalists import corrected_caps
+from search_server.searches.pipeline import run_search_job
+from search_server.searches.search_job import SearchJob, open_search_job
+from search_server.searches.searches import search_resource, search_steps_after, submit_search
+from search_server.searches.targets import corrections, is_on_target, loads, nearness
 from shared.architecture import uniform_architecture
 from shared.search_space import search_space
 from tests.search_server.tables import known_table

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from profiler_agent.core import AgentCore
-from profiler_agent.harness import measure
+from profiler_agent.agent import AgentCore
+from profiler_agent.measuring.lease import measure
+from profiler_agent.measuring.simulated_process import simulating_command
 from profiler_agent.runtimes.simulated import SimulatedRuntime, noise_profile, segment_latencies_us
-from profiler_agent.simulated_process import simulating_command
-from search_server.latency.fit import fit_table
+from search_server.latency.covers import cover_architectures
+from search_server.latency.estimate.fit import fit_table
 from search_server.latency.table import LatencyTable
-from search_server.profiling.covers import anchor_architecture, cover_architectures
 from search_server.profiling.plan import MAX_PROFILE_LEASES, policy
-from shared.architecture import uniform_architecture
-from shared.device import Conditions
-from shared.measurement import Lease, LeaseItem, Result
+from shared.architecture import anchor_architecture, uniform_architecture
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import Lease, LeaseItem, Result
 from shared.search_space import search_space
 
 SPACE = search_space("fbnet-cifar")

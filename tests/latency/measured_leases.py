@@ -3,9 +3,10 @@
 import random
 from collections.abc import Mapping
 
-from search_server.profiling.covers import anchor_architecture, cover_architectures
-from shared.device import Conditions
-from shared.measurement import NodeSamples, Result, RunSamples
+from search_server.latency.covers import cover_architectures
+from shared.architecture import anchor_architecture
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import NodeSamples, Result, RunSamples
 from shared.search_space import search_space
 from shared.workload import IDENTITY_KEY, Workload
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from search_server.latency.covers import cover_architectures
 from search_server.latency.drift import judge_drift, rescaled
 from search_server.latency.table import LatencyTable
-from search_server.profiling.covers import cover_architectures
 from tests.search_server.tables import known_table
 
 TABLE = known_table("device")

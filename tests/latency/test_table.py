@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search_server.latency.fit import fit_table
+from search_server.latency.estimate.fit import fit_table
 from search_server.latency.layouts import layout_changes
 from search_server.latency.neighbours import LayoutCost, Neighbours
 from search_server.latency.table import LatencyTable, MissingLatencyError

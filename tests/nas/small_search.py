@@ -5,13 +5,13 @@ from itertools import islice
 
 import torch
 
-from search_server.nas.batches import Batches, training_batches
-from search_server.nas.caps import Cap, latency_cap
+from search_server.nas.budget.caps import Cap, latency_cap
+from search_server.nas.budget.latency_loss import LatencyModel
+from search_server.nas.budget.search_caps import Tables
 from search_server.nas.config import SearchConfig
-from search_server.nas.data import load_data
-from search_server.nas.latency_loss import LatencyModel
+from search_server.nas.data.batches import Batches, training_batches
+from search_server.nas.data.data_sets import load_data
 from search_server.nas.search import SearchRun, search
-from search_server.nas.search_caps import Tables
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace, search_space
 

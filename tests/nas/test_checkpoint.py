@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from search_server.nas.batches import normalise
 from search_server.nas.checkpoint import (
     CheckpointMismatchError,
     load_checkpoint,
@@ -15,9 +14,10 @@ from search_server.nas.checkpoint import (
     state,
 )
 from search_server.nas.config import SearchConfig
-from search_server.nas.data import load_data
-from search_server.nas.paths import PathsName
+from search_server.nas.data.batches import normalise
+from search_server.nas.data.data_sets import load_data
 from search_server.nas.search import SearchRun, search
+from search_server.search_options import PathsName
 from tests.nas.small_search import MIDDLE_US, SPACE, TABLE, run_epochs, small_search
 
 CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=4, warmup_epochs=1, theta_paths=2)

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from search_server.nas.accelerator import CPU, accelerator_of, choose_accelerator
-from search_server.nas.batches import evaluation_batches, training_batches
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
-from search_server.nas.config import SearchConfig, ThetaGradientName
-from search_server.nas.data import load_data
-from search_server.nas.export import load_network, save_network
-from search_server.nas.paths import PathsName, sample_paths
+from search_server.nas.choosing.shortlist import shortlist
+from search_server.nas.config import SearchConfig
+from search_server.nas.data.batches import evaluation_batches, training_batches
+from search_server.nas.data.data_sets import load_data
 from search_server.nas.search import SearchRun, search
-from search_server.nas.shortlist import shortlist
-from search_server.nas.supernet import WeightsName
+from search_server.nas.state import load_network, save_network
+from search_server.nas.supernet.accelerator import CPU, accelerator_of, choose_accelerator
+from search_server.nas.supernet.paths import sample_paths
 from search_server.nas.train import TrainConfig, evaluate, train
+from search_server.search_options import PathsName, ThetaGradientName, WeightsName
 from shared.architecture import uniform_architecture
 from shared.modules import network_module
 from tests.nas.small_search import (

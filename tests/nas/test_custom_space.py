@@ -3,11 +3,12 @@ import random
 import pytest
 import torch
 
+from search_server.nas.choosing.sample import inherit
 from search_server.nas.config import SearchConfig
-from search_server.nas.paths import Paths, single_path
-from search_server.nas.sample import inherit
 from search_server.nas.search import search
-from search_server.nas.supernet import Supernet, WeightsName
+from search_server.nas.supernet.paths import Paths, single_path
+from search_server.nas.supernet.supernet import Supernet
+from search_server.search_options import WeightsName
 from shared.architecture import random_architecture
 from shared.search_space import search_space
 from tests.nas.small_search import MacsTable, digit_batches, generator

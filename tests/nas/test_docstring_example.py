@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search_server.latency.fit import fit_table
+from search_server.latency.estimate.fit import fit_table
 from search_server.nas import search
 from tests.latency.measured_leases import CONDITIONS, COVERS, SPACE, results_of_lease
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from search_server.nas.config import SearchConfig, ThetaGradientName
-from search_server.nas.latency_loss import FBNetLoss
-from search_server.nas.paths import TAU_FLOOR, PathsName, sample_paths
+from search_server.nas.budget.latency_loss import FBNetLoss
+from search_server.nas.config import SearchConfig
 from search_server.nas.search import SearchRun
+from search_server.nas.supernet.paths import sample_paths
+from search_server.search_options import TAU_FLOOR, PathsName, ThetaGradientName
 from tests.nas.small_search import (
     LATENCY,
     MIDDLE_US,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from search_server.nas.caps import is_within
-from search_server.nas.cautious_table import CautiousTable
+from search_server.nas.budget.caps import is_within
+from search_server.nas.budget.cautious_table import CautiousTable
+from search_server.nas.choosing.sample import decided_architecture, sample_architectures, typical_networks
 from search_server.nas.config import SearchConfig
-from search_server.nas.sample import decided_architecture, sample_architectures, typical_networks
 from shared.architecture import Architecture, random_architecture, uniform_architecture
+from tests.nas.budget.test_projection import UncertainTable
 from tests.nas.small_search import (
     LATENCY,
     MIDDLE_US,
@@ -22,7 +23,6 @@ from tests.nas.small_search import (
     run_epochs,
     small_search,
 )
-from tests.nas.test_budget import UncertainTable
 from tests.nas.test_checkpoint import assert_resumes_to_the_same_bits
 
 CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=4, warmup_epochs=1, theta_paths=2)

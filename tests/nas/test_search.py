@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from search_server.nas.config import SearchConfig, ThetaGradientName, search_config
-from search_server.nas.paths import PathsName
+from search_server.nas.config import SearchConfig, search_config
 from search_server.nas.search import search
-from search_server.nas.theta_step import frozen_statistics
+from search_server.nas.theta.theta_step import frozen_statistics
+from search_server.search_options import PathsName, ThetaGradientName
 from tests.nas.small_search import (
     LATENCY,
     MIDDLE_US,

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from search_server.nas.batches import evaluation_batches, training_batches
-from search_server.nas.data import load_data
+from search_server.nas.data.batches import evaluation_batches, training_batches
+from search_server.nas.data.data_sets import load_data
 from search_server.nas.train import TrainConfig, evaluate, train
 from shared.architecture import uniform_architecture
 from shared.modules import NetworkModule, network_module

@@ -4,13 +4,13 @@ import hashlib
 import sys
 from pathlib import Path
 
+from profiler_agent.agent import AgentCore
 from profiler_agent.bounds import Bounds
-from profiler_agent.core import AgentCore
-from search_server.profiling.artifacts import onnx_bytes
+from search_server.model_files.onnx_model import onnx_bytes
 from shared.blocks import InvertedResidual
-from shared.device import Conditions
-from shared.measurement import Artifact, Lease, LeaseItem, Policy
 from shared.operators import GlobalAvgPool, Linear
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import Artifact, Lease, LeaseItem, Policy
 from shared.workload import Segment, Workload
 
 WORKLOAD = Workload(

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from profiler_agent.measuring_process import measure_order
+from profiler_agent.measuring.process import measure_order
 from profiler_agent.runtimes.base import Clock, UnsupportedWorkloadError
-from shared.device import Conditions
-from shared.measurement import LeaseItem, NodeSamples
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, NodeSamples
 
 
 def _print() -> None:

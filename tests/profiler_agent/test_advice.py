@@ -1,8 +1,8 @@
 import pytest
 
 from profiler_agent.selftest.advice import advise, spread_of
-from shared.device import Conditions, Device, Environment
-from shared.measurement import Result, RunSamples, Summary
+from shared.protocol.device import Conditions, Device, Environment
+from shared.protocol.measurement import Result, RunSamples, Summary
 
 DEVICE = Device("phone", "Linux", "aarch64", "linux-aarch64", num_cores=4)
 UNKNOWN = Environment()

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from profiler_agent.bounds import Bounds, refusals
-from shared.device import Conditions
-from shared.measurement import Lease, LeaseItem
 from shared.operators import Conv2d
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import Lease, LeaseItem
 from shared.workload import Segment, Workload
 from tests.profiler_agent.leases import SHORT, WORKLOAD, real_lease
 

@@ -10,7 +10,7 @@ import uvicorn
 from typer.testing import CliRunner
 
 from profiler_agent.__main__ import app
-from profiler_agent.credentials import Credentials, load_credentials, save_credentials
+from profiler_agent.carriers.credentials import Credentials, load_credentials, save_credentials
 from tests.profiler_agent.tiny_server import ENROLMENT_TOKEN, TOKEN, TinyServer
 
 cli = CliRunner()

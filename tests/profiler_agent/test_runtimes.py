@@ -14,11 +14,11 @@ from profiler_agent.runtimes.base import (
 )
 from profiler_agent.runtimes.onnxruntime import nodes_of_profile
 from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
-from search_server.profiling.model_files import model_file
+from search_server.model_files.model_file import model_file
 from shared.architecture import random_architecture
-from shared.device import DTYPES, RUNTIME_NAMES, Conditions
-from shared.measurement import LeaseItem
 from shared.operators import Conv2d
+from shared.protocol.device import DTYPES, RUNTIME_NAMES, Conditions
+from shared.protocol.measurement import LeaseItem
 from shared.search_space import search_space
 from shared.workload import Segment, Workload
 

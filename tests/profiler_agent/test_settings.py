@@ -2,7 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from profiler_agent.credentials import Credentials, ensure_serve_token, load_credentials, save_credentials
+from profiler_agent.carriers.credentials import (
+    Credentials,
+    ensure_serve_token,
+    load_credentials,
+    save_credentials,
+)
 from profiler_agent.settings import load_settings, parse_address
 
 

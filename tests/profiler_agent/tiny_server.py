@@ -10,9 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.device import DeviceCreate, DeviceCredential
-from shared.measurement import Heartbeat, HeartbeatReply, Lease, LeaseRequest, Result, ResultReceipt
-from shared.wire import ErrorBody, from_json, to_json
+from shared.protocol.device import DeviceCreate, DeviceCredential
+from shared.protocol.measurement import (
+    Heartbeat,
+    HeartbeatReply,
+    Lease,
+    LeaseRequest,
+    Result,
+    ResultReceipt,
+)
+from shared.protocol.wire import ErrorBody, from_json, to_json
 
 URL = "http://server"
 TOKEN = "edg_device_1_secret"

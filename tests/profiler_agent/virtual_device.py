@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from profiler_agent.pace import Pace
+from profiler_agent.measuring.recovery import Pace
 
 
 @dataclass(slots=True)

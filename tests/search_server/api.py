@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from search_server.auth import Scope
-from shared.wire import ErrorBody, from_json, to_dict
+from search_server.tokens import Scope
+from shared.protocol.wire import ErrorBody, from_json, to_dict
 
 MakeToken = Callable[[Scope, timedelta | None], str]
 

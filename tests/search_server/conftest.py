@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from sqlalchemy import create_engine, text
 
 from search_server.app import create_app, equip_app
-from search_server.auth import Scope, create_token
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
 from search_server.settings import Settings
+from search_server.tokens import Scope, create_token
 from tests.search_server.api import Api
 from tests.search_server.postgres import start_postgres
 from tests.search_server.synthetic import SyntheticDevice

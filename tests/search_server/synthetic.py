@@ -4,10 +4,18 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from search_server.latency.node_cost import COST_SHARE
-from shared.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo
-from shared.measurement import Lease, LeaseItem, LeaseRequest, NodeSamples, Result, RunSamples, Status
-from shared.wire import from_dict
+from search_server.latency.estimate.node_cost import COST_SHARE
+from shared.protocol.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo
+from shared.protocol.measurement import (
+    Lease,
+    LeaseItem,
+    LeaseRequest,
+    NodeSamples,
+    Result,
+    RunSamples,
+    Status,
+)
+from shared.protocol.wire import from_dict
 from shared.workload import IDENTITY_KEY, Workload
 from tests.search_server.api import Api
 

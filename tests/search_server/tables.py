@@ -4,11 +4,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from search_server.latency.snapshots import store_table
+from search_server.latency.covers import cover_architectures
+from search_server.latency.stored.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
-from search_server.profiling.covers import anchor_architecture, cover_architectures
 from search_server.resources.tables import Verdict
-from shared.device import Conditions
+from shared.architecture import anchor_architecture
+from shared.protocol.device import Conditions
 from shared.search_space import search_space
 from shared.workload import IDENTITY_KEY
 from tests.search_server.synthetic import network_latency_us, segment_latency_us

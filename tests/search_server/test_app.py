@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from search_server.app import create_app, end_waiting
-from search_server.context import utc_now
+from search_server.clock import utc_now
 from search_server.db.session import Database
 from search_server.resources.tables import ProfileCreate
 from search_server.settings import Settings

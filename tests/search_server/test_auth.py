@@ -6,10 +6,11 @@ import pytest
 from fastapi.routing import APIRoute
 
 from search_server.app import ROUTERS
-from search_server.auth import SESSION_COOKIE, authenticate, create_token, revoke_token
 from search_server.db.models import TokenRow
 from search_server.db.session import Database
 from search_server.errors import UnauthenticatedError
+from search_server.routes.auth import SESSION_COOKIE
+from search_server.tokens import authenticate, create_token, revoke_token
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SyntheticDevice

@@ -8,8 +8,8 @@ from search_server.db.session import Database
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.devices import DeviceUpdate
 from search_server.resources.latencies import MeasurementCreate
-from shared.device import DeviceCreate, Environment
-from shared.measurement import Heartbeat
+from shared.protocol.device import DeviceCreate, Environment
+from shared.protocol.measurement import Heartbeat
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, device_facts

@@ -10,13 +10,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from search_server.db.session import Database
-from search_server.profiling.agent_address import PinnedTransport, require_allowed, resolve_agent
+from search_server.leases.agent_address import PinnedTransport, require_allowed, resolve_agent
 from search_server.profiling.dispatch import Dispatcher
 from search_server.resources.devices import DeviceUpdate
 from search_server.resources.latencies import MeasurementCreate
-from shared.agent_client import AgentClient, AgentError
-from shared.measurement import Lease
-from shared.wire import from_json, to_dict, to_json
+from shared.protocol.call_agent import AgentClient, AgentError
+from shared.protocol.measurement import Lease
+from shared.protocol.wire import from_json, to_dict, to_json
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import device_facts, lease_results

@@ -5,7 +5,7 @@ import pytest
 
 from search_server.resources.latencies import MeasurementCreate, PredictionCreate
 from search_server.resources.tables import ProfileCreate
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from tests.search_server.api import Api
 from tests.search_server.conftest import MAX_REQUEST_BYTES
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice

@@ -14,13 +14,13 @@ from pyarrow import parquet
 
 from search_server.db.session import Database
 from search_server.latency.formats.hw_nas_bench import bundled_hw_nas_bench
-from search_server.latency.snapshots import store_table
+from search_server.latency.stored.snapshots import store_table
 from search_server.resources.latencies import Measurement, PredictionCreate
 from search_server.resources.tables import Table
-from shared.device import Conditions
 from shared.operators import Conv2d, GlobalAvgPool, Linear, ReLU
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict
 from shared.search_space import search_space
-from shared.wire import from_dict
 from shared.workload import IDENTITY_KEY
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock

@@ -8,13 +8,13 @@ import pytest
 from search_server.db.session import Database
 from search_server.latency.formats.hw_nas_bench import bundled_hw_nas_bench
 from search_server.latency.formats.own_csv import to_csv
-from search_server.latency.snapshots import load_table
+from search_server.latency.stored.snapshots import load_table
 from search_server.latency.table import LatencyTable
 from search_server.resources.latencies import PredictionCreate
 from search_server.resources.searches import SearchCreate
 from search_server.resources.tables import Table
-from shared.device import Conditions
-from shared.wire import from_dict
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SyntheticDevice

@@ -13,14 +13,14 @@ from sqlalchemy import func, select
 from search_server.db.models import ResultRow
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house
-from search_server.profiling.agent_routes import MAX_POLLS
-from search_server.profiling.bell import watch_pending_leases
-from search_server.profiling.ingest import ingest_result
-from search_server.profiling.leases import LEASE_TTL_S, MAX_HAND_OUTS, claim_lease
+from search_server.leases.bell import watch_pending_leases
+from search_server.leases.ingest import ingest_result
+from search_server.leases.leases import LEASE_TTL_S, MAX_HAND_OUTS, claim_lease
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.latencies import MeasurementCreate
 from search_server.resources.tables import ProfileCreate
-from shared.measurement import Heartbeat, Lease, LeaseRequest
+from search_server.routes.agents import MAX_POLLS
+from shared.protocol.measurement import Heartbeat, Lease, LeaseRequest
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, lease_results, ok_result

@@ -9,9 +9,9 @@ import pytest
 import structlog
 from fastapi import FastAPI
 
-from search_server.errors import install_error_handler
 from search_server.logs import configure_logs
-from shared.wire import ErrorBody, from_json
+from search_server.routes.error_answers import install_error_handler
+from shared.protocol.wire import ErrorBody, from_json
 
 pytestmark = pytest.mark.anyio
 

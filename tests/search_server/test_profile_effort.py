@@ -11,9 +11,9 @@ from search_server.profiling.plan import (
     SUSTAINED_WARMUP_S,
 )
 from search_server.resources.tables import Profile, ProfileCreate
-from shared.device import Conditions
-from shared.measurement import Result
-from shared.wire import from_dict
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import Result
+from shared.protocol.wire import from_dict
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, lease_results, lost_results

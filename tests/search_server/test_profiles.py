@@ -7,9 +7,9 @@ from search_server.profiling.plan import MAX_PROFILE_LEASES, MIN_PROFILE_LEASES
 from search_server.resources.latencies import MeasurementCreate, PredictionCreate
 from search_server.resources.tables import Profile, ProfileCreate, Table
 from shared.architecture import parse_architecture
-from shared.device import Conditions
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict
 from shared.search_space import search_space
-from shared.wire import from_dict
 from tests.search_server.api import Api
 from tests.search_server.synthetic import (
     SIMULATED,

@@ -7,11 +7,11 @@ import pytest
 
 from search_server.db.models import JobRow
 from search_server.db.session import Database
-from search_server.jobs.searches import find_request
-from search_server.latency.snapshots import store_table
+from search_server.latency.stored.snapshots import store_table
 from search_server.resources.search_presets import SEARCH_PRESETS
 from search_server.resources.searches import SearchCreate
-from shared.wire import from_dict
+from search_server.searches.searches import find_request
+from shared.protocol.wire import from_dict
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SyntheticDevice

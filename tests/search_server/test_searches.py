@@ -13,14 +13,14 @@ import pytest
 from search_server.db.models import JobRow
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house
-from search_server.jobs.queue import MAX_ATTEMPTS, WORKER_LEASE, claim_search, renew_search
-from search_server.jobs.recording import finish_search, record_architecture, record_step, set_progress
-from search_server.jobs.searches import export_path
-from search_server.jobs.worker import Worker
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
+from search_server.searches.queue import MAX_ATTEMPTS, WORKER_LEASE, claim_search, renew_search
+from search_server.searches.recording import finish_search, record_architecture, record_step, set_progress
+from search_server.searches.searches import export_path
+from search_server.searches.worker import Worker
 from shared.architecture import uniform_architecture
-from shared.device import Conditions
+from shared.protocol.device import Conditions
 from shared.search_space import search_space
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from search_server.auth import Scope
+from search_server.tokens import Scope
 from search_server.web.assets import PLOTLY
 from tests.client.served import Served, serve
 

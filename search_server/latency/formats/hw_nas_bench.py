@@ -11,9 +11,9 @@ from typing import Any
 
 from search_server.latency.formats.reading import ImportedFile, ReadTable, table_of_latencies
 from search_server.latency.plausibility import require_free_identity
-from shared.device import Conditions
+from shared.protocol.device import Conditions
+from shared.protocol.wire import WireError
 from shared.search_space import SearchSpace, search_space
-from shared.wire import WireError
 from shared.workload import IDENTITY_KEY, Segment, segment_key
 
 SPACE = "fbnet-cifar"

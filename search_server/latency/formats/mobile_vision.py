@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_server.latency.formats.reading import ImportedFile, ReadTable, table_of_latencies
-from shared.device import Conditions
 from shared.operators import (
     BatchNorm2d,
     ChannelShuffle,
@@ -26,6 +25,7 @@ from shared.operators import (
     ReLU,
     Shape,
 )
+from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
 from shared.workload import IDENTITY_KEY, Segment, segment_key
 

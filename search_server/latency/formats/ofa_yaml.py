@@ -14,8 +14,8 @@ import yaml
 
 from search_server.latency.formats.reading import ImportedFile, ReadTable, table_of_latencies
 from shared.blocks import InvertedResidual, candidate_block
-from shared.device import Conditions
 from shared.operators import Shape
+from shared.protocol.device import Conditions
 from shared.search_space import Layer, SearchSpace
 from shared.workload import segment_key
 

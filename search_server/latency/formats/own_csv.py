@@ -11,8 +11,8 @@ from search_server.latency.neighbours import Neighbours
 from search_server.latency.plausibility import require_free_identity
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.resources.tables import Table, TableCell
-from shared.device import Conditions
-from shared.wire import from_json, to_json
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_json, to_json
 from shared.workload import IDENTITY_KEY
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

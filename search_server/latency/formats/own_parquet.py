@@ -11,7 +11,7 @@ from search_server.latency.formats.own_json import require_normal_space
 from search_server.latency.formats.reading import ImportedFile, ReadTable
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.resources.tables import Table
-from shared.wire import to_json
+from shared.protocol.wire import to_json
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 

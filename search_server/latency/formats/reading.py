@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search_server.latency.table import LatencyTable, TableEntry
-from search_server.profiling.covers import anchor_architecture
-from shared.device import Conditions
+from shared.architecture import anchor_architecture
+from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace, search_space
 from shared.workload import IDENTITY_KEY
 

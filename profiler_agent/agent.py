@@ -1,0 +1,232 @@
+"""The agent proper: one lease in, one result per item out, whatever happens in between.
+
+Both carriers, the HTTP face and the dial-out loop, call this and nothing else.
+"""
+
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from profiler_agent.artifact_cache import ArtifactCache
+from profiler_agent.bounds import Bounds, refusals
+from profiler_agent.facts.identity import agent_version
+from profiler_agent.measuring.canary import CanaryMemory
+from profiler_agent.measuring.process import Order
+from profiler_agent.measuring.process_ahead import ProcessAhead
+from profiler_agent.measuring.supervision import MEASURING_COMMAND, MeasuringProcess
+from shared.protocol.measurement import Artifact, Lease, LeaseItem, Result, Status
+from shared.protocol.wire import WireError
+
+_BASE_ADDRESS_SPACE_BYTES = 4 << 30
+_THREAD_ADDRESS_SPACE_BYTES = 128 << 20
+"""Stack and malloc arena of a thread, reserved rather than used."""
+
+
+class AgentBusyError(RuntimeError):
+    """The agent measures one lease at a time, and it has one."""
+
+
+class _RunningLease:
+    """The lease at work: until when, how far, and how to stop it from another thread."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.deadline_s = time.monotonic() + lease.ttl_s
+        self.progress = 0.0
+        self.stop_reason: str | None = None
+        self._process: MeasuringProcess | None = None
+        self._lock = threading.Lock()
+
+    def start(self, order: Order, scratch: Path, processes: ProcessAhead) -> MeasuringProcess | None:
+        """Start the measuring process, unless the lease was stopped before."""
+        with self._lock:
+            if self.stop_reason is None:
+                self._process = processes.start(order, scratch)
+            return self._process
+
+    def stop(self, reason: str) -> None:
+        with self._lock:
+            self.stop_reason = self.stop_reason or reason
+            if self._process is not None:
+                self._process.kill(reason)
+
+
+class AgentCore:
+    """Runs leases, one at a time, each in a process of its own."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        device_id: str | None = None,
+        bounds: Bounds | None = None,
+        command: Sequence[str] = MEASURING_COMMAND,
+    ) -> None:
+        """Prepare the data folder.
+
+        Args:
+            data_dir: where model files are kept.
+            device_id: who this agent is at its server; None takes leases for any device.
+            bounds: what it agrees to measure; None takes the defaults.
+            command: program and arguments that measure with the runtime named behind them.
+        """
+        self.artifacts = ArtifactCache(data_dir / "artifacts")
+        self.bounds = bounds or Bounds()
+        self.num_results: Counter[Status] = Counter()
+        """Results since the start, by status."""
+        self.device_id = device_id
+        self._canary = CanaryMemory()
+        self._processes = ProcessAhead(command)
+        self._running: _RunningLease | None = None
+        self._lock = threading.Lock()
+
+    def run(self, lease: Lease) -> Iterator[Result]:
+        """Take a lease now and measure it while the iterator is read; read it to its end.
+
+        The iterator blocks; it yields exactly one result per item and raises nothing: what is refused
+        is ``unsupported``, and what a crash, a cancel or the end of the lease leaves undone is
+        ``error``, with the reason.
+
+        Raises:
+            AgentBusyError: another lease is at work.
+        """
+        with self._lock:
+            if self._running is not None:
+                raise AgentBusyError(
+                    f"lease {self._running.lease.lease_id!r} is being measured; "
+                    "wait until it is done, or cancel it"
+                )
+            self._running = running = _RunningLease(lease)
+        return self._results(running)
+
+    def renew(self, lease_id: str, ttl_s: float) -> bool:
+        """Let a lease end ``ttl_s`` seconds from now; return whether it is at work."""
+        running = self._find(lease_id)
+        if running is not None:
+            running.deadline_s = time.monotonic() + ttl_s
+        return running is not None
+
+    def cancel(self, lease_id: str, reason: str = "the lease was cancelled") -> bool:
+        """Kill the measurement of a lease; return whether it was at work."""
+        running = self._find(lease_id)
+        if running is not None:
+            running.stop(reason)
+        return running is not None
+
+    @property
+    def lease_id(self) -> str | None:
+        """The lease at work."""
+        running = self._running
+        return running.lease.lease_id if running else None
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the lease at work that is done, 0..1; None if there is none."""
+        running = self._running
+        return running.progress if running else None
+
+    def missing_artifacts(self, lease: Lease) -> tuple[Artifact, ...]:
+        """Return the model files that must be put into ``artifacts`` before the lease can run.
+
+        Files of refused items are not among them.
+        """
+        refused = refusals(lease, self.bounds, self.device_id)
+        wanted = {
+            item.artifact.sha256: item.artifact
+            for item in lease.items
+            if item.artifact and item.item_id not in refused
+        }
+        return tuple(artifact for sha256, artifact in wanted.items() if self.artifacts.path(sha256) is None)
+
+    def _find(self, lease_id: str) -> _RunningLease | None:
+        running = self._running
+        return running if running and running.lease.lease_id == lease_id else None
+
+    def _results(self, running: _RunningLease) -> Iterator[Result]:
+        try:
+            for result in self._measure(running):
+                self.num_results[result.status] += 1
+                self._canary.learn(running.lease.conditions.key, result)
+                yield replace(result, agent_version=agent_version())
+        finally:
+            self._running = None
+
+    def _measure(self, running: _RunningLease) -> Iterator[Result]:
+        lease = running.lease
+        refused = refusals(lease, self.bounds, self.device_id)
+        for item_id, reason in refused.items():
+            yield _unmeasured(lease, item_id, "unsupported", reason)
+        accepted = tuple(item for item in lease.items if item.item_id not in refused)
+        paths, absent = self._artifact_paths(accepted)
+        unfinished = {item.item_id for item in accepted}
+        if absent:
+            reason = f"the agent lacks artifact {', '.join(absent)}; send it before the lease"
+        elif not accepted:
+            return
+        else:
+            order = Order(
+                replace(lease, items=accepted),
+                paths,
+                lease.conditions.cores or self.bounds.cores,
+                _address_space_bytes(lease),
+                self._canary.reference_us(lease.conditions.key),
+            )
+            reason = yield from self._supervise(running, order, unfinished)
+        for item in accepted:
+            if item.item_id in unfinished:
+                yield _unmeasured(lease, item.item_id, "error", reason)
+
+    def _supervise(
+        self, running: _RunningLease, order: Order, unfinished: set[str]
+    ) -> Generator[Result, None, str]:
+        """Yield what the measuring process tells; return why it ended."""
+        with tempfile.TemporaryDirectory(prefix="edgenas-lease-") as scratch:
+            try:
+                process = running.start(order, Path(scratch), self._processes)
+            except OSError as error:
+                return f"the measuring process cannot be started: {error}"
+            if process is None:
+                return running.stop_reason or ""
+            try:
+                for report in process.reports(lambda: running.deadline_s):
+                    running.progress = report.progress or running.progress
+                    if report.result is not None and report.result.item_id in unfinished:
+                        unfinished.discard(report.result.item_id)
+                        self._processes.prepare(running.lease.conditions.runtime)
+                        yield report.result
+            except WireError as error:
+                process.kill(f"the measuring process wrote something else than reports: {error}")
+            except GeneratorExit:
+                process.kill("nobody reads the results any more")
+                raise
+            finally:
+                ending = process.end()
+        return ending
+
+    def _artifact_paths(self, items: Sequence[LeaseItem]) -> tuple[dict[str, str], list[str]]:
+        """Return the model files that are here, by SHA-256, and the names of those that are not."""
+        found = {
+            item.artifact.sha256: self.artifacts.path(item.artifact.sha256)
+            for item in items
+            if item.artifact
+        }
+        here = {sha256: str(path) for sha256, path in found.items() if path is not None}
+        return here, sorted(found.keys() - here.keys())
+
+
+def _unmeasured(lease: Lease, item_id: str, status: Status, reason: str) -> Result:
+    return Result(lease.lease_id, lease.fence, item_id, status, reason)
+
+
+def _address_space_bytes(lease: Lease) -> int:
+    """Return a generous limit: a runtime with its libraries, and every model four times over."""
+    parameter_bytes = 4 * sum(item.workload.num_params for item in lease.items)
+    file_bytes = sum(item.artifact.size_bytes for item in lease.items if item.artifact)
+    return (
+        _BASE_ADDRESS_SPACE_BYTES
+        + 4 * (parameter_bytes + file_bytes)
+        + lease.conditions.threads * _THREAD_ADDRESS_SPACE_BYTES
+    )

@@ -1,0 +1,1 @@
+"""How leases reach the agent and results leave it: it serves HTTP, or it dials out."""

@@ -1,0 +1,232 @@
+"""The carrier for agents that no server can reach: ask for a lease, measure it, hand in the results."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterator
+
+from profiler_agent.agent import AgentBusyError, AgentCore
+from profiler_agent.artifact_cache import ArtifactMismatchError
+from profiler_agent.carriers.lease_thread import LeaseRun
+from profiler_agent.carriers.spool import Spool
+from profiler_agent.facts.environment import read_environment
+from shared.protocol.call_server import ServerClient, ServerRefusedError, ServerUnreachableError
+from shared.protocol.measurement import Heartbeat, Lease, LeaseRequest, Result, Status
+
+_log = logging.getLogger(__name__)
+
+_FIRST_HEARTBEAT_INTERVAL_S = 5.0
+_SHORTEST_HEARTBEAT_INTERVAL_S = 0.01
+
+_LOST_LEASE = (404, 409, 410)
+"""The lease is unknown, has passed to another hand, or is over."""
+_WRONG_TOKEN = 401
+_WRONG_DEVICE = 403
+_WRONG_VERSION = 426
+
+
+class DialOutError(RuntimeError):
+    """The server will not work with this agent until a person does something; the message says what."""
+
+
+class Backoff:
+    """Growing, jittered pauses between attempts."""
+
+    def __init__(self, generator: random.Random, first_s: float = 1.0, longest_s: float = 60.0) -> None:
+        self._generator = generator
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._num_failures = 0
+
+    def reset(self) -> None:
+        self._num_failures = 0
+
+    def next_s(self) -> float:
+        """Return the next pause: half to all of twice the pause before, up to the longest."""
+        pause_s = min(self._first_s * 2.0**self._num_failures, self._longest_s)
+        self._num_failures = min(self._num_failures + 1, 30)
+        return pause_s * self._generator.uniform(0.5, 1.0)
+
+
+class DialOut:
+    """Works for one server until it is told to drain."""
+
+    def __init__(
+        self,
+        core: AgentCore,
+        client: ServerClient,
+        spool: Spool,
+        drain: asyncio.Event,
+        backoff: Backoff,
+        wait_s: float = 50.0,
+    ) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            core: measures the leases.
+            client: speaks to the server with this device's token.
+            spool: keeps results until they have arrived.
+            drain: when set, the lease at work is finished and no other is asked for.
+            backoff: pauses while the server is away.
+            wait_s: how long the server may hold a request for work open.
+        """
+        self._core = core
+        self._client = client
+        self._spool = spool
+        self._drain = drain
+        self._backoff = backoff
+        self._wait_s = wait_s
+
+    async def run(self) -> None:
+        """Work until drained; cancel the task to abandon the lease at work at once.
+
+        Raises:
+            DialOutError: the server refuses the token or the version of this agent.
+        """
+        while not self._drain.is_set():
+            try:
+                await self._deliver()
+                lease = await self._ask_for_lease()
+                if lease is not None:
+                    await self._work(lease)
+                self._backoff.reset()
+            except (ServerUnreachableError, ServerRefusedError) as error:
+                _raise_if_lasting(error, self._client.url)
+                await self._pause(error)
+        try:
+            await self._deliver()
+        except (ServerUnreachableError, ServerRefusedError) as error:
+            _log.warning("%d results stay in the spool until the next start: %s", len(self._spool), error)
+
+    async def _ask_for_lease(self) -> Lease | None:
+        """Long-poll for work; None also when drained meanwhile."""
+        environment = await asyncio.to_thread(read_environment)
+        poll = asyncio.create_task(self._client.lease(LeaseRequest(environment=environment), self._wait_s))
+        drained = asyncio.create_task(self._drain.wait())
+        try:
+            await asyncio.wait((poll, drained), return_when=asyncio.FIRST_COMPLETED)
+            return await poll if poll.done() else None
+        finally:
+            poll.cancel()
+            drained.cancel()
+
+    async def _work(self, lease: Lease) -> None:
+        """Run a lease with heartbeats beside it; results are on disk before they are sent."""
+        _log.info("lease %s: %d items under %s", lease.lease_id, len(lease.items), lease.conditions)
+        lost = asyncio.Event()
+        heartbeats = asyncio.create_task(self._send_heartbeats(lease, lost))
+        try:
+            refusal = await self._fetch_artifacts(lease)
+            if refusal is not None:
+                for result in _unmeasured(lease, "error", refusal):
+                    self._spool.add(result)
+            elif not lost.is_set():
+                await self._measure(lease, lost)
+        except AgentBusyError as error:
+            for result in _unmeasured(lease, "deferred", str(error)):
+                self._spool.add(result)
+            await self._pause(error)
+        finally:
+            heartbeats.cancel()
+        await self._deliver()
+
+    async def _measure(self, lease: Lease, lost: asyncio.Event) -> None:
+        async for result in LeaseRun(self._core, lease).results():
+            if lost.is_set():
+                continue  # the server has given the lease to another hand
+            self._spool.add(result)
+            _log.info(
+                "lease %s, item %s: %s %s",
+                lease.lease_id,
+                result.item_id,
+                result.status,
+                result.reason or "",
+            )
+            try:
+                await self._deliver()
+            except (ServerUnreachableError, ServerRefusedError) as error:
+                _log.warning("result spooled: %s", error)
+
+    async def _fetch_artifacts(self, lease: Lease) -> str | None:
+        """Fetch the model files that are not here yet; return why one cannot be had."""
+        for artifact in self._core.missing_artifacts(lease):
+            try:
+                with self._core.artifacts.writing(artifact.sha256, artifact.size_bytes) as file:
+                    await self._client.artifact(artifact.sha256, file.write)
+            except ArtifactMismatchError as error:
+                return str(error)
+            except ServerRefusedError as error:
+                if error.status != 404:
+                    raise
+                return f"the server does not have artifact {artifact.sha256}: {error.body.detail}"
+        return None
+
+    async def _send_heartbeats(self, lease: Lease, lost: asyncio.Event) -> None:
+        """Renew the lease until cancelled; stop it, and set ``lost``, if the server says so."""
+        interval_s = _FIRST_HEARTBEAT_INTERVAL_S
+        while not lost.is_set():
+            environment = await asyncio.to_thread(read_environment)
+            beat = Heartbeat(lease.lease_id, lease.fence, self._core.progress, environment)
+            try:
+                reply = await self._client.heartbeat(beat)
+            except ServerUnreachableError as error:
+                _log.warning("heartbeat failed: %s", error)
+            except ServerRefusedError as error:
+                if error.is_temporary:
+                    _log.warning("heartbeat failed: %s", error)
+                else:
+                    self._give_up(lease, lost, str(error))
+            else:
+                interval_s = max(_SHORTEST_HEARTBEAT_INTERVAL_S, reply.interval_s)
+                self._core.renew(lease.lease_id, lease.ttl_s)
+                if reply.cancel:
+                    self._give_up(lease, lost, "the server cancelled the lease")
+            await asyncio.sleep(min(interval_s, lease.ttl_s / 3))
+
+    def _give_up(self, lease: Lease, lost: asyncio.Event, reason: str) -> None:
+        _log.info("lease %s stopped: %s", lease.lease_id, reason)
+        lost.set()
+        self._core.cancel(lease.lease_id, reason)
+
+    async def _deliver(self) -> None:
+        """Send what is spooled, oldest first; stop at the first that cannot be sent now."""
+        for spooled in self._spool.waiting():
+            try:
+                await self._client.post_result(spooled.result)
+            except ServerRefusedError as error:
+                if error.is_temporary or error.status == _WRONG_TOKEN:
+                    raise
+                if error.status in _LOST_LEASE:
+                    _log.info("result dropped, its lease is no longer ours: %s", error)
+                else:
+                    self._spool.set_aside(spooled.path, str(error))
+            self._spool.remove(spooled.path)
+
+    async def _pause(self, error: Exception) -> None:
+        pause_s = self._backoff.next_s()
+        _log.warning("%s; next attempt in %.1f s", error, pause_s)
+        try:
+            await asyncio.wait_for(self._drain.wait(), pause_s)
+        except TimeoutError:
+            return
+
+
+def _raise_if_lasting(error: Exception, url: str) -> None:
+    """Raise ``DialOutError`` if trying again cannot help."""
+    if not isinstance(error, ServerRefusedError):
+        return
+    if error.status in (_WRONG_TOKEN, _WRONG_DEVICE):
+        raise DialOutError(
+            f"{url} refuses this device's token: {error.body.detail}. It was revoked, or belongs to "
+            f"another server. Enrol again: profiler-agent enrol {url} --replace"
+        ) from error
+    if error.status == _WRONG_VERSION:
+        raise DialOutError(
+            f"{url} refuses this agent's version: {error.body.detail}. "
+            "Upgrade the agent: pip install --upgrade 'edgenas[agent]'"
+        ) from error
+
+
+def _unmeasured(lease: Lease, status: Status, reason: str) -> Iterator[Result]:
+    for item in lease.items:
+        yield Result(lease.lease_id, lease.fence, item.item_id, status, reason)

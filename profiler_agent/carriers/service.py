@@ -1,0 +1,140 @@
+"""Both carriers in one event loop, until a signal: the first drains, the second abandons."""
+
+import asyncio
+import logging
+import random
+import signal
+import socket
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from profiler_agent.agent import AgentCore
+from profiler_agent.carriers.app import create_app
+from profiler_agent.carriers.credentials import Credentials, credentials_path, ensure_serve_token
+from profiler_agent.carriers.dial_out import Backoff, DialOut
+from profiler_agent.carriers.spool import Spool
+from profiler_agent.settings import parse_address
+from shared.protocol.call_server import ServerClient
+from shared.protocol.device import Device
+
+_log = logging.getLogger(__name__)
+
+
+async def run_agent(
+    core: AgentCore,
+    device: Device,
+    data_dir: Path,
+    credentials: Credentials,
+    listen: str | None,
+    server: str | None,
+) -> bool:
+    """Serve, dial out, or both, until stopped by a signal.
+
+    Args:
+        core: runs the leases of both carriers.
+        device: what this device is.
+        data_dir: where secrets and waiting results lie.
+        credentials: with the token for ``server``.
+        listen: ``HOST:PORT`` to serve on; None does not serve.
+        server: URL to dial; None does not dial.
+
+    Returns:
+        Whether no lease had to be abandoned.
+
+    Raises:
+        DialOutError: the server refuses this agent for good.
+        OSError: the address cannot be listened on.
+    """
+    drain = asyncio.Event()
+    carriers: list[Coroutine[Any, Any, None]] = []
+    if listen is not None:
+        listener = _listener(*parse_address(listen))
+        carriers.append(serve(create_app(core, device, ensure_serve_token(data_dir)), listener, drain))
+        where = credentials_path(data_dir)
+        _log.info("serving on %s; callers need the serve_token of %s", _address(listener), where)
+    if server is None:
+        return await run_until_stopped(carriers, drain)
+    async with ServerClient(server, credentials.token) as client:
+        backoff = Backoff(random.Random())
+        carriers.append(DialOut(core, client, Spool(data_dir / "spool"), drain, backoff).run())
+        _log.info("dialling %s as device %s", server, credentials.device_id)
+        return await run_until_stopped(carriers, drain)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves the signals to us."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: ASGIApp, listener: socket.socket, drain: asyncio.Event) -> None:
+    """Answer on a listening socket until drained; requests under way are finished first."""
+    server = _Server(uvicorn.Config(app, log_config=None, log_level="warning", lifespan="off"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        drained = asyncio.create_task(drain.wait())
+        await asyncio.wait((serving, drained), return_when=asyncio.FIRST_COMPLETED)
+        drained.cancel()
+        server.should_exit = True
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = server.force_exit = True
+        await serving
+        raise
+
+
+async def run_until_stopped(carriers: Sequence[Coroutine[Any, Any, None]], drain: asyncio.Event) -> bool:
+    """Run carriers until all have ended.
+
+    SIGTERM or SIGINT sets ``drain``; a second one cancels what is still running. A carrier that fails
+    takes the others with it.
+
+    Returns:
+        Whether all came to their own end, nothing abandoned.
+
+    Raises:
+        Exception: whatever a carrier raised.
+    """
+    tasks = [asyncio.create_task(carrier) for carrier in carriers]
+
+    def stop() -> None:
+        if drain.is_set():
+            _log.warning("abandoning the lease at work")
+            for task in tasks:
+                task.cancel()
+        else:
+            _log.info("draining: the lease at work is finished first; a second signal abandons it")
+            drain.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+    with suppress(asyncio.CancelledError):
+        for task in done:
+            task.result()
+        return True
+    return False

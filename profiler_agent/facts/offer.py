@@ -1,0 +1,60 @@
+"""What this agent offers a server: a device with its runtimes, the limits on leases, who measures.
+
+It offers what is installed, or pretends to be another device, as its settings say.
+"""
+
+from dataclasses import replace
+
+from profiler_agent.bounds import Bounds
+from profiler_agent.facts.identity import identify
+from profiler_agent.measuring.simulated_process import simulating_command
+from profiler_agent.measuring.supervision import MEASURING_COMMAND
+from profiler_agent.runtimes import available_runtimes, load_runtime
+from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
+from profiler_agent.settings import AgentSettings
+from shared.protocol.device import Device, RuntimeInfo
+
+
+def offered_device(settings: AgentSettings) -> Device:
+    """Return this device with the runtimes that it offers.
+
+    Raises:
+        ValueError: the runtime that was asked for is unknown or not installed, or no such device can be
+            simulated; the message names the ones that exist.
+    """
+    if settings.runtime == SimulatedRuntime.name:
+        return _simulated_device(settings)
+    if settings.simulated_device is not None:
+        raise ValueError(
+            "--simulated-device is for --runtime simulated only; give that too, or leave it out"
+        )
+    runtimes = available_runtimes()
+    if settings.runtime is not None:
+        runtimes = tuple(runtime for runtime in runtimes if runtime.name == settings.runtime)
+        if not runtimes:
+            load_runtime(settings.runtime)
+    return identify(settings.name, runtimes)
+
+
+def measuring_command(settings: AgentSettings) -> tuple[str, ...]:
+    """Return the program that measures, or that pretends to."""
+    if settings.runtime == SimulatedRuntime.name:
+        return simulating_command(settings.simulated_device or DEFAULT_DEVICE)
+    return MEASURING_COMMAND
+
+
+def offered_bounds(settings: AgentSettings) -> Bounds:
+    """Return what this agent agrees to measure."""
+    return Bounds(
+        cores=settings.cores,
+        runtimes=(settings.runtime,) if settings.runtime else (),
+        max_threads=settings.threads or Bounds().max_threads,
+    )
+
+
+def _simulated_device(settings: AgentSettings) -> Device:
+    runtime = SimulatedRuntime(settings.simulated_device or DEFAULT_DEVICE)
+    device = identify(
+        settings.name or f"simulated-{runtime.version}", (RuntimeInfo(runtime.name, runtime.version),)
+    )
+    return replace(device, cpu_model=f"simulated {runtime.version}")

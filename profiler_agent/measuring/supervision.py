@@ -1,0 +1,149 @@
+"""Start the measuring process, listen to it, and kill it when its time is over."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from profiler_agent.measuring.process import Order, Report
+from shared.protocol.wire import from_json, to_json
+
+MEASURING_COMMAND = (sys.executable, "-m", "profiler_agent.measuring.process")
+
+_ENDING_GRACE_S = 10.0
+_STDERR_TAIL_BYTES = 4096
+_CHUNK_BYTES = 1 << 16
+
+_TORCH_MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
+    "MALLOC_TOP_PAD_": str(1 << 28),
+}
+"""Without these glibc hands memory back after each run, and page faults become most of what is timed."""
+
+
+class MeasuringProcess:
+    """A running child in a process group of its own."""
+
+    def __init__(self, runtime: str, command: Sequence[str] = MEASURING_COMMAND) -> None:
+        """Start it; it waits for an order.
+
+        Args:
+            runtime: what it shall measure with.
+            command: program and arguments; the runtime is put behind them.
+
+        Raises:
+            OSError: the process cannot be started.
+        """
+        self.runtime = runtime
+        self._child = subprocess.Popen(
+            [*command, runtime],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(runtime),
+            process_group=0,
+        )
+        self._stderr_tail = b""
+        self._killed_because: str | None = None
+        self._lock = threading.Lock()
+
+    def give(self, order: Order, scratch: Path) -> bool:
+        """Tell it what to measure, once; return whether it was still there to be told.
+
+        Args:
+            order: of its runtime.
+            scratch: a folder for its files; the caller removes it.
+        """
+        order_path = scratch / "order.json"
+        order_path.write_text(to_json(order))
+        with suppress(BrokenPipeError):
+            return os.write(_opened(self._child.stdin).fileno(), os.fsencode(order_path) + b"\n") > 0
+        return False
+
+    def kill(self, reason: str) -> None:
+        """End it at once, from any thread; the first reason stands. Nothing happens if it has ended."""
+        with self._lock:
+            self._kill_locked(reason)
+
+    def reports(self, deadline_s: Callable[[], float]) -> Iterator[Report]:
+        """Yield what it tells until it ends.
+
+        Args:
+            deadline_s: the moment of ``time.monotonic`` at which it is killed; asked again when it
+                comes, so that it can be put off.
+        """
+        stdout, stderr = _opened(self._child.stdout), _opened(self._child.stderr)
+        unfinished_line = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(stdout, selectors.EVENT_READ)
+            selector.register(stderr, selectors.EVENT_READ)
+            while True:
+                remaining_s = deadline_s() - time.monotonic()
+                if remaining_s <= 0:
+                    self.kill("the lease ran out before the measurement was over; ask for a longer ttl_s")
+                ready = [key.fileobj for key, _ in selector.select(max(remaining_s, 0.1))]
+                if stderr in ready and not self._drain_stderr(stderr):
+                    selector.unregister(stderr)
+                if stdout in ready:
+                    chunk = os.read(stdout.fileno(), _CHUNK_BYTES)
+                    if not chunk:
+                        return
+                    *lines, unfinished_line = (unfinished_line + chunk).split(b"\n")
+                    yield from (from_json(line, Report) for line in lines)
+
+    def end(self) -> str:
+        """Wait until it is gone, close its pipes and return in one sentence why it ended."""
+        with self._lock:  # nobody else signals a pid that is being reaped
+            try:
+                self._child.wait(_ENDING_GRACE_S)
+            except subprocess.TimeoutExpired:
+                self._kill_locked("the measuring process did not end by itself")
+                self._child.wait()
+        stderr = _opened(self._child.stderr)
+        os.set_blocking(stderr.fileno(), False)
+        while self._drain_stderr(stderr):
+            pass
+        for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
+            _opened(pipe).close()
+        return self._killed_because or self._ending()
+
+    def _ending(self) -> str:
+        status = self._child.returncode
+        how = (
+            f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        )
+        last_words = self._stderr_tail.decode(errors="replace").strip().rpartition("\n")[2]
+        return f"the measuring process {how}" + (f": {last_words}" if last_words else "")
+
+    def _kill_locked(self, reason: str) -> None:
+        if self._child.returncode is None:
+            self._killed_because = self._killed_because or reason
+            with suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL)
+
+    def _drain_stderr(self, stderr: IO[bytes]) -> bool:
+        try:
+            chunk = os.read(stderr.fileno(), _CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        self._stderr_tail = (self._stderr_tail + chunk)[-_STDERR_TAIL_BYTES:]
+        return bool(chunk)
+
+
+def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None, "standard input, output and error are pipes"
+    return pipe
+
+
+def _environment(runtime: str) -> dict[str, str]:
+    """Return the child's variables: no settings or tokens of ours."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("EDGENAS_")}
+    return {**inherited, **(_TORCH_MALLOC if runtime == "torch" else {})}

@@ -1,0 +1,1 @@
+"""Samples become a table: statistics alone, no HTTP and no SQL."""

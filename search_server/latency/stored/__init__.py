@@ -1,0 +1,1 @@
+"""Tables in the database: snapshots, their history, predictions, imports."""

@@ -1,0 +1,270 @@
+"""Latency tables in the database: appended, found by snapshot, newest accepted first.
+
+A table whose content is there already, such as one that was rescaled back, is the newest again.
+A table that its newest check found to be stale is not used unless it is named, and no older one in its
+place: what has moved on the device has moved away from that one too.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from search_server.db.ids import new_id
+from search_server.db.models import DeviceRow, LatencyTableRow, TableCheckRow
+from search_server.db.paging import fetch_page
+from search_server.errors import ConflictError, NotFoundError
+from search_server.latency.table import LatencyTable
+from search_server.resources.checks import Drift
+from search_server.resources.page import Page
+from search_server.resources.tables import Lineage, Table, TableSummary
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict
+
+PROFILED = Lineage("profiled")
+"""The lineage of the first table of its kind."""
+
+
+def store_table(
+    session: Session,
+    table: LatencyTable,
+    now: datetime,
+    job_id: str | None = None,
+    lineage: Lineage = PROFILED,
+    warnings: Sequence[str] = (),
+) -> str:
+    """Keep a table as the newest of its kind and return its snapshot.
+
+    The same content is kept once, with its first lineage and warnings; what earlier checks found of it no
+    longer counts.
+    """
+    snapshot = table.snapshot
+    stored = session.scalar(select(LatencyTableRow).where(LatencyTableRow.snapshot == snapshot))
+    if stored is None:
+        session.add(
+            LatencyTableRow(
+                table_id=new_id("table", now),
+                snapshot=snapshot,
+                device_id=table.device_id,
+                space=table.space,
+                runtime=table.conditions.runtime,
+                conditions_key=table.conditions.key,
+                content=table.to_json(),
+                is_accepted=table.verdict is None or table.verdict.is_accepted,
+                anchor_us=table.anchor_us,
+                source=table.source,
+                job_id=job_id,
+                warnings=list(warnings),
+                reason=lineage.reason,
+                parent=lineage.parent,
+                change=lineage.change,
+                created_at=now,
+            )
+        )
+    else:
+        stored.table_id, stored.created_at = new_id("table", now), now
+    session.flush()
+    return snapshot
+
+
+def load_table(session: Session, snapshot: str) -> LatencyTable:
+    """Return the table of a snapshot.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    return _table(_find(session, snapshot))
+
+
+def newest_accepted(
+    session: Session, device_id: str, space: str, conditions: Conditions
+) -> LatencyTable | None:
+    """Return the newest table that may be used under these conditions, or None: none, or a stale one.
+
+    Conditions without a runtime version take a table of any version.
+    """
+    table = _newest(session, device_id, space, conditions)
+    return None if table is None or _is_stale(session, table.snapshot) else table
+
+
+def newest_snapshot(session: Session, device_id: str, space: str, conditions: Conditions) -> str | None:
+    """Return the newest snapshot that was accepted under these conditions, stale or not."""
+    table = _newest(session, device_id, space, conditions)
+    return table.snapshot if table else None
+
+
+def require_newest(session: Session, table: LatencyTable) -> None:
+    """Return if no accepted table of the same conditions is newer.
+
+    Raises:
+        ConflictError: one is, or the table was never accepted.
+    """
+    snapshot = table.snapshot
+    newest = newest_snapshot(session, table.device_id, table.space, table.conditions)
+    if newest != snapshot:
+        other = (
+            f"the newest accepted one under its conditions is {newest}; name that"
+            if newest
+            else "no table was accepted under its conditions yet"
+        )
+        raise ConflictError("table_not_newest", f"table {snapshot} is not in use: {other}")
+
+
+def newest_drift(session: Session, snapshot: str) -> Drift | None:
+    """Return what the newest check of a snapshot found since it was stored."""
+    statement = (
+        select(TableCheckRow.body, LatencyTableRow.created_at)
+        .join(LatencyTableRow, LatencyTableRow.snapshot == TableCheckRow.snapshot)
+        .where(TableCheckRow.snapshot == snapshot)
+        .order_by(TableCheckRow.check_id.desc())
+        .limit(1)
+    )
+    found = session.execute(statement).first()
+    if found is None:
+        return None
+    drift = from_dict(found.body, Drift)
+    return drift if datetime.fromisoformat(drift.found_at) >= found.created_at else None
+
+
+def require_table(
+    session: Session, device: DeviceRow, space: str, conditions: Conditions, snapshot: str | None
+) -> LatencyTable:
+    """Return the table of a snapshot, or without one the newest accepted table.
+
+    Raises:
+        NotFoundError: no such snapshot.
+        ConflictError: the snapshot belongs to another device or space, or there is no table yet; the
+            message names the command that measures one.
+    """
+    if snapshot is not None:
+        table = load_table(session, snapshot)
+        if (table.device_id, table.space) != (device.device_id, space):
+            raise ConflictError(
+                "table_mismatch",
+                f"table {snapshot} is of space {table.space} on device {table.device_id}, not of space "
+                f"{space} on device {device.name}",
+            )
+        return table
+    found = newest_accepted(session, device.device_id, space, conditions)
+    if found is None:
+        raise ConflictError("no_table", _no_table_message(session, device, space, conditions))
+    return found
+
+
+def list_tables(
+    session: Session,
+    cursor: str | None,
+    limit: int,
+    device_id: str | None = None,
+    space: str | None = None,
+    runtime: str | None = None,
+) -> Page[TableSummary]:
+    """Return summaries, newest first."""
+    statement = select(LatencyTableRow)
+    if device_id is not None:
+        statement = statement.where(LatencyTableRow.device_id == device_id)
+    if space is not None:
+        statement = statement.where(LatencyTableRow.space == space)
+    if runtime is not None:
+        statement = statement.where(LatencyTableRow.runtime == runtime)
+    rows, next_cursor = fetch_page(session, statement, LatencyTableRow.table_id, cursor, limit)
+    return Page(tuple(_summary(session, row, _table(row)) for row in rows), next_cursor)
+
+
+def table_resource(session: Session, snapshot: str) -> Table:
+    """Return a snapshot with its cells."""
+    row = _find(session, snapshot)
+    table = _table(row)
+    return Table(_summary(session, row, table), table.cells())
+
+
+def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> TableSummary:
+    """Return a table without its cells; entries are counted as distinct segments of the space."""
+    device = session.get(DeviceRow, table.device_id)
+    keys = {cell.key: cell.latency_us for cell in table.cells() if cell.status != "identity"}
+    follower = (
+        select(LatencyTableRow.snapshot)
+        .where(LatencyTableRow.parent == row.snapshot, LatencyTableRow.is_accepted)
+        .where(LatencyTableRow.table_id > row.table_id)
+        .order_by(LatencyTableRow.table_id.desc())
+        .limit(1)
+    )
+    return TableSummary(
+        snapshot=row.snapshot,
+        device_id=table.device_id,
+        device_name=device.name if device else table.device_id,
+        space=table.space,
+        conditions=table.conditions,
+        created_at=table.created_at,
+        anchor_us=table.anchor_us,
+        num_entries=len(keys),
+        num_measured=sum(latency_us is not None for latency_us in keys.values()),
+        verdict=table.verdict,
+        is_simulated=table.is_simulated,
+        source=table.source,
+        warnings=tuple(row.warnings),
+        lineage=from_dict({"reason": row.reason, "parent": row.parent, "change": row.change}, Lineage),
+        drift=newest_drift(session, row.snapshot),
+        superseded_by=session.scalar(follower),
+    )
+
+
+def _table(row: LatencyTableRow) -> LatencyTable:
+    return LatencyTable.from_json(row.content)
+
+
+def _newest(session: Session, device_id: str, space: str, conditions: Conditions) -> LatencyTable | None:
+    for row in session.scalars(_accepted(device_id, space, conditions).limit(20)):
+        table = _table(row)
+        if conditions.runtime_version in (None, table.conditions.runtime_version):
+            return table
+    return None
+
+
+def _is_stale(session: Session, snapshot: str) -> bool:
+    drift = newest_drift(session, snapshot)
+    return drift is not None and drift.outcome == "stale"
+
+
+def _find(session: Session, snapshot: str) -> LatencyTableRow:
+    row = session.scalar(select(LatencyTableRow).where(LatencyTableRow.snapshot == snapshot))
+    if row is None:
+        raise NotFoundError(
+            "unknown_table", f"no latency table {snapshot!r}; 'edgenas tables list' lists the snapshots"
+        )
+    return row
+
+
+def _accepted(device_id: str, space: str, conditions: Conditions) -> Select[LatencyTableRow]:
+    return (
+        select(LatencyTableRow)
+        .where(LatencyTableRow.device_id == device_id, LatencyTableRow.space == space)
+        .where(LatencyTableRow.conditions_key == conditions.key, LatencyTableRow.is_accepted)
+        .order_by(LatencyTableRow.table_id.desc())
+    )
+
+
+def _no_table_message(session: Session, device: DeviceRow, space: str, conditions: Conditions) -> str:
+    way_out = f"measure one: edgenas profile -d {device.name} -s {space} --runtime {conditions.runtime}"
+    if conditions.threads > 1:
+        way_out += f" --threads {conditions.threads}"
+    if device.is_imported:
+        way_out = "name one of its snapshots, or the conditions of one"
+    stale = newest_snapshot(session, device.device_id, space, conditions)
+    if stale is not None:
+        return (
+            f"table {stale} of space {space} on device {device.name} is stale: a check found "
+            f"{newest_drift(session, stale)}; {way_out}"
+        )
+    statement = (
+        select(LatencyTableRow)
+        .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.is_accepted)
+        .order_by(LatencyTableRow.table_id.desc())
+        .limit(5)
+    )
+    others = [
+        f"{row.snapshot} ({row.space}; {_table(row).conditions})" for row in session.scalars(statement)
+    ]
+    known = f"; it has {', '.join(others)}" if others else ""
+    return f"device {device.name} has no accepted table of space {space} for {conditions}{known}; {way_out}"

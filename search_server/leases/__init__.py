@@ -1,0 +1,1 @@
+"""Work for agents: leases handed out, model files served, results taken in."""

@@ -1,0 +1,134 @@
+"""Results arrive: checked, stored once, and the lease is done when all its items are there.
+
+A result is told by lease, fence and item; sending it again changes nothing. Results of an earlier
+hand-out of the same lease stay where they are but are never read again, so that one lease never mixes
+two states of the device.
+"""
+
+import zlib
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from search_server.db.models import LeaseRow, ResultRow
+from search_server.errors import ConflictError, InvalidValueError, NotFoundError
+from shared.protocol.measurement import Result, ResultReceipt, RunSamples
+from shared.protocol.wire import from_json, to_json
+
+MAX_SAMPLES = 100_000
+"""Most runs of one item that are taken."""
+MAX_NODES = 10_000
+
+
+def ingest_result(
+    session: Session, device_id: str, result: Result, now: datetime
+) -> tuple[ResultReceipt, str | None]:
+    """Store a result; return the receipt, and the job to advance if the lease is complete with it.
+
+    Raises:
+        NotFoundError: this device has no such lease, or the lease no such item.
+        ConflictError: the lease was cancelled or has passed to another hand.
+        InvalidValueError: the samples contradict each other or are too many.
+    """
+    lease = _lock_lease(session, device_id, result)
+    receipt = ResultReceipt(result.lease_id, result.item_id, is_new=False)
+    if _stored_ids(session, lease, result.item_id):
+        return receipt, None
+    _check_fence(lease, result)
+    _check_samples(result)
+    session.add(
+        ResultRow(
+            lease_id=lease.lease_id,
+            fence=result.fence,
+            item_id=result.item_id,
+            status=result.status,
+            body=zlib.compress(to_json(result).encode(), level=3),
+            received_at=now,
+        )
+    )
+    session.flush()
+    lease.device_s = max(lease.device_s, result.device_s)
+    is_complete = len(_stored_ids(session, lease)) == len(lease.items)
+    if is_complete:
+        lease.status, lease.progress, lease.finished_at, lease.expires_at = "done", 1.0, now, None
+    return ResultReceipt(
+        result.lease_id, result.item_id, is_new=True
+    ), lease.job_id if is_complete else None
+
+
+def lease_results(session: Session, lease: LeaseRow) -> list[Result]:
+    """Return the results of a lease's last hand-out, in the order in which they came."""
+    statement = (
+        select(ResultRow.body)
+        .where(ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence)
+        .order_by(ResultRow.result_id)
+    )
+    return [from_json(zlib.decompress(body), Result) for body in session.scalars(statement)]
+
+
+def count_results(session: Session) -> int:
+    """Return how many results are stored."""
+    return session.scalar(select(func.count(ResultRow.result_id))) or 0
+
+
+def _lock_lease(session: Session, device_id: str, result: Result) -> LeaseRow:
+    statement = select(LeaseRow).where(
+        LeaseRow.lease_id == result.lease_id, LeaseRow.device_id == device_id
+    )
+    lease = session.scalar(statement.with_for_update())
+    if lease is None:
+        raise NotFoundError("unknown_lease", f"this device has no lease {result.lease_id!r}")
+    if result.item_id not in {item["item_id"] for item in lease.items}:
+        raise NotFoundError("unknown_item", f"lease {lease.lease_id} has no item {result.item_id!r}")
+    return lease
+
+
+def _stored_ids(session: Session, lease: LeaseRow, item_id: str | None = None) -> list[str]:
+    statement = select(ResultRow.item_id).where(
+        ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence
+    )
+    return list(
+        session.scalars(statement if item_id is None else statement.where(ResultRow.item_id == item_id))
+    )
+
+
+def _check_fence(lease: LeaseRow, result: Result) -> None:
+    if result.fence != lease.fence:
+        raise ConflictError(
+            "stale_fence",
+            f"lease {lease.lease_id} was handed out again: its fence is {lease.fence}, the result has "
+            f"{result.fence}; drop the results and ask for a new lease",
+        )
+    # A lease that expired but was not handed out again still takes the results of its last hand-out.
+    if lease.status not in ("leased", "pending"):
+        raise ConflictError(
+            "lease_over",
+            f"lease {lease.lease_id} is {lease.status}; drop its results and ask for a new lease",
+        )
+
+
+def _check_samples(result: Result) -> None:
+    columns = {name: len(getattr(result.runs, name)) for name in RunSamples.__dataclass_fields__}
+    if len(set(columns.values())) > 1:
+        lengths = ", ".join(f"{name} {length}" for name, length in columns.items())
+        raise InvalidValueError(
+            "uneven_samples", f"the columns of runs must be equally long, got {lengths}"
+        )
+    num_runs = columns["wall_us"]
+    if num_runs > MAX_SAMPLES or len(result.nodes) > MAX_NODES:
+        raise InvalidValueError(
+            "too_many_samples",
+            f"a result has at most {MAX_SAMPLES} runs and {MAX_NODES} nodes, got {num_runs} and "
+            f"{len(result.nodes)}",
+        )
+    node_lengths = {len(node.wall_us) for node in result.nodes}
+    if node_lengths and max(node_lengths) > MAX_SAMPLES:
+        raise InvalidValueError(
+            "too_many_samples", f"a node has at most {MAX_SAMPLES} samples, got {max(node_lengths)}"
+        )
+    times = (*result.runs.wall_us, *(us for node in result.nodes for us in node.wall_us))
+    if not all(0 <= us < float("inf") for us in times):
+        raise InvalidValueError("impossible_time", "wall times must be finite and at least 0 us")
+    if result.status == "ok" and num_runs == 0 and not result.nodes:
+        raise InvalidValueError("no_samples", f"item {result.item_id!r} is ok but has no samples")

@@ -1,0 +1,1 @@
+"""Workloads as the model files that runtimes load, one writer a format."""

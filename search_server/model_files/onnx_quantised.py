@@ -1,0 +1,60 @@
+"""The int8 form of an ONNX timing model: quantise and dequantise nodes around every operator.
+
+This is what static quantisation (QDQ, uint8 activations, int8 kernels a scale per channel) gives, with
+scales chosen beforehand: no time depends on them, so no images are needed. The runtime fuses each
+operator with the nodes around it into one integer kernel.
+"""
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from search_server.model_files.onnx_graph import Graph
+from shared.operators import Conv2d, Linear
+
+_ACTIVATION_SCALE = 0.05
+_KERNEL_SCALE = 0.01
+_KERNEL_VALUE = 1
+
+
+class QuantisedGraph(Graph):
+    """A graph whose tensors pass through uint8 between operators; its weights are constants."""
+
+    def between(self, name: str, tensor: str, is_positive: bool) -> str:
+        scale = self._initializer(f"{name}/scale", np.array(_ACTIVATION_SCALE, np.float32))
+        zero = self._initializer(f"{name}/zero", np.array(0 if is_positive else 128, np.uint8))
+        stored = self.add("QuantizeLinear", f"{name}/quantize", [tensor, scale, zero], f"{name}/uint8")
+        return self.add("DequantizeLinear", f"{name}/dequantize", [stored, scale, zero], f"{name}/float")
+
+    def _convolution(self, name: str, conv: Conv2d, norm: str | None) -> tuple[str, str]:
+        size = conv.kernel_size
+        return self._constants(name, (conv.out_channels, conv.in_channels // conv.groups, size, size))
+
+    def _linear(self, name: str, linear: Linear) -> tuple[str, str]:
+        return self._constants(name, (linear.out_features, linear.in_features))
+
+    def _constants(self, name: str, shape: tuple[int, ...]) -> tuple[str, str]:
+        value = helper.make_tensor("value", TensorProto.INT8, [1], [_KERNEL_VALUE])
+        kernel = self._filled(f"{name}.int8", shape, value)
+        channels = shape[0]
+        kernel_scale = self._initializer(f"{name}.scale", np.full(channels, _KERNEL_SCALE, np.float32))
+        kernel_zero = self._initializer(f"{name}.zero", np.zeros(channels, np.int8))
+        weight = self.add(
+            "DequantizeLinear",
+            f"{name}.fp32",
+            [kernel, kernel_scale, kernel_zero],
+            f"{name}.weight",
+            axis=0,
+        )
+        scale = np.full(channels, _ACTIVATION_SCALE * _KERNEL_SCALE, np.float32)
+        bias = self.add(
+            "DequantizeLinear",
+            f"{name}.bias.fp32",
+            [
+                self._initializer(f"{name}.bias.int32", np.zeros(channels, np.int32)),
+                self._initializer(f"{name}.bias.scale", scale),
+                self._initializer(f"{name}.bias.zero", np.zeros(channels, np.int32)),
+            ],
+            f"{name}.bias",
+            axis=0,
+        )
+        return weight, bias

@@ -1,0 +1,185 @@
+"""Caps: what a network may cost at most, of latency on a device, of MACs, of parameters.
+
+All of them have one form, a sum over layers of what the chosen candidate costs, so that one projection and
+one exact decoding hold them all: a limit on MACs is a table that nobody had to measure. What blocks cost
+each other on a device is no such sum. Of a network it is known; for a distribution, its mean over networks
+that it draws stands beside the sum (``settled``).
+
+Shape letters: L layers, K candidates.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_server.nas.budget.latency_loss import LatencyModel
+from shared.architecture import Architecture
+from shared.search_space import SearchSpace
+
+Matrix = NDArray[np.float64]
+Unit = Literal["us", "MACs", "parameters", "of the targets"]
+
+_ROUNDING = 1e-9
+"""Relative: sums in another order differ by so much."""
+
+
+def no_neighbours(_: Architecture) -> float:
+    """Return 0: nothing beyond the sum."""
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cap:
+    """A limit on ``fixed + sum over layers of cost_LK[l, chosen]`` and what neighbours add."""
+
+    name: str
+    """What is limited: a device, ``MACs``, ``parameters``."""
+    unit: Unit
+    fixed: float
+    """Cost of stem and head."""
+    cost_LK: Matrix
+    limit: float
+    neighbours: Callable[[Architecture], float] = no_neighbours
+    """What a network costs beyond the sum, since its blocks stand together."""
+    usual_neighbours: float = 0.0
+    """The mean of that over the networks that are looked at."""
+
+    @property
+    def base(self) -> float:
+        """Cost of any network, whatever its layers hold."""
+        return self.fixed + self.usual_neighbours
+
+    @property
+    def least(self) -> float:
+        """Cost of the cheapest network."""
+        return self.base + float(self.cost_LK.min(1).sum())
+
+    @property
+    def most(self) -> float:
+        """Cost of the dearest network."""
+        return self.base + float(self.cost_LK.max(1).sum())
+
+    @property
+    def spread(self) -> float:
+        """Range of the widest layer; 1 where no choice makes a difference."""
+        return float(np.ptp(self.cost_LK, axis=1).max()) or 1.0
+
+    def cost(self, architecture: Architecture) -> float:
+        """Return what a network costs, its own neighbours included."""
+        layers_L = np.arange(len(self.cost_LK))
+        sum_of_layers = float(self.cost_LK[layers_L, architecture.indices].sum())
+        return self.fixed + sum_of_layers + self.neighbours(architecture)
+
+    def expected(self, probability_LK: Matrix) -> float:
+        """Return the mean cost of the networks that a distribution draws."""
+        return self.base + float((probability_LK * self.cost_LK).sum())
+
+    def settled(self, networks: Sequence[Architecture]) -> "Cap":
+        """Return the same cap with what neighbours add in the mean of some networks."""
+        return replace(self, usual_neighbours=fmean(map(self.neighbours, networks)))
+
+    def with_limit(self, limit: float) -> "Cap":
+        """Return the same cost under another limit."""
+        return replace(self, limit=limit)
+
+    def require_reachable(self) -> None:
+        """Check that some network costs no more than the limit, and, of latency, some no less.
+
+        A limit on MACs or parameters above the largest network is harmless. A target latency there is
+        not: no network takes that long, and who asks for it has another table in mind.
+
+        Raises:
+            ValueError: the limit is out of that range; the message gives it.
+        """
+        is_target = self.unit in ("us", "of the targets")
+        if self.least <= self.limit * (1 + _ROUNDING) and (
+            not is_target or self.limit <= self.most * (1 + _ROUNDING)
+        ):
+            return
+        side = "below the least" if self.limit < self.least else "above the most"
+        word = "target" if is_target else "limit"
+        raise ValueError(
+            f"{word} {amount(self.limit, self.unit)} of {self.name} is out of reach, {side}: the networks "
+            f"of the space take {amount(self.least, self.unit)} to {amount(self.most, self.unit)}; choose "
+            f"a {word} between"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedCost:
+    """The mean cost of the networks that theta draws, against its limit."""
+
+    name: str
+    unit: Unit
+    expected: float
+    limit: float
+
+
+def expected_costs(caps: Sequence[Cap], probability_LK: Matrix) -> tuple[ExpectedCost, ...]:
+    """Return where a distribution stands against each cap."""
+    return tuple(ExpectedCost(cap.name, cap.unit, cap.expected(probability_LK), cap.limit) for cap in caps)
+
+
+def load(caps: Sequence[Cap], architecture: Architecture) -> float:
+    """Return the largest share of its limit that a network uses: at most 1 if it keeps all of them."""
+    return max(cap.cost(architecture) / cap.limit for cap in caps)
+
+
+def is_within(caps: Sequence[Cap], architecture: Architecture, least_load: float = 0.0) -> bool:
+    """Return whether a network keeps every limit and uses at least a share ``least_load`` of one."""
+    return not caps or least_load - _ROUNDING <= load(caps, architecture) <= 1 + _ROUNDING
+
+
+def latency_cap(name: str, latency: LatencyModel, target_us: float) -> Cap:
+    """Return the cap of a latency table."""
+    cost_LK = latency.latency_us_LK.numpy()
+    return Cap(name, "us", latency.fixed_us, cost_LK, target_us, latency.neighbours_us)
+
+
+def macs_cap(space: SearchSpace, limit: float) -> Cap:
+    """Return the cap on the multiply-accumulates of a network, for one image."""
+    cost_LK = [
+        [float(space.candidate(layer, block).macs(layer.input_shape)) for block in space.candidates]
+        for layer in space.layers
+    ]
+    body = Architecture(space, (space.candidates[0],) * space.num_layers)
+    fixed = body.workload().macs - sum(row[0] for row in cost_LK)
+    return Cap("MACs", "MACs", fixed, np.array(cost_LK), limit)
+
+
+def params_cap(space: SearchSpace, limit: float) -> Cap:
+    """Return the cap on the parameters of a network, batch norms included."""
+    cost_LK = [
+        [float(space.candidate(layer, block).num_params) for block in space.candidates]
+        for layer in space.layers
+    ]
+    fixed = float(space.stem().num_params + space.head().num_params)
+    return Cap("parameters", "parameters", fixed, np.array(cost_LK), limit)
+
+
+def weighted_cap(caps: Sequence[Cap], weights: Sequence[float]) -> Cap:
+    """Return one cap on the weighted mean of cost / limit: one device may be late if another is early."""
+    shares = [weight / sum(weights) / cap.limit for cap, weight in zip(caps, weights, strict=True)]
+
+    def neighbours(architecture: Architecture) -> float:
+        return sum(s * cap.neighbours(architecture) for s, cap in zip(shares, caps, strict=True))
+
+    return Cap(
+        f"weighted mean of {', '.join(cap.name for cap in caps)}",
+        "of the targets",
+        sum(share * cap.fixed for share, cap in zip(shares, caps, strict=True)),
+        np.sum([share * cap.cost_LK for share, cap in zip(shares, caps, strict=True)], axis=0),
+        1.0,
+        neighbours,
+    )
+
+
+def amount(value: float, unit: Unit) -> str:
+    """Return a cost in words: latency in ms, counts in millions."""
+    if unit == "us":
+        return f"{value / 1e3:.4g} ms"
+    return f"{value:.4g} {unit}" if unit == "of the targets" else f"{value / 1e6:.4g} M {unit}"

@@ -1,0 +1,1 @@
+"""From theta to a few networks: drawn, tried out, trained."""

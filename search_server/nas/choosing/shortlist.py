@@ -1,0 +1,72 @@
+"""The shortlist of a search: the decided network and others that theta draws, ranked by short trainings.
+
+Inherited weights tell poor networks from good ones, which theta knows already; among those that theta draws
+they tell nothing (docs/searching.md).
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+import torch
+
+from search_server.nas.budget.caps import Cap
+from search_server.nas.choosing.sample import decided_architecture, sample_architectures
+from search_server.nas.choosing.tryout import rank_by_tryout
+from search_server.nas.data.images import DataSplits
+from search_server.nas.supernet.supernet import Supernet
+from shared.architecture import Architecture
+
+DRAWING_ENTROPY = 0.5
+"""As a share of log K. A decided theta draws the same few networks again and again."""
+
+
+def shortlist(
+    supernet: Supernet,
+    caps: Sequence[Cap],
+    data: DataSplits,
+    num_networks: int,
+    seed: int,
+    least_load: float,
+    batch_size: int = 32,
+    mixed_precision: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Architecture]:
+    """Return distinct networks that keep all caps, the best after a short training first.
+
+    The decided one, the most probable of all that keep the caps, is always among them; theta draws the
+    others.
+
+    Args:
+        supernet: theta; what computes is where it is.
+        caps: limits, at least one.
+        data: networks train on the splits for weights and theta, and are judged on that for choosing.
+        num_networks: how many, at most.
+        seed: of the drawing and of the short trainings.
+        least_load: they use at least such a share of some limit, 0..1.
+        batch_size: of the short trainings.
+        mixed_precision: forward passes under bf16 autocast.
+        tell: called before each short training.
+
+    Raises:
+        ValueError: no network keeps all caps.
+    """
+    drawn = sample_architectures(
+        supernet,
+        caps,
+        num_networks,
+        torch.Generator().manual_seed(seed),
+        least_load=least_load,
+        least_entropy=DRAWING_ENTROPY,
+    )
+    networks: dict[str, Architecture] = {}
+    for network in chain([decided_architecture(supernet, caps, least_load)], drawn):
+        networks.setdefault(network.workload().key, network)  # identities may stand in other layers
+    return rank_by_tryout(
+        list(networks.values())[:num_networks],
+        data,
+        batch_size,
+        seed,
+        supernet.accelerator,
+        mixed_precision,
+        tell,
+    )

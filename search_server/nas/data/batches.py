@@ -1,0 +1,164 @@
+"""Batches of augmented images in an order that depends on seed and epoch alone.
+
+An epoch's order and augmentation come from a generator seeded by (seed, epoch), so the state to resume
+from is one number, and decoding files in several threads gives the same batches as decoding in one.
+
+Shape letters: N batch, C channels, H height, W width.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from search_server.nas.data.crops import draw_crops
+from search_server.nas.data.images import ImageFiles, ImageSource
+
+Batch = tuple[Tensor, Tensor]
+"""float32 images ``(N, 3, H, W)`` and int64 labels ``(N,)``."""
+
+CROP_RESOLUTION = 64
+
+_MEAN = 0.45
+_STD = 0.25
+"""One mean and deviation for all data sets: near those of ImageNet; batch norms do the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Random shift with zero padding, or random parts of the images; and random mirroring."""
+
+    shift: float = 0.125
+    """Largest shift as a share of the image's side."""
+    mirror: bool = False
+    crops: bool = False
+    """Random resized crops in place of shifts: ``crops.py``; done where the images are read."""
+
+    def __call__(self, images_NCHW: Tensor, generator: torch.Generator) -> Tensor:
+        """Return uint8 images of the same shape, each with its own draw."""
+        num, _, height, width = images_NCHW.shape
+        pad = 0 if self.crops else round(self.shift * height)
+        if pad:
+            padded = F.pad(images_NCHW, (pad, pad, pad, pad))
+            top_N = torch.randint(2 * pad + 1, (num, 1), generator=generator)
+            left_N = torch.randint(2 * pad + 1, (num, 1), generator=generator)
+            rows_NH = top_N + torch.arange(height)
+            columns_NW = left_N + torch.arange(width)
+            index_N = torch.arange(num)[:, None, None]
+            padded_NHWC = padded.permute(0, 2, 3, 1)
+            images_NHWC = padded_NHWC[index_N, rows_NH[:, :, None], columns_NW[:, None, :]]
+            images_NCHW = images_NHWC.permute(0, 3, 1, 2)
+        if self.mirror:
+            is_mirrored_N = torch.rand(num, generator=generator) < 0.5
+            images_NCHW = torch.where(is_mirrored_N[:, None, None, None], images_NCHW.flip(3), images_NCHW)
+        return images_NCHW
+
+
+class Batches:
+    """An iterable over batches; each ``iter()`` begins the next epoch."""
+
+    def __init__(
+        self,
+        source: ImageSource,
+        batch_size: int,
+        seed: int,
+        *,
+        augmentation: Augmentation | None = None,
+        shuffles: bool = True,
+        num_threads: int | None = None,
+    ) -> None:
+        """Prepare epochs over a source.
+
+        Args:
+            source: the images.
+            batch_size: images per batch; a smaller last batch is left out where order is random.
+            seed: of order and augmentation.
+            augmentation: None for images as they are.
+            shuffles: random order, a new one each epoch.
+            num_threads: that decode ``ImageFiles`` ahead, a batch each; None: up to eight. Threads, not
+                processes: Pillow decodes without the interpreter's lock, and no shared memory is needed.
+
+        Raises:
+            ValueError: the source is empty.
+        """
+        if not len(source.labels_N):
+            raise ValueError("there are no images to make batches of")
+        self.source = source
+        self.batch_size = min(batch_size, len(source.labels_N))
+        self.seed = seed
+        self.augmentation = augmentation
+        self.shuffles = shuffles
+        self.num_threads = num_threads or min(8, os.cpu_count() or 1)
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        num_images = len(self.source.labels_N)
+        return num_images // self.batch_size if self.shuffles else -(-num_images // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        self.epoch += 1
+        num_images = len(self.source.labels_N)
+        order = (
+            torch.randperm(num_images, generator=generator) if self.shuffles else torch.arange(num_images)
+        )
+        chunks = [chunk.tolist() for chunk in torch.split(order, self.batch_size)][: len(self)]
+        crops_N4 = None
+        if self.augmentation is not None and self.augmentation.crops:
+            crops_N4 = draw_crops(num_images, generator)
+        for images_NCHW, labels_N in self._load(chunks, crops_N4):
+            if self.augmentation is not None:
+                images_NCHW = self.augmentation(images_NCHW, generator)
+            yield normalise(images_NCHW), labels_N
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the epochs begun so far."""
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on as if ``state['epoch']`` epochs had been begun."""
+        self.epoch = state["epoch"]
+
+    def _load(self, chunks: list[list[int]], crops_N4: Tensor | None) -> Iterator[Batch]:
+        if not isinstance(self.source, ImageFiles):
+            for chunk in chunks:
+                yield self._read(chunk, crops_N4)
+            return
+        with ThreadPoolExecutor(self.num_threads) as pool:
+            ahead: deque[Future[Batch]] = deque()
+            for chunk in chunks:
+                ahead.append(pool.submit(self._read, chunk, crops_N4))
+                if len(ahead) > self.num_threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _read(self, chunk: list[int], crops_N4: Tensor | None) -> Batch:
+        crops = None if crops_N4 is None else crops_N4[chunk]
+        return self.source.images(chunk, crops), self.source.labels_N[torch.as_tensor(chunk)]
+
+
+def normalise(images_NCHW: Tensor) -> Tensor:
+    """Return uint8 images as float32 around 0."""
+    return images_NCHW.float().mul_(1 / (255 * _STD)).sub_(_MEAN / _STD)
+
+
+def training_batches(source: ImageSource, batch_size: int, seed: int) -> Batches:
+    """Return shuffled, augmented batches.
+
+    Small images are shifted, and mirrored where the data allows it. Photographs of ``CROP_RESOLUTION``
+    and more are trained on as in ImageNet's recipes: random parts, at full size, mirrored.
+    """
+    crops = source.mirrors and source.resolution >= CROP_RESOLUTION
+    augmentation = Augmentation(mirror=source.mirrors, crops=crops)
+    return Batches(source, batch_size, seed, augmentation=augmentation)
+
+
+def evaluation_batches(source: ImageSource, batch_size: int = 256) -> Batches:
+    """Return all images in order, as they are."""
+    return Batches(source, batch_size, 0, shuffles=False)

@@ -1,0 +1,72 @@
+"""Data sets by name or folder, split in four."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+from search_server.nas.data.cifar import load_cifar
+from search_server.nas.data.class_folders import load_class_folders
+from search_server.nas.data.class_subset import choose_classes, keep_classes
+from search_server.nas.data.hub import load_hub
+from search_server.nas.data.idx_files import load_idx
+from search_server.nas.data.images import DataSplits, ImagesInMemory, ImageSource, split_images
+from search_server.nas.data.parquet_files import load_parquet
+from shared.image_folders import HUB_PREFIX, find_image_folder
+
+_LOADERS = {
+    "classes": load_class_folders,
+    "idx": load_idx,
+    "cifar": load_cifar,
+    "parquet": load_parquet,
+}
+
+
+def load_data(
+    name: str,
+    resolution: int,
+    seed: int = 0,
+    num_classes: int | None = None,
+    class_names: Sequence[str] = (),
+) -> DataSplits:
+    """Return a data set at a resolution, in four disjoint splits.
+
+    A folder's own test split is kept as such; see ``shared.image_folders`` for what a folder may hold.
+
+    Args:
+        name: ``digits``: 1,797 handwritten digits of 8x8 pixels, which scikit-learn ships; or
+            ``hf:NAME[:CONFIG]`` of the Hugging Face hub; or a folder.
+        resolution: height and width of the images.
+        seed: of the splits, and of the drawing of classes.
+        num_classes: so many of the classes; None: all.
+        class_names: these of the classes; empty: all.
+
+    Raises:
+        ValueError: there is no such data set or class, a file is damaged, or a class has too few images.
+    """
+    train, test = _load(name, resolution)
+    names = choose_classes(train.class_names, num_classes, class_names, seed)
+    return split_images(keep_classes(train, names), keep_classes(test, names) if test else None, seed)
+
+
+def _load(name: str, resolution: int) -> tuple[ImageSource, ImageSource | None]:
+    if name == "digits":
+        return _digits(resolution), None
+    if name.startswith(HUB_PREFIX):
+        return load_hub(name.removeprefix(HUB_PREFIX), resolution)
+    folder = find_image_folder(Path(name).expanduser())
+    return _LOADERS[folder.kind](folder, resolution)
+
+
+def _digits(resolution: int) -> ImagesInMemory:
+    digits = load_digits()
+    gray_NHW = torch.from_numpy(np.rint(digits.images * (255 / 16)).astype(np.uint8))
+    return ImagesInMemory(
+        gray_NHW[:, None],
+        torch.from_numpy(digits.target.astype(np.int64)),
+        tuple(str(name) for name in digits.target_names),
+        resolution,
+        mirrors=False,
+    )

@@ -1,0 +1,77 @@
+"""One image file as a uint8 tensor of a size, whole or in part; and tensors of images brought to a size.
+
+Shape letters: N images, C channels, H height, W width.
+"""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from search_server.nas.data.crops import crop_box
+
+
+def read_image(file: Path | bytes, resolution: int, crop: Sequence[float] | None = None) -> Tensor:
+    """Return an image as uint8 ``(3, resolution, resolution)``: shorter side scaled, centre cropped.
+
+    Args:
+        file: a path, or the content of an image file.
+        resolution: height and width of the result.
+        crop: a draw of ``crops.py`` that says which part to take instead.
+
+    Raises:
+        ValueError: it cannot be read as an image; the message names the file.
+    """
+    with open_image(file) as image:
+        try:
+            rgb = image.convert("RGB")
+        except _UNREADABLE as error:
+            raise _unreadable(file, error) from error
+    if crop is not None:
+        size, bilinear = (resolution, resolution), Image.Resampling.BILINEAR
+        part = rgb.resize(size, bilinear, box=crop_box(*rgb.size, crop))
+        return torch.from_numpy(np.array(part)).permute(2, 0, 1).contiguous()
+    scale = resolution / min(rgb.size)
+    width, height = (max(resolution, round(side * scale)) for side in rgb.size)
+    left, top = (width - resolution) // 2, (height - resolution) // 2
+    rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
+    square = rgb.crop((left, top, left + resolution, top + resolution))
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
+
+
+def fit_images(images_NCHW: Tensor, resolution: int) -> Tensor:
+    """Return uint8 images with three channels at a resolution; gray is repeated, size interpolated."""
+    if images_NCHW.shape[2:] != (resolution, resolution):
+        scaled = F.interpolate(
+            images_NCHW.float(), (resolution, resolution), mode="bilinear", antialias=True
+        )
+        images_NCHW = scaled.round_().clamp_(0, 255).to(torch.uint8)
+    if images_NCHW.shape[1] == 1:
+        images_NCHW = images_NCHW.expand(-1, 3, -1, -1)
+    return images_NCHW.contiguous()
+
+
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are damaged, no images, or far too large."""
+
+
+def open_image(file: Path | bytes) -> Image.Image:
+    """Open an image file, or the content of one.
+
+    Raises:
+        ValueError: it is no image; the message names the file.
+    """
+    try:
+        return Image.open(BytesIO(file) if isinstance(file, bytes) else file)
+    except _UNREADABLE as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path | bytes, error: BaseException) -> ValueError:
+    name = f"of {len(file)} bytes in a data file" if isinstance(file, bytes) else str(file)
+    return ValueError(f"cannot read image {name}: {error}; repair it or take it out")

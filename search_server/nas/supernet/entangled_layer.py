@@ -1,0 +1,189 @@
+"""One super-kernel a layer: every candidate computes with a slice of the same three convolutions.
+
+Expansion 1 is the first channels of expansion 3, and that of expansion 6; a 3x3 kernel is the centre of
+the 5x5; a grouped block takes the block-diagonal parts of the 1x1 weights, and its shuffle carries each
+hidden channel's depthwise weights along. So every step trains every candidate, which is what makes a
+single path a step learn at small budgets. Batch norms stay separate for each candidate: their statistics
+differ, and they cost next to nothing.
+
+The skip of a layer that changes its shape is a 1x1 convolution. It is what the super-kernel is without its
+nonlinearities at the kernel's centre, a product of three matrices, plus a difference of its own. Its ReLU
+begins nearly open, as the other candidates end in none: what follows knows both signs of their features.
+
+Source of weight entanglement: Guo et al., "Single Path One-Shot" (arXiv 1904.00420) and Chen et al.,
+"AutoFormer" (arXiv 2107.00651), section 3.2.
+
+Shape letters: N batch, C channels, H height, W width; M hidden channels, I input, O output.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from search_server.nas.supernet.mixed_layer import MixedLayer, scaled_norm
+from shared.modules import SegmentModule, ShuffleModule, init_conv_weight, initialise, scale_residual
+from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d
+from shared.workload import Segment
+
+SKIP_SHIFT = 2.0
+"""Shift of the skip's batch norm before training, in standard deviations of what its ReLU then takes."""
+
+
+class EntangledLayer(MixedLayer):
+    """Candidates as slices of one expand, one depthwise and one project convolution."""
+
+    def __init__(self, segments: Sequence[Segment], generator: torch.Generator) -> None:
+        super().__init__(segments)
+        self.slices: list[KernelSlice | None] = [_kernel_slice(segment) for segment in segments]
+        slices = [part for part in self.slices if part is not None]
+        for index, part in enumerate(self.slices):
+            if part is not None and part.groups > 1:
+                self.register_buffer(f"hidden_order_{index}", part.hidden_order(), persistent=False)
+        self.skip: SegmentModule | None = None
+        """That of a layer that changes its shape."""
+        self.has_super_kernel = bool(slices)
+        for index, (segment, part) in enumerate(zip(segments, self.slices, strict=True)):
+            if part is None and segment.operators:
+                if self.skip is not None:
+                    raise ValueError(f"layer {segment.name!r} has two candidates that are no slices")
+                self.skip = SegmentModule(segment)
+                self.own_candidate = index if slices else None
+        if slices:
+            hidden = max(part.hidden for part in slices)
+            kernel_size = max(part.kernel_size for part in slices)
+            self.expand_MI11 = nn.Parameter(torch.empty(hidden, slices[0].in_channels, 1, 1))
+            self.depthwise_M1HW = nn.Parameter(torch.empty(hidden, 1, kernel_size, kernel_size))
+            self.project_OM11 = nn.Parameter(torch.empty(slices[0].out_channels, hidden, 1, 1))
+            init_conv_weight(self.expand_MI11, 1, generator)
+            init_conv_weight(self.depthwise_M1HW, hidden, generator)
+            init_conv_weight(self.project_OM11, 1, generator)
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(channels)
+            for part in self.slices
+            for channels in (part.norm_channels if part else ())
+        )
+        """Three for each candidate that is a slice, in order."""
+        self._operators = [segment.operators for segment in segments]
+        if self.skip is not None:
+            initialise(self.skip, generator)
+            if slices:
+                _begin_as_part(self.skip)
+        if self.keeps_shape:
+            for norm in list(self.norms)[2::3]:
+                scale_residual(norm)
+
+    def branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
+        part = self.slices[candidate]
+        if part is None:
+            if self.skip is None or not self._operators[candidate]:
+                return None
+            conv, norm, activation = self.skip
+            assert isinstance(conv, nn.Conv2d)
+            x_NCHW = F.conv2d(x_NCHW, self._skip_weight(conv), stride=conv.stride)
+            y_NCHW: Tensor = activation(norm(x_NCHW))
+            return y_NCHW if factor is None else y_NCHW * factor
+        expand, depthwise, project = self._weights(candidate, part)
+        norms = self._candidate_norms(candidate)
+        x_NMHW = F.relu_(norms[0](F.conv2d(x_NCHW, expand, groups=part.groups)))
+        if part.groups > 1:
+            x_NMHW = part.shuffle(x_NMHW)
+        x_NMHW = F.conv2d(
+            x_NMHW, depthwise, stride=part.stride, padding=part.kernel_size // 2, groups=part.hidden
+        )
+        x_NMHW = F.relu_(norms[1](x_NMHW))
+        return scaled_norm(F.conv2d(x_NMHW, project, groups=part.groups), norms[2], factor)
+
+    def candidate_state(self, candidate: int) -> dict[str, Tensor]:
+        part = self.slices[candidate]
+        if part is None:
+            if self.skip is None or not self._operators[candidate]:
+                return {}
+            weight = self._skip_weight(cast(nn.Conv2d, self.skip[0]))
+            state = {**self.skip.state_dict(), "0.weight": weight}
+            return {name: value.detach().clone() for name, value in state.items()}
+        weights = iter(self._weights(candidate, part))
+        norms = iter(self._candidate_norms(candidate))
+        state = {}
+        for index, operator in enumerate(self._operators[candidate]):
+            if isinstance(operator, Conv2d):
+                state[f"{index}.weight"] = next(weights).detach().clone()
+            elif isinstance(operator, BatchNorm2d):
+                for name, value in next(norms).state_dict().items():
+                    state[f"{index}.{name}"] = value.detach().clone()
+        return state
+
+    def _candidate_norms(self, candidate: int) -> list[nn.BatchNorm2d]:
+        first = 3 * sum(part is not None for part in self.slices[:candidate])
+        return [cast(nn.BatchNorm2d, self.norms[index]) for index in range(first, first + 3)]
+
+    def _skip_weight(self, conv: nn.Conv2d) -> Tensor:
+        """Return the weight ``(O, I, 1, 1)`` of the skip's convolution."""
+        if not self.has_super_kernel:
+            return conv.weight
+        centre = self.depthwise_M1HW.shape[-1] // 2
+        centre_M = self.depthwise_M1HW[:, 0, centre, centre]
+        linear_OI = (self.project_OM11[:, :, 0, 0] * centre_M) @ self.expand_MI11[:, :, 0, 0]
+        return conv.weight + linear_OI[:, :, None, None]
+
+    def _weights(self, candidate: int, part: "KernelSlice") -> tuple[Tensor, Tensor, Tensor]:
+        border = (self.depthwise_M1HW.shape[-1] - part.kernel_size) // 2
+        expand = self.expand_MI11[: part.hidden]
+        depthwise = self.depthwise_M1HW[: part.hidden]
+        project = self.project_OM11[:, : part.hidden]
+        if border:
+            depthwise = depthwise[:, :, border:-border, border:-border]
+        if part.groups > 1:
+            order_M = self.get_buffer(f"hidden_order_{candidate}")
+            expand = _block_diagonal(expand, part.groups)
+            depthwise = depthwise.index_select(0, order_M)
+            project = _block_diagonal(project.index_select(1, order_M), part.groups)
+        return expand, depthwise, project
+
+
+class KernelSlice:
+    """Which part of a super-kernel an inverted residual block takes."""
+
+    def __init__(self, expand: Conv2d, depthwise: Conv2d, project: Conv2d) -> None:
+        self.in_channels, self.out_channels = expand.in_channels, project.out_channels
+        self.hidden, self.groups = expand.out_channels, expand.groups
+        self.kernel_size, self.stride = depthwise.kernel_size, depthwise.stride
+        self.norm_channels = (self.hidden, self.hidden, self.out_channels)
+        self.shuffle = ShuffleModule(self.groups)
+
+    def hidden_order(self) -> Tensor:
+        """Return the hidden channel that stands at each position behind the shuffle."""
+        return torch.arange(self.hidden).view(self.groups, -1).t().flatten()
+
+
+def _begin_as_part(skip: SegmentModule) -> None:
+    """Let a skip begin as nothing but its part of the super-kernel."""
+    conv, norm, _ = skip
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    nn.init.zeros_(conv.weight)
+    nn.init.constant_(norm.bias, SKIP_SHIFT)
+
+
+def _kernel_slice(segment: Segment) -> KernelSlice | None:
+    convs = [operator for operator in segment.operators if isinstance(operator, Conv2d)]
+    if len(convs) != 3:
+        return None
+    expand, depthwise, project = convs
+    is_inverted_residual = (
+        expand.kernel_size == project.kernel_size == expand.stride == project.stride == 1
+        and depthwise.groups == depthwise.in_channels == depthwise.out_channels
+        and expand.groups == project.groups
+        and any(isinstance(o, ChannelShuffle) for o in segment.operators) == (expand.groups > 1)
+    )
+    return KernelSlice(expand, depthwise, project) if is_inverted_residual else None
+
+
+def _block_diagonal(weight_OI11: Tensor, groups: int) -> Tensor:
+    """Return the weight ``(O, I / groups, 1, 1)`` of a grouped convolution: the diagonal blocks."""
+    rows, columns = weight_OI11.shape[0] // groups, weight_OI11.shape[1] // groups
+    return torch.cat(
+        [weight_OI11[g * rows : (g + 1) * rows, g * columns : (g + 1) * columns] for g in range(groups)]
+    )

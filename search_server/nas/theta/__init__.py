@@ -1,0 +1,1 @@
+"""How theta learns: a step, and what each candidate adds to the loss."""

@@ -1,0 +1,122 @@
+"""What an agent that dials out calls: fetch a lease and its model files, send results, heartbeat."""
+
+import time
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+
+from search_server.db.session import Database
+from search_server.devices.registry import touch
+from search_server.errors import InvalidValueError, TooManyRequestsError, UpgradeRequiredError
+from search_server.leases.artifacts import find_artifact
+from search_server.leases.ingest import ingest_result
+from search_server.leases.leases import HEARTBEAT_S, claim_lease, renew_lease
+from search_server.profiling.advance import advance_job
+from search_server.routes.auth import CallingDeviceDep, ReaderDep
+from search_server.routes.context import ContextDep, DatabaseDep, NowDep, SessionDep
+from search_server.routes.error_answers import ERROR_RESPONSES
+from shared.protocol.measurement import (
+    PROTOCOL_MAX,
+    PROTOCOL_MIN,
+    Heartbeat,
+    HeartbeatReply,
+    Lease,
+    LeaseRequest,
+    Result,
+    ResultReceipt,
+)
+
+MAX_WAIT_S = 50.0
+MAX_POLLS = 4
+"""Polls of one device that may wait at the same time."""
+
+router = APIRouter(tags=["agent"], responses=ERROR_RESPONSES)
+
+
+@router.post("/agent/lease", response_model=Lease, responses={204: {"description": "no work in this time"}})
+async def fetch_lease(
+    device_id: CallingDeviceDep,
+    request: LeaseRequest,
+    http_request: Request,
+    database: DatabaseDep,
+    context: ContextDep,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for work")] = 0.0,
+) -> Lease | Response:
+    """Hand out work for the calling device, waiting for some if there is none; 204 when none came."""
+    _check_protocol(request)
+    if context.bell.num_listeners(device_id) >= MAX_POLLS:
+        raise TooManyRequestsError(
+            "too_many_polls", f"{MAX_POLLS} polls of this device wait already; is its agent running twice?"
+        )
+    until_s = time.monotonic() + wait
+    with context.bell.listen(device_id) as listener:
+        # An agent that hung up must not be handed a lease that nobody will work on.
+        while not context.stopping.is_set() and not await http_request.is_disconnected():
+            lease = await run_in_threadpool(_claim, database, device_id, request, context.now())
+            remaining_s = until_s - time.monotonic()
+            if lease is not None:
+                return lease
+            if remaining_s <= 0 or not await listener.wait(remaining_s):
+                break
+    return Response(status_code=204)
+
+
+@router.post("/agent/leases/{lease_id}/results")
+def post_result(
+    device_id: CallingDeviceDep,
+    lease_id: str,
+    result: Result,
+    session: SessionDep,
+    database: DatabaseDep,
+    context: ContextDep,
+    now: NowDep,
+    tasks: BackgroundTasks,
+) -> ResultReceipt:
+    """Take the result of one item; sending it again changes nothing."""
+    if result.lease_id != lease_id:
+        raise InvalidValueError(
+            "lease_mismatch", f"the result is of lease {result.lease_id!r}, but was sent to {lease_id!r}"
+        )
+    touch(session, device_id, result.environment_after, now)
+    receipt, job_id = ingest_result(session, device_id, result, now)
+    if job_id is not None:
+        tasks.add_task(advance_job, database, context.data_dir, job_id, context.now)
+    return receipt
+
+
+@router.post("/agent/heartbeat")
+def heartbeat(
+    device_id: CallingDeviceDep, beat: Heartbeat, session: SessionDep, now: NowDep
+) -> HeartbeatReply:
+    """Note that a device is alive; prolong the lease it works on, or tell it to stop."""
+    touch(session, device_id, beat.environment, now)
+    if beat.lease_id is None or beat.fence is None:
+        return HeartbeatReply(cancel=False, interval_s=HEARTBEAT_S)
+    is_kept = renew_lease(session, device_id, beat.lease_id, beat.fence, beat.progress, now)
+    return HeartbeatReply(cancel=not is_kept, interval_s=HEARTBEAT_S)
+
+
+@router.get("/artifacts/{sha256}", response_class=FileResponse)
+def get_artifact(caller: ReaderDep, sha256: str, session: SessionDep, context: ContextDep) -> FileResponse:
+    """Return a model file; a device gets those that its leases name."""
+    path = find_artifact(session, context.data_dir, sha256, caller.device_id)
+    return FileResponse(path, media_type="application/octet-stream", headers={"ETag": f'"{sha256}"'})
+
+
+def _claim(database: Database, device_id: str, request: LeaseRequest, now: datetime) -> Lease | None:
+    with database.transaction() as session:
+        touch(session, device_id, request.environment, now)
+        return claim_lease(session, device_id, now)
+
+
+def _check_protocol(request: LeaseRequest) -> None:
+    if request.protocol_max < PROTOCOL_MIN or request.protocol_min > PROTOCOL_MAX:
+        side = "the device" if request.protocol_max < PROTOCOL_MIN else "the server"
+        raise UpgradeRequiredError(
+            "protocol_mismatch",
+            f"the agent speaks protocol {request.protocol_min}..{request.protocol_max}, the server "
+            f"{PROTOCOL_MIN}..{PROTOCOL_MAX}; run 'pip install --upgrade edgenas' on {side}",
+        )

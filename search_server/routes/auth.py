@@ -1,0 +1,79 @@
+"""Who may use which route: dependencies that read a bearer token or the session of a browser."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import update
+
+from search_server.db.models import TokenRow
+from search_server.errors import ForbiddenError
+from search_server.routes.context import DatabaseDep, NowDep
+from search_server.tokens import SCOPES, Caller, Scope, authenticate, unauthenticated
+
+SESSION_COOKIE = "edgenas_session"
+"""Where the pages keep a user's token; it counts for GET only, so no other site can change anything."""
+
+LAST_USED_STEP = timedelta(minutes=1)
+"""``last_used_at`` is exact to this, so that reading stays without writing."""
+
+_bearer = HTTPBearer(
+    auto_error=False, description="`edg_<scope>_...`, from `search-server token create` or enrolment"
+)
+
+
+def _caller(
+    database: DatabaseDep,
+    now: NowDep,
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Caller:
+    text = credentials.credentials if credentials else _session_token(request)
+    if text is None:
+        raise unauthenticated("the request has no 'Authorization: Bearer' header")
+    with database.reading() as session:
+        row = authenticate(session, text, now)
+    if row.last_used_at is None or now - row.last_used_at >= LAST_USED_STEP:
+        with database.transaction() as session:
+            statement = update(TokenRow).where(TokenRow.token_id == row.token_id)
+            session.execute(statement.values(last_used_at=now))
+    scope = next(known for known in SCOPES if known == row.scope)
+    return Caller(row.token_id, scope, row.device_id)
+
+
+def _session_token(request: Request) -> str | None:
+    """Return the token of a browser's session; it only reads, so no other site can make it act."""
+    return request.cookies.get(SESSION_COOKIE) if request.method == "GET" else None
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+class _Allow:
+    """A dependency that lets only some scopes pass."""
+
+    def __init__(self, *scopes: Scope) -> None:
+        self.scopes = scopes
+
+    def __call__(self, caller: CallerDep) -> Caller:
+        if caller.scope not in self.scopes:
+            raise ForbiddenError(
+                "wrong_scope",
+                f"this route takes a token of scope {' or '.join(self.scopes)}, got {caller.scope}",
+            )
+        return caller
+
+
+UserDep = Annotated[Caller, Depends(_Allow("user", "admin"))]
+EnrolDep = Annotated[Caller, Depends(_Allow("enrol", "device"))]
+ReaderDep = Annotated[Caller, Depends(_Allow("device", "user", "admin"))]
+
+
+def _calling_device(caller: Annotated[Caller, Depends(_Allow("device"))]) -> str:
+    assert caller.device_id is not None, "device tokens belong to a device"
+    return caller.device_id
+
+
+CallingDeviceDep = Annotated[str, Depends(_calling_device)]
+"""The id of the device whose agent sent the request."""

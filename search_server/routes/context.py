@@ -1,0 +1,76 @@
+"""What the app gives its routes beside a session: the clock, the data folder, limits, the bell."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+from prometheus_client import CollectorRegistry
+from sqlalchemy.orm import Session
+
+from search_server.clock import Clock, utc_now
+from search_server.db.session import Database
+from search_server.leases.bell import LeaseBell
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Made once per app."""
+
+    data_dir: Path
+    bell: LeaseBell
+    metrics: CollectorRegistry
+    now: Clock = utc_now
+    poll_s: float = 1.0
+    """How often waiting routes look into the database for what another process wrote."""
+    max_queued_jobs: int = 100
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the server shuts down: long polls and event streams end, and their callers come again."""
+
+
+def _request_context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+ContextDep = Annotated[Context, Depends(_request_context)]
+
+
+def _request_time(context: ContextDep) -> datetime:
+    return context.now()
+
+
+NowDep = Annotated[datetime, Depends(_request_time)]
+"""The time at which the request arrived."""
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        description="the same key with the same body answers the job that the first request made",
+    ),
+]
+
+
+def request_database(request: Request) -> Database:
+    """Return the database of the app that serves a request."""
+    database: Database = request.app.state.database
+    return database
+
+
+DatabaseDep = Annotated[Database, Depends(request_database)]
+
+
+def _request_session(request: Request, database: DatabaseDep) -> Iterator[Session]:
+    with database.reading() if request.method in ("GET", "HEAD") else database.transaction() as session:
+        yield session
+
+
+SessionDep = Annotated[Session, Depends(_request_session, scope="function")]
+
+CursorQuery = Annotated[str | None, Query(description="`next_cursor` of the page before")]
+LimitQuery = Annotated[int, Query(ge=1, le=500, description="most rows to answer")]

@@ -1,0 +1,65 @@
+"""Devices over HTTP."""
+
+from fastapi import APIRouter
+
+from search_server.devices.registry import (
+    device_resource,
+    enrol,
+    find_device,
+    list_devices,
+    remove_device,
+    update_device,
+)
+from search_server.leases.cancel import cancel_device_jobs
+from search_server.resources.devices import DeviceResource, DeviceUpdate
+from search_server.resources.page import Page
+from search_server.routes.auth import EnrolDep, UserDep
+from search_server.routes.context import CursorQuery, LimitQuery, NowDep, SessionDep
+from search_server.routes.error_answers import ERROR_RESPONSES
+from shared.protocol.device import DeviceCreate, DeviceCredential
+
+router = APIRouter(tags=["devices"], responses=ERROR_RESPONSES)
+
+
+@router.post("/devices", status_code=201)
+def create_device(
+    caller: EnrolDep, create: DeviceCreate, session: SessionDep, now: NowDep
+) -> DeviceCredential:
+    """Swap an enrolment token for the device's own credential.
+
+    With a device's own credential: renew it, and what is known of the device. The old credential works
+    for one hour more.
+    """
+    return enrol(session, caller, create, now)
+
+
+@router.get("/devices")
+def get_devices(
+    _: UserDep, session: SessionDep, now: NowDep, cursor: CursorQuery = None, limit: LimitQuery = 100
+) -> Page[DeviceResource]:
+    """List the devices that are not removed, newest first."""
+    return list_devices(session, cursor, limit, now)
+
+
+@router.get("/devices/{device}")
+def get_device(_: UserDep, device: str, session: SessionDep, now: NowDep) -> DeviceResource:
+    """Return a device by id or name."""
+    return device_resource(session, find_device(session, device), now)
+
+
+@router.patch("/devices/{device}")
+def patch_device(
+    _: UserDep, device: str, change: DeviceUpdate, session: SessionDep, now: NowDep
+) -> DeviceResource:
+    """Change a device's name, or where and with which token the server calls its agent."""
+    row = find_device(session, device)
+    update_device(session, row, change)
+    return device_resource(session, row, now)
+
+
+@router.delete("/devices/{device}", status_code=204)
+def delete_device(_: UserDep, device: str, session: SessionDep, now: NowDep) -> None:
+    """Revoke a device's credential, cancel its jobs and take it off the list; measurements stay."""
+    row = find_device(session, device)
+    cancel_device_jobs(session, row.device_id, now)
+    remove_device(session, row, now)

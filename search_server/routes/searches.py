@@ -1,0 +1,144 @@
+"""Searches and data sets over HTTP."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.responses import FileResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from search_server.errors import ConflictError
+from search_server.jobs.registry import Submission, find_job
+from search_server.leases.cancel import cancel_whole_job
+from search_server.resources.page import Page
+from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
+from search_server.routes.auth import UserDep
+from search_server.routes.context import (
+    ContextDep,
+    CursorQuery,
+    DatabaseDep,
+    IdempotencyKey,
+    LimitQuery,
+    NowDep,
+    SessionDep,
+)
+from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.events import JobToWatch, search_events
+from search_server.searches.data_check import DATA_SETS
+from search_server.searches.searches import (
+    export_path,
+    list_searches,
+    list_steps,
+    resume_search,
+    search_architectures,
+    search_resource,
+    submit_search,
+)
+from shared.protocol.wire import to_json
+
+router = APIRouter(tags=["searches"], responses=ERROR_RESPONSES)
+
+ExportFormat = Literal["onnx", "torch", "json"]
+
+
+@router.post("/searches", status_code=201)
+def create_search(
+    caller: UserDep,
+    create: SearchCreate,
+    session: SessionDep,
+    context: ContextDep,
+    now: NowDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Search:
+    """Search a space for networks within a latency on a device."""
+    submission = Submission(caller, idempotency_key, context.max_queued_jobs)
+    return search_resource(session, submit_search(session, create, submission, now), now)
+
+
+@router.get("/searches")
+def get_searches(
+    _: UserDep, session: SessionDep, now: NowDep, cursor: CursorQuery = None, limit: LimitQuery = 50
+) -> Page[Search]:
+    """List searches, newest first."""
+    return list_searches(session, cursor, limit, now)
+
+
+@router.get("/searches/{job_id}")
+def get_search(_: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Search:
+    """Return a search: what was asked, how far it is, what was found."""
+    return search_resource(session, find_job(session, job_id, "search"), now)
+
+
+@router.get("/searches/{job_id}/steps")
+def get_steps(
+    _: UserDep, job_id: str, session: SessionDep, cursor: CursorQuery = None, limit: LimitQuery = 200
+) -> Page[SearchStep]:
+    """List the recorded steps of a search, in order."""
+    return list_steps(session, find_job(session, job_id, "search").job_id, cursor, limit)
+
+
+@router.get("/searches/{job_id}/architectures")
+def get_architectures(_: UserDep, job_id: str, session: SessionDep) -> tuple[FoundArchitecture, ...]:
+    """Return the networks that a search compared."""
+    return search_architectures(session, find_job(session, job_id, "search").job_id)
+
+
+@router.get("/searches/{job_id}/events", response_class=EventSourceResponse)
+async def stream_search(
+    job_id: Annotated[str, Depends(JobToWatch("search"))],
+    database: DatabaseDep,
+    context: ContextDep,
+    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=-1)] = -1,
+) -> AsyncIterator[ServerSentEvent]:
+    """Send events ``step``, ``architecture`` and ``search`` until the search has ended.
+
+    The id of an event is the number of the last step sent; ``Last-Event-ID`` goes on behind it.
+    """
+    async for event in search_events(database, job_id, context, last_event_id):
+        yield event
+
+
+@router.get("/searches/{job_id}/export", response_class=FileResponse)
+def export_search(
+    _: UserDep,
+    job_id: str,
+    session: SessionDep,
+    context: ContextDep,
+    now: NowDep,
+    export_format: Annotated[ExportFormat, Query(alias="format")] = "onnx",
+) -> Response:
+    """Return the found network: trained, as ONNX or torch weights, or the search itself as JSON."""
+    job = find_job(session, job_id, "search")
+    if export_format == "json":
+        headers = {"Content-Disposition": f'attachment; filename="{job_id}.json"'}
+        text = to_json(search_resource(session, job, now))
+        return Response(text, media_type="application/json", headers=headers)
+    path = export_path(context.data_dir, job_id, export_format)
+    if not path.exists():
+        raise ConflictError(
+            "nothing_to_export",
+            f"search {job_id} is {job.status} and has no {export_format} file; it is written at the end",
+        )
+    return FileResponse(path, filename=f"{job_id}{path.suffix}", media_type="application/octet-stream")
+
+
+@router.post("/searches/{job_id}/cancel")
+def cancel_search(_: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Search:
+    """Stop a search and the measurements that it asked for."""
+    job = find_job(session, job_id, "search")
+    cancel_whole_job(session, job, now)
+    return search_resource(session, job, now)
+
+
+@router.post("/searches/{job_id}/resume")
+def resume(_: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Search:
+    """Queue a failed or cancelled search again; it goes on from its last checkpoint."""
+    job = find_job(session, job_id, "search")
+    resume_search(job)
+    return search_resource(session, job, now)
+
+
+@router.get("/data", tags=["data"])
+def get_data_sets(_: UserDep) -> tuple[DataSet, ...]:
+    """List the data sets that a search can name."""
+    return DATA_SETS

@@ -1,0 +1,152 @@
+"""Latency tables and predictions over HTTP."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from search_server.devices.registry import find_device
+from search_server.errors import refusing_values
+from search_server.latency.diff import diff_tables
+from search_server.latency.formats.own_csv import to_csv
+from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
+from search_server.latency.formats.own_parquet import to_parquet
+from search_server.latency.stored.imports import ImportFormat, import_table
+from search_server.latency.stored.predictions import predict, predict_from
+from search_server.latency.stored.recalibrations import recalibrate_table
+from search_server.latency.stored.snapshots import list_tables, load_table, table_resource
+from search_server.resources.checks import Recalibration
+from search_server.resources.latencies import Prediction, PredictionCreate
+from search_server.resources.page import Page
+from search_server.resources.tables import Table, TableDiff, TableSummary
+from search_server.routes.auth import UserDep
+from search_server.routes.context import CursorQuery, LimitQuery, NowDep, SessionDep
+from search_server.routes.error_answers import ERROR_RESPONSES
+from shared.protocol.device import Conditions
+from shared.search_space import search_space
+
+router = APIRouter(responses=ERROR_RESPONSES)
+
+TableFormat = Literal["json", "csv", "parquet"]
+
+
+@router.get("/latency-tables", tags=["latency tables"])
+def get_tables(
+    _: UserDep,
+    session: SessionDep,
+    device: Annotated[str | None, Query(description="id or name")] = None,
+    space: str | None = None,
+    runtime: str | None = None,
+    cursor: CursorQuery = None,
+    limit: LimitQuery = 50,
+) -> Page[TableSummary]:
+    """List snapshots, newest first."""
+    device_id = find_device(session, device).device_id if device else None
+    with refusing_values("query.space"):
+        name = search_space(space).name if space else None
+    return list_tables(session, cursor, limit, device_id, name, runtime)
+
+
+async def raw_body(request: Request) -> bytes:
+    """Return the body as it came."""
+    return await request.body()
+
+
+def told_conditions(
+    runtime: Annotated[str | None, Query(description="what ran, where the file does not tell")] = None,
+    threads: int = 1,
+    dtype: str = "fp32",
+) -> Conditions | None:
+    """Return under which conditions an import's sender says that its file was measured, if at all."""
+    with refusing_values("query.runtime"):
+        return Conditions(runtime, threads, dtype) if runtime else None
+
+
+@router.post(
+    "/latency-tables/import",
+    tags=["latency tables"],
+    status_code=201,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
+)
+def post_import(
+    _: UserDep,
+    session: SessionDep,
+    now: NowDep,
+    content: Annotated[bytes, Depends(raw_body)],
+    device: Annotated[str, Query(description="id or name; a new name adds a device without an agent")],
+    conditions: Annotated[Conditions | None, Depends(told_conditions)],
+    import_format: Annotated[ImportFormat, Query(alias="format")] = "json",
+    space: Annotated[
+        str | None,
+        Query(description="needed where the file does not tell it: ofa-yaml, mobile-vision-jsonl"),
+    ] = None,
+) -> Table:
+    """Store a table that another program wrote; the same content is kept once."""
+    return import_table(session, content, import_format, device, space, now, conditions)
+
+
+@router.get(
+    "/latency-tables/{snapshot}",
+    tags=["latency tables"],
+    response_model=Table,
+    responses={
+        200: {"content": {"text/csv": {}, PARQUET: {}}, "description": "the table, or with `format` a file"}
+    },
+)
+def get_table(
+    _: UserDep,
+    snapshot: str,
+    session: SessionDep,
+    table_format: Annotated[
+        TableFormat | None,
+        Query(alias="format", description="a file that import takes; `csv` lacks the verdict"),
+    ] = None,
+    accept: Annotated[str, Header()] = "application/json",
+) -> Table | Response:
+    """Return a snapshot with its cells; as a file with ``format``, or with ``Accept`` of CSV or Parquet."""
+    wanted = accept.split(",")[0]
+    content = load_table(session, snapshot)
+    if table_format == "json":
+        return _file(content.to_json(), "application/json", f"{snapshot}.json")
+    table = table_resource(session, snapshot)
+    if table_format == "csv" or (table_format is None and wanted.startswith("text/csv")):
+        csv = to_csv(table, content)
+        return _file(csv, "text/csv; charset=utf-8", f"{snapshot}.csv")
+    if table_format == "parquet" or wanted.startswith(PARQUET):
+        return _file(to_parquet(table, content), PARQUET, f"{snapshot}.parquet")
+    return table
+
+
+@router.get("/latency-tables/{snapshot}/diff/{other}", tags=["latency tables"])
+def get_diff(_: UserDep, snapshot: str, other: str, session: SessionDep) -> TableDiff:
+    """Compare two snapshots of one space: ratios and ranks of their cells."""
+    a, b = table_resource(session, snapshot), table_resource(session, other)
+    with refusing_values("path.other"):
+        return diff_tables(a, b)
+
+
+@router.get("/latency-tables/{snapshot}/prediction", tags=["predictions"])
+def get_prediction(
+    _: UserDep,
+    snapshot: str,
+    session: SessionDep,
+    architecture: Annotated[str, Query(description="blocks, separated by commas, or a name: fbnet-a")],
+) -> Prediction:
+    """Predict the latency of one network from this very table; nothing is measured."""
+    return predict_from(session, snapshot, architecture)
+
+
+@router.post("/latency-tables/{snapshot}/recalibrations", tags=["latency tables"], status_code=201)
+def post_recalibration(_: UserDep, snapshot: str, session: SessionDep, now: NowDep) -> Recalibration:
+    """Store a new snapshot: the entries times the one factor that measured networks ask for."""
+    return recalibrate_table(session, snapshot, now)
+
+
+@router.post("/predictions", tags=["predictions"])
+def post_predictions(_: UserDep, create: PredictionCreate, session: SessionDep) -> tuple[Prediction, ...]:
+    """Predict the latency of whole networks from a table; nothing is measured."""
+    return predict(session, create)
+
+
+def _file(content: str | bytes, media_type: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type=media_type, headers=headers)

@@ -1,0 +1,1 @@
+"""A search as a job: from the request to the exported network."""

@@ -1,0 +1,112 @@
+"""From theta to measured networks, and the baselines beside them; one correction if none is on target."""
+
+import random
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from search_server.nas.budget.caps import Cap, latency_cap, load
+from search_server.nas.budget.search_caps import are_kept
+from search_server.nas.choosing.shortlist import shortlist
+from search_server.nas.data.images import DataSplits
+from search_server.nas.search import SearchRun
+from search_server.resources.searches import FoundArchitecture, Role
+from search_server.searches.search_job import SearchJob
+from search_server.searches.stages import MEASURED, SEARCHED
+from search_server.searches.targets import SPAN, corrections, is_on_target, loads, nearness
+from search_server.searches.verification import measure_networks
+from shared.architecture import (
+    Architecture,
+    parse_architecture,
+    random_architecture,
+    uniform_architecture,
+)
+
+NUM_FINALISTS = 2
+"""Networks that are trained; the better one on the validation split is the found one."""
+
+
+def shortlist_caps(job: SearchJob, run: SearchRun) -> tuple[Cap, ...]:
+    """Return the limits of the networks to look at: those of the search, or the latency that it led to."""
+    if run.caps:
+        return run.caps
+    limit_us = job.targets_us[0] if job.targets_us else job.predict_us(run.architecture())
+    return (latency_cap(job.devices[0].name, run.latency, limit_us),)
+
+
+def measured_finalists(
+    job: SearchJob, run: SearchRun, caps: Sequence[Cap], data: DataSplits
+) -> list[FoundArchitecture]:
+    """Decode theta within the caps, measure, and return the best networks that are on target.
+
+    The best are those with the least cross entropy after a short training. If the measurements put none on
+    target, theta is decoded once more, under limits corrected by the median of measured / predicted.
+    """
+    measured = measured_shortlist(job, run, caps, data)
+    if not job.targets_us:
+        return measured[:NUM_FINALISTS]
+    if not any(is_on_target(loads(job, network)) for network in measured):
+        corrected = corrected_caps(job, caps, measured)
+        if corrected is not None:
+            measured = measured_shortlist(job, run, corrected, data) + measured
+    distinct = {network.architecture: network for network in measured}
+    return sorted(distinct.values(), key=lambda each: nearness(loads(job, each)))[:NUM_FINALISTS]
+
+
+def measured_shortlist(
+    job: SearchJob, run: SearchRun, caps: Sequence[Cap], data: DataSplits
+) -> list[FoundArchitecture]:
+    """Return the shortlist under some caps, measured, the most accurate first."""
+    job.tell("sample", SEARCHED, "ranking networks decoded and drawn from theta")
+    request = job.request
+    networks = shortlist(
+        run.supernet,
+        caps,
+        data,
+        request.num_samples,
+        request.seed,
+        1 - SPAN,
+        request.batch_size,
+        request.mixed_precision,
+        tell=lambda message: job.tell("sample", SEARCHED, message),
+    )
+    return measure_networks(job, [("found", network) for network in networks], SEARCHED)
+
+
+def corrected_caps(
+    job: SearchJob, caps: Sequence[Cap], measured: Sequence[FoundArchitecture]
+) -> list[Cap] | None:
+    """Return limits under which networks should measure as their targets say; None if that cannot be.
+
+    Only measured latencies correct a limit: that of a device without an agent stays, and so do those on
+    MACs and parameters.
+    """
+    networks = [parse_architecture(each.architecture, job.space) for each in measured]
+    predicted_ND = [[cap.cost(network) / cap.limit for cap in caps] for network in networks]
+    factors = corrections([loads(job, each) for each in measured], predicted_ND)
+    are_measured = [device.can_measure for device in job.devices]
+    if job.request.combine == "weighted":
+        are_measured = [all(are_measured)]
+    limits = [
+        cap.limit / factor if is_measured else cap.limit
+        for cap, factor, is_measured in zip_longest(caps, factors, are_measured)
+    ]
+    corrected = [cap.with_limit(limit) for cap, limit in zip(caps, limits, strict=True)]
+    return corrected if limits != [cap.limit for cap in caps] and are_kept(corrected) else None
+
+
+def measured_baselines(job: SearchJob, caps: Sequence[Cap]) -> list[FoundArchitecture]:
+    """Return the uniform network nearest to the limits, and a random one beside them, measured."""
+    if not job.request.compare_baselines:
+        return []
+
+    def distance(architecture: Architecture) -> float:
+        return abs(load(caps, architecture) - 1)
+
+    uniform = min((uniform_architecture(job.space, b) for b in job.space.candidates), key=distance)
+    networks: list[tuple[Role, Architecture]] = [("uniform", uniform)]
+    generator = random.Random(job.request.seed)
+    drawn = (random_architecture(job.space, generator) for _ in range(20_000))
+    near = next((network for network in drawn if distance(network) <= SPAN), None)
+    if near is not None:
+        networks.append(("random", near))
+    return measure_networks(job, networks, SEARCHED + (MEASURED - SEARCHED) / 2)

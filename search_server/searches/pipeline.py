@@ -1,0 +1,160 @@
+"""One search from its latency table to its exported network: the whole flow, a line a stage.
+
+With its parts, ``finalists.py`` and ``training.py``, the only place where torch and the database meet.
+Everything that took long is kept in the job's folder, so a search that is stopped or killed goes on:
+
+    search.pt      the search after its last epoch
+    <hash>.pt      a trained network, by its blocks
+    network.onnx   the found network; network.pt its weights, network.json what is known of it
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from search_server.clock import utc_now
+from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
+from search_server.nas.config import SearchConfig, search_config
+from search_server.nas.data.batches import training_batches
+from search_server.nas.data.data_sets import load_data
+from search_server.nas.data.images import DataSplits
+from search_server.nas.search import SearchRun, search
+from search_server.nas.supernet.accelerator import choose_accelerator
+from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
+from search_server.searches.event_files import event_files
+from search_server.searches.finalists import measured_baselines, measured_finalists, shortlist_caps
+from search_server.searches.recording import finish_search, record_step
+from search_server.searches.search_job import SearchJob, StoppedError, Transaction, open_search_job
+from search_server.searches.stages import SEARCHED
+from search_server.searches.training import export, most_accurate, train_all
+from shared.protocol.wire import from_dict, to_dict
+
+
+def run_search_job(
+    job_id: str,
+    transaction: Transaction,
+    data_dir: Path,
+    should_stop: Callable[[], bool],
+    events_dir: Path | None = None,
+    accelerator: str = "auto",
+) -> None:
+    """Run a search to its end, or until it is asked to stop; call it again to go on.
+
+    Args:
+        job_id: a claimed search.
+        transaction: opens a session that commits at its end.
+        data_dir: the server's data folder.
+        should_stop: asked between steps.
+        events_dir: where TensorBoard reads event files; None for none.
+        accelerator: what it computes on; see ``nas/accelerator.py``.
+
+    Raises:
+        ValueError: the data, the table or the accelerator does not suit the search; the message says
+            what would.
+    """
+    job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir, accelerator)
+    try:
+        request = job.request
+        data = load_data(
+            request.data, job.space.resolution, request.seed, request.num_classes, request.class_names
+        )
+        data.require_fit(job.space.num_classes, job.space.name)
+        run = search_supernet(job, data)
+        caps = shortlist_caps(job, run)
+        finalists = measured_finalists(job, run, caps, data)
+        baselines = measured_baselines(job, caps)
+        trained = train_all(job, run, [*finalists, *baselines], data)
+        found = most_accurate(trained)
+        export(job, found)
+    except StoppedError:
+        return
+    except torch.OutOfMemoryError as error:
+        raise ValueError(out_of_memory(job.request, error)) from error
+    with transaction() as session:
+        finish_search(session, job_id, found, utc_now(), outcome(job, found))
+
+
+def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
+    """Train weights and theta of the supernet; a checkpoint and a recorded step an epoch."""
+    request = job.request
+    weight_batches, theta_batches = (
+        training_batches(part, request.batch_size, seed=2 * request.seed + index)
+        for index, part in enumerate((data.weights, data.theta))
+    )
+    tables = {device.name: device.table for device in job.devices}
+    accelerator = choose_accelerator(job.accelerator)
+    run = search(job.space, tables, weight_batches, theta_batches, search_settings(job), accelerator)
+    checkpoint = job.folder / "search.pt"
+    if checkpoint.exists():
+        load_checkpoint(run, checkpoint)
+    job.tell("search", SEARCHED * run.epoch / request.epochs, "searching")
+    with event_files(job.event_folder, run.step) as events:
+        for facts in run:
+            save_checkpoint(run, checkpoint)
+            step = from_dict(to_dict(facts), SearchStep)
+            with job.transaction() as session:
+                record_step(session, job.job_id, step)
+            events.write(step)
+            message = "; ".join(facts.warnings) or f"searching: epoch {run.epoch} of {request.epochs}"
+            job.tell("search", SEARCHED * run.epoch / request.epochs, message)
+    return run
+
+
+def search_settings(job: SearchJob) -> SearchConfig:
+    """Return what a request says of the search itself."""
+    request = job.request
+    return search_config(
+        request.preset,
+        paths=request.paths,
+        weights=request.weights,
+        loss=request.loss,
+        target_us=job.targets_us or None,
+        latency_sigmas=request.latency_sigmas,
+        combine=request.combine,
+        table_weights=tuple(device.weight for device in job.devices) if request.also else None,
+        max_macs=request.max_macs,
+        max_params=request.max_params,
+        alpha=request.alpha,
+        beta=request.beta,
+        latency_unit=request.latency_unit,
+        latency_weight=request.latency_weight,
+        mixed_precision=request.mixed_precision,
+        recomputes_branches=request.recomputes_branches,
+        step_images=request.step_images,
+        epochs=request.epochs,
+        warmup_epochs=request.warmup_epochs,
+        seed=request.seed,
+    )
+
+
+def outcome(job: SearchJob, found: FoundArchitecture) -> str:
+    """Return the end of the job in a sentence."""
+    target = f", target {job.targets_us[0] / 1000:.4g} ms" if job.targets_us else ""
+    latencies = [
+        f"{_latency_words(found.measured_us, found.predicted_us)}{target}",
+        *(
+            f"on {other.device} {_latency_words(other.measured_us, other.predicted_us)}, "
+            f"target {other.target_us / 1000:.4g} ms"
+            for other in found.others
+        ),
+    ]
+    return f"{'; '.join(latencies)}; test accuracy {found.test_accuracy or 0.0:.1%}"
+
+
+def _latency_words(measured_us: float | None, predicted_us: float) -> str:
+    measured = (
+        "not measured, since the device has no agent"
+        if measured_us is None
+        else f"measured {measured_us / 1000:.4g} ms"
+    )
+    return f"{measured}, predicted {predicted_us / 1000:.4g} ms"
+
+
+def out_of_memory(request: SearchCreate, error: BaseException) -> str:
+    """Return what to do about a search that does not fit in its accelerator's memory."""
+    return (
+        f"the accelerator's memory does not hold a step with batches of {request.batch_size} and paths "
+        f"{request.paths!r} ({str(error).partition('.')[0]}); submit the search anew with a smaller "
+        "batch_size, mixed_precision, recomputes_branches, or paths 'one'"
+    )

@@ -1,0 +1,97 @@
+"""The latency tables of a search: found for each of its devices, and checked before it is queued."""
+
+import math
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from search_server.db.models import DeviceRow, LatencyTableRow
+from search_server.devices.registry import find_device
+from search_server.errors import ConflictError, InvalidValueError
+from search_server.latency.stored.snapshots import require_table
+from search_server.latency.table import LatencyTable
+from search_server.resources.searches import DeviceTarget, SearchCreate
+from shared.protocol.wire import FieldError
+
+
+def other_table(
+    session: Session, create: SearchCreate, other: DeviceTarget, space: str, path: str
+) -> LatencyTable:
+    """Return the table of a further device of a search.
+
+    Args:
+        session: reads devices and tables.
+        create: the search.
+        other: the device, its target and what it says of its table.
+        space: the search's space, its full name.
+        path: where in the request the device stands.
+    """
+    device = find_device(session, other.device)
+    conditions = replace(other.conditions or create.conditions, runtime_version=None)
+    snapshot = other.snapshot
+    if snapshot is None and other.conditions is None and device.is_imported:
+        snapshot = _newest_snapshot(session, device, space)
+    table = require_table(session, device, space, conditions, snapshot)
+    target_ms = other.target_ms if create.combine == "worst" else None
+    require_usable(table, device.name, target_ms, f"{path}.target_ms")
+    return table
+
+
+def require_usable(table: LatencyTable, device: str, target_ms: float | None, path: str) -> None:
+    """Refuse a table that was not accepted or lacks cells, and a target that no network meets.
+
+    Raises:
+        ConflictError: the table cannot be searched with.
+        InvalidValueError: the target, at ``path`` of the request, is out of reach.
+    """
+    if table.verdict is not None and not table.verdict.is_accepted:
+        raise ConflictError(
+            "table_refused",
+            f"table {table.snapshot} was refused when it was measured: {'; '.join(table.verdict.reasons)}; "
+            f"measure again: edgenas profile -d {device} -s {table.space} --force",
+        )
+    try:
+        fastest_us, slowest_us = table.latency_range_us()
+    except ValueError as error:
+        raise ConflictError("table_incomplete", str(error)) from error
+    if target_ms is None:
+        return
+    fastest_ms, slowest_ms = fastest_us / 1000, slowest_us / 1000
+    if not fastest_ms <= target_ms <= slowest_ms:
+        side = "below the fastest" if target_ms < fastest_ms else "above the slowest"
+        message = (
+            f"target_ms {target_ms:g} lies {side} network of space {table.space} on device "
+            f"{device}: networks take {fastest_ms:.4g} to {slowest_ms:.4g} ms by table "
+            f"{table.snapshot}; choose a target between"
+        )
+        raise InvalidValueError("unreachable_target", message, (FieldError(path, message),))
+
+
+def require_positive_log(create: SearchCreate, table: LatencyTable) -> None:
+    """Refuse the paper's loss on a table whose fastest network has no positive log(LAT).
+
+    Raises:
+        InvalidValueError: it has not; loss ``fbnet`` would be nothing, or no number.
+    """
+    fastest = table.latency_range_us()[0] * {"us": 1.0, "ms": 1e-3}[create.latency_unit]
+    if create.loss != "fbnet" or fastest > 1:
+        return
+    message = (
+        "loss 'fbnet' needs a log(LAT) above 0 of every network, but the fastest of table "
+        f"{table.snapshot} takes {fastest:.4g} {create.latency_unit}, and log({fastest:.4g}) = "
+        f"{math.log(fastest):.3g}; use latency_unit 'us', or loss 'budget'"
+    )
+    raise InvalidValueError("latency_too_small", message, (FieldError("body.latency_unit", message),))
+
+
+def _newest_snapshot(session: Session, device: DeviceRow, space: str) -> str | None:
+    """Return the newest table of a space that a device without an agent has, whatever its conditions."""
+    statement = (
+        select(LatencyTableRow.snapshot)
+        .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.space == space)
+        .where(LatencyTableRow.is_accepted)
+        .order_by(LatencyTableRow.table_id.desc())
+        .limit(1)
+    )
+    return session.scalar(statement)

@@ -1,0 +1,126 @@
+"""Search jobs: checked when submitted, shown, resumed."""
+
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from search_server.db.models import JobRow, SearchArchitectureRow, SearchStepRow
+from search_server.db.paging import fetch_page
+from search_server.devices.registry import find_device
+from search_server.errors import ConflictError, refusing_values
+from search_server.jobs.registry import Submission, create_job, earlier_job, job_resource
+from search_server.latency.stored.snapshots import require_table
+from search_server.resources.page import Page
+from search_server.resources.searches import FoundArchitecture, Search, SearchCreate, SearchStep
+from search_server.searches.data_check import check_data
+from search_server.searches.search_tables import other_table, require_positive_log, require_usable
+from shared.protocol.wire import from_dict
+from shared.search_space import search_space
+
+
+def submit_search(session: Session, create: SearchCreate, submission: Submission, now: datetime) -> JobRow:
+    """Queue a search, once all that it needs is known to be there.
+
+    The latency table is chosen now: the search quotes its snapshot and can be replayed.
+    """
+    earlier = earlier_job(session, submission, "search", create)
+    if earlier is not None:
+        return earlier
+    device = find_device(session, create.device)
+    with refusing_values("body.space"):
+        space = search_space(create.space)
+    with refusing_values("body.data"):
+        check_data(create.data)
+    table = require_table(session, device, space.name, create.conditions, create.snapshot)
+    target_ms = create.target_ms if create.combine == "worst" else None
+    require_usable(table, device.name, target_ms, "body.target_ms")
+    require_positive_log(create, table)
+    others = [
+        other_table(session, create, other, space.name, f"body.also.{index}")
+        for index, other in enumerate(create.also)
+    ]
+    job = create_job(session, submission, "search", device, space.name, table.conditions, create, now)
+    job.snapshot = table.snapshot
+    job.other_snapshots = [other.snapshot for other in others]
+    job.message = "waiting for a worker; 'search-server worker' starts one"
+    return job
+
+
+def resume_search(job: JobRow) -> None:
+    """Queue a failed or cancelled search again; it goes on from its last checkpoint.
+
+    Raises:
+        ConflictError: the search is not over, or was successful.
+    """
+    if job.status not in ("failed", "cancelled"):
+        raise ConflictError(
+            "not_resumable",
+            f"search {job.job_id} is {job.status}; only a failed or cancelled one can resume",
+        )
+    job.status, job.attempt, job.finished_at, job.worker_id = "queued", 0, None, None
+    job.message = "resumed; waiting for a worker"
+
+
+def find_request(job: JobRow) -> SearchCreate:
+    """Return what a search job was asked."""
+    return from_dict(job.request, SearchCreate)
+
+
+def search_resource(session: Session, job: JobRow, now: datetime) -> Search:
+    """Return a search as routes answer it."""
+    return Search(
+        job=job_resource(session, job, now),
+        request=find_request(job),
+        snapshot=job.snapshot,
+        other_snapshots=tuple(job.other_snapshots),
+        stage=job.stage,
+        result=from_dict(job.result, FoundArchitecture) if job.result else None,
+        architectures=search_architectures(session, job.job_id),
+    )
+
+
+def list_searches(session: Session, cursor: str | None, limit: int, now: datetime) -> Page[Search]:
+    """Return searches, newest first."""
+    statement = select(JobRow).where(JobRow.kind == "search")
+    rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
+    return Page(tuple(search_resource(session, row, now) for row in rows), next_cursor)
+
+
+def search_architectures(session: Session, job_id: str) -> tuple[FoundArchitecture, ...]:
+    """Return the networks that a search compared, in the order in which they were recorded."""
+    statement = (
+        select(SearchArchitectureRow.body)
+        .where(SearchArchitectureRow.job_id == job_id)
+        .order_by(SearchArchitectureRow.position)
+    )
+    return tuple(from_dict(body, FoundArchitecture) for body in session.scalars(statement))
+
+
+def search_steps_after(
+    session: Session, job_id: str, step: int, limit: int = 1000
+) -> tuple[SearchStep, ...]:
+    """Return up to ``limit`` recorded steps behind this one, in order."""
+    statement = (
+        select(SearchStepRow.body)
+        .where(SearchStepRow.job_id == job_id, SearchStepRow.step > step)
+        .order_by(SearchStepRow.step)
+        .limit(limit)
+    )
+    return tuple(from_dict(body, SearchStep) for body in session.scalars(statement))
+
+
+def list_steps(session: Session, job_id: str, cursor: str | None, limit: int) -> Page[SearchStep]:
+    """Return the recorded steps of a search in order; the cursor is the number of the last one."""
+    with refusing_values("query.cursor"):
+        last_step = int(cursor) if cursor is not None else -1
+    steps = search_steps_after(session, job_id, last_step, limit + 1)
+    next_cursor = str(steps[limit - 1].step) if len(steps) > limit else None
+    return Page(steps[:limit], next_cursor)
+
+
+def export_path(data_dir: Path, job_id: str, file_format: str) -> Path:
+    """Return where a search leaves the found network: ``network.onnx`` or ``network.pt``."""
+    suffix = {"onnx": "onnx", "torch": "pt"}[file_format]
+    return data_dir / "searches" / job_id / f"network.{suffix}"

@@ -1,0 +1,90 @@
+"""Finalists and baselines trained alike, and the found one exported; what is trained is kept as a file."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from search_server.model_files.onnx_model import onnx_bytes
+from search_server.nas.choosing.finalist import finalist_network
+from search_server.nas.data.batches import evaluation_batches, training_batches
+from search_server.nas.data.images import DataSplits
+from search_server.nas.search import SearchRun
+from search_server.nas.state import load_network, numpy_weights, save_network
+from search_server.nas.train import TrainConfig, evaluate, train
+from search_server.resources.searches import FoundArchitecture
+from search_server.searches.recording import record_architecture
+from search_server.searches.search_job import SearchJob
+from search_server.searches.stages import MEASURED, TRAINED
+from shared.architecture import Architecture, parse_architecture
+from shared.protocol.wire import to_json
+
+
+def train_all(
+    job: SearchJob, run: SearchRun, networks: Sequence[FoundArchitecture], data: DataSplits
+) -> list[FoundArchitecture]:
+    """Train each network, all alike, and record its accuracy."""
+    span = (TRAINED - MEASURED) / len(networks)
+    return [
+        train_network(job, run, network, data, MEASURED + span * index, span)
+        for index, network in enumerate(networks)
+    ]
+
+
+def train_network(
+    job: SearchJob,
+    run: SearchRun,
+    network: FoundArchitecture,
+    data: DataSplits,
+    progress: float,
+    span: float,
+) -> FoundArchitecture:
+    """Train one network as was asked, from ``progress`` to ``progress + span`` of the whole."""
+    request = job.request
+    architecture = parse_architecture(network.architecture, job.space)
+    path, is_mixed = weights_path(job, architecture), request.mixed_precision
+    if path.exists():
+        module = load_network(architecture.workload(), path).to(run.accelerator)
+    else:
+        module = finalist_network(
+            architecture, run.supernet, data, request.seed, request.training, is_mixed
+        )
+        batches = training_batches(data.training, request.batch_size, seed=request.seed)
+        how = "training" if request.training == "scratch" else "fine-tuning"
+        settings = TrainConfig(epochs=request.train_epochs, mixed_precision=is_mixed)
+        for facts in train(module, batches, settings):
+            epoch = facts.epoch + 1
+            message = f"{how} the {network.role} network: epoch {epoch} of {request.train_epochs}"
+            job.tell("train", progress + span * epoch / request.train_epochs, message)
+        save_network(module, path)
+    trained = replace(
+        network,
+        validation_accuracy=evaluate(module, evaluation_batches(data.validation), is_mixed),
+        test_accuracy=evaluate(module, evaluation_batches(data.test), is_mixed),
+    )
+    with job.transaction() as session:
+        record_architecture(session, job.job_id, trained)
+    return trained
+
+
+def most_accurate(networks: Sequence[FoundArchitecture]) -> FoundArchitecture:
+    """Return the found network with the best accuracy on the validation split."""
+    found = [network for network in networks if network.role == "found"]
+    return max(found, key=lambda network: network.validation_accuracy or 0.0)
+
+
+def export(job: SearchJob, found: FoundArchitecture) -> None:
+    """Write the found network as ONNX, as torch weights and as JSON."""
+    job.tell("export", TRAINED, "exporting")
+    architecture = parse_architecture(found.architecture, job.space)
+    workload = architecture.workload()
+    module = load_network(workload, weights_path(job, architecture))
+    save_network(module, job.folder / "network.pt")
+    (job.folder / "network.onnx").write_bytes(onnx_bytes(workload, numpy_weights(module)))
+    (job.folder / "network.json").write_text(to_json(found))
+
+
+def weights_path(job: SearchJob, architecture: Architecture) -> Path:
+    """Return where the trained weights of a network are kept."""
+    blocks = hashlib.sha256(str(architecture).encode()).hexdigest()[:16]
+    return job.folder / f"{blocks}.pt"

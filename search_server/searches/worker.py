@@ -1,0 +1,102 @@
+"""The worker: takes searches from the queue, one at a time, each in a process of its own.
+
+Cancelling a search ends its process. When the worker itself is stopped, the search writes a checkpoint
+and goes back to the queue; when its process dies, it is queued again a bounded number of times.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from search_server.clock import Clock
+from search_server.db.session import Database
+from search_server.searches.queue import claim_search, release_search, renew_search, retry_if_running
+
+SEARCH_COMMAND = (sys.executable, "-m", "search_server.searches.run_search")
+GRACE_S = 8.0
+"""A search that is told to stop has so long to reach its next step before it is killed.
+
+Shorter than what container engines and service managers grant the worker itself."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker process."""
+
+    database: Database
+    worker_id: str
+    now: Clock
+    environment: Mapping[str, str]
+    """What the searching process needs beyond this one's environment: where database and data are.
+
+    Unless told by ``OMP_NUM_THREADS`` it leaves a core to others: threads that wait for one that was pushed
+    aside made a search on two cores, beside its server, five times slower than with one thread.
+    """
+    command: Sequence[str] = SEARCH_COMMAND
+    """Program that runs the search whose job id follows."""
+    poll_s: float = 1.0
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set it to end :meth:`run`."""
+
+    def run(self) -> None:
+        """Work until stopped."""
+        while not self.stop.is_set():
+            if not self.work_once():
+                self.stop.wait(self.poll_s)
+
+    def work_once(self) -> bool:
+        """Run the next search of the queue to its end; False if there is none."""
+        with self.database.transaction() as session:
+            job_id = claim_search(session, self.worker_id, self.now())
+        if job_id is None:
+            return False
+        _log.info("search started", job=job_id)
+        threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) - 1))}
+        environment = {**threads, **os.environ, **self.environment}
+        process = subprocess.Popen([*self.command, job_id], env=environment)
+        try:
+            self._watch(process, job_id)
+        finally:
+            _end(process)
+        return True
+
+    def _watch(self, process: "subprocess.Popen[bytes]", job_id: str) -> None:
+        while True:
+            try:
+                code = process.wait(self.poll_s)
+            except subprocess.TimeoutExpired:
+                if self.stop.is_set():
+                    _log.info("worker stops; the search goes back to the queue", job=job_id)
+                    _end(process)
+                    with self.database.transaction() as session:
+                        release_search(session, job_id, self.worker_id)
+                    return
+                with self.database.transaction() as session:
+                    is_kept = renew_search(session, job_id, self.worker_id, self.now())
+                if not is_kept:
+                    _log.info("search cancelled", job=job_id)
+                    return
+                continue
+            _log.info("search ended", job=job_id, exit_code=code)
+            reason = f"its process ended with code {code}"
+            with self.database.transaction() as session:
+                retry_if_running(session, job_id, self.worker_id, reason, self.now())
+            return
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a process to stop, and kill it if it does not."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,129 @@
+"""Bearer tokens: made, checked, revoked.
+
+A token reads ``edg_<scope>_<lookup id>_<secret>``. The secret has 32 random bytes and is stored as
+SHA-256 (it is no password: there is nothing to guess), found by its lookup id and compared in constant
+time.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from search_server.db.models import TokenRow
+from search_server.errors import NotFoundError, UnauthenticatedError
+
+Scope = Literal["enrol", "device", "user", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request."""
+
+    token_id: str
+    scope: Scope
+    device_id: str | None = None
+
+
+def create_token(
+    session: Session,
+    scope: Scope,
+    now: datetime,
+    ttl: timedelta | None = None,
+    device_id: str | None = None,
+) -> str:
+    """Store a new token and return its text, which is not kept. Enrolment tokens work once."""
+    token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(SECRET_BYTES)
+    session.add(
+        TokenRow(
+            token_id=token_id,
+            scope=scope,
+            secret_sha256=_digest(secret),
+            device_id=device_id,
+            created_at=now,
+            expires_at=now + ttl if ttl else None,
+        )
+    )
+    session.flush()
+    return f"edg_{scope}_{token_id}_{secret}"
+
+
+def authenticate(session: Session, text: str, now: datetime) -> TokenRow:
+    """Return the stored token that a text is.
+
+    Raises:
+        UnauthenticatedError: unknown, expired, revoked or spent.
+    """
+    prefix, _, rest = text.partition("_")
+    scope, _, rest = rest.partition("_")
+    token_id, _, secret = rest.partition("_")
+    row = session.get(TokenRow, token_id) if prefix == "edg" else None
+    expected = row.secret_sha256 if row else _digest("")
+    is_equal = hmac.compare_digest(expected, _digest(secret))
+    if row is None or not is_equal or row.scope != scope:
+        raise unauthenticated("the token is not known")
+    if row.revoked_at is not None:
+        raise unauthenticated(f"token {token_id} was revoked at {row.revoked_at:%Y-%m-%d %H:%M} UTC")
+    if row.expires_at is not None and row.expires_at <= now:
+        raise unauthenticated(f"token {token_id} expired at {row.expires_at:%Y-%m-%d %H:%M} UTC")
+    if row.used_at is not None:
+        raise unauthenticated(f"enrolment token {token_id} was used already; each works once")
+    return row
+
+
+def spend_token(session: Session, token_id: str, now: datetime) -> None:
+    """Use up a single-use token.
+
+    Raises:
+        UnauthenticatedError: another request was faster.
+    """
+    statement = update(TokenRow).where(TokenRow.token_id == token_id, TokenRow.used_at.is_(None))
+    spent = session.scalars(statement.values(used_at=now).returning(TokenRow.token_id)).all()
+    if not spent:
+        raise unauthenticated(f"enrolment token {token_id} was used already; each works once")
+
+
+def revoke_token(session: Session, token_id: str, now: datetime) -> None:
+    """Make a token useless from now on.
+
+    Raises:
+        NotFoundError: no such token.
+    """
+    row = session.get(TokenRow, token_id)
+    if row is None:
+        raise NotFoundError(
+            "unknown_token", f"no token {token_id!r}; 'search-server token list' lists them"
+        )
+    row.revoked_at = row.revoked_at or now
+
+
+def revoke_device_tokens(session: Session, device_id: str, now: datetime) -> None:
+    """Make a device's credentials useless from now on."""
+    statement = update(TokenRow).where(TokenRow.device_id == device_id, TokenRow.revoked_at.is_(None))
+    session.execute(statement.values(revoked_at=now))
+
+
+def list_tokens(session: Session) -> list[TokenRow]:
+    """Return all tokens, oldest first."""
+    return list(session.scalars(select(TokenRow).order_by(TokenRow.created_at, TokenRow.token_id)))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def unauthenticated(reason: str) -> UnauthenticatedError:
+    """Return the refusal for this reason, with the way to a token."""
+    return UnauthenticatedError(
+        "unauthenticated",
+        f"{reason}; make one with 'search-server token create --scope user' "
+        "(or, for a device, --scope enrol and then 'profiler-agent enrol URL')",
+    )

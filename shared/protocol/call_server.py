@@ -1,0 +1,186 @@
+"""Agent -> server: enrol, fetch work, send results, say that one is alive.
+
+The token travels in the Authorization header and nowhere else.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from shared.protocol.device import DeviceCreate, DeviceCredential
+from shared.protocol.measurement import (
+    Heartbeat,
+    HeartbeatReply,
+    Lease,
+    LeaseRequest,
+    Result,
+    ResultReceipt,
+)
+from shared.protocol.wire import ErrorBody, WireError, from_json, to_json
+
+T = TypeVar("T")
+
+_TIMEOUT_S = 30.0
+_POLL_MARGIN_S = 15.0
+"""A long poll may take this much longer than asked before the server counts as gone."""
+
+
+class ServerUnreachableError(ConnectionError):
+    """The server cannot be reached, or what answers is not one; later it may be."""
+
+
+class ServerRefusedError(Exception):
+    """The server answered with an error."""
+
+    def __init__(self, status: int, body: ErrorBody) -> None:
+        super().__init__(f"{body.title} ({status}): {body.detail}")
+        self.status = status
+        self.body = body
+
+    @property
+    def is_temporary(self) -> bool:
+        """The same request may succeed later: the server is overloaded, restarting or broken."""
+        return self.status in (408, 425, 429) or self.status >= 500
+
+
+class ServerClient:
+    """The agent's side of a server's REST interface; an async context manager."""
+
+    def __init__(self, url: str, token: str | None = None, http: httpx.AsyncClient | None = None) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            url: the server, such as ``https://nas.example.org``.
+            token: the device's own; not needed to enrol.
+            http: used and left open if given, else one is built and closed with this client.
+
+        Raises:
+            ValueError: the URL is not an http or https URL.
+        """
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"server URL must begin with http:// or https://, got {url!r}")
+        self.url = url.rstrip("/")
+        self._token = token
+        self._is_owner = http is None
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT_S) if http is None else http
+
+    async def __aenter__(self) -> "ServerClient":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_owner:
+            await self._http.aclose()
+
+    async def enrol(self, enrolment_token: str, device: DeviceCreate) -> DeviceCredential:
+        """Swap a short-lived enrolment token for the device's own credential.
+
+        Raises:
+            ServerRefusedError: the token is wrong, used up or too old, or the device is not accepted.
+            ServerUnreachableError: no server answers.
+        """
+        response = await self._post("devices", device, token=enrolment_token)
+        return self._read(response, DeviceCredential)
+
+    async def lease(self, request: LeaseRequest, wait_s: float) -> Lease | None:
+        """Wait up to ``wait_s`` seconds for work; None if there is none.
+
+        Raises:
+            ServerRefusedError: the token is refused (401, 403) or this agent's version is (426).
+            ServerUnreachableError: no server answers.
+        """
+        timeout_s = wait_s + _POLL_MARGIN_S
+        response = await self._post(
+            "agent/lease", request, params={"wait": f"{wait_s:g}"}, timeout_s=timeout_s
+        )
+        return None if response.status_code == httpx.codes.NO_CONTENT else self._read(response, Lease)
+
+    async def post_result(self, result: Result) -> ResultReceipt:
+        """Hand in a result; doing it again changes nothing.
+
+        Raises:
+            ServerRefusedError: the lease has passed to another hand (409, 410) or is unknown (404).
+            ServerUnreachableError: no server answers.
+        """
+        response = await self._post(f"agent/leases/{quote(result.lease_id, safe='')}/results", result)
+        return self._read(response, ResultReceipt)
+
+    async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
+        """Say that this agent is alive and how far it is; learn whether to go on.
+
+        Raises:
+            ServerRefusedError: the token is refused, or the lease is unknown.
+            ServerUnreachableError: no server answers.
+        """
+        return self._read(await self._post("agent/heartbeat", heartbeat), HeartbeatReply)
+
+    async def artifact(self, sha256: str, write: Callable[[bytes], object]) -> None:
+        """Fetch a model file piece by piece; whoever writes it checks size and hash.
+
+        Raises:
+            ServerRefusedError: the server does not have it (404).
+            ServerUnreachableError: no server answers, or the connection broke on the way.
+        """
+        request = self._request("GET", f"artifacts/{quote(sha256, safe='')}")
+        response = await self._send(request, is_streamed=True)
+        try:
+            async for chunk in response.aiter_bytes():
+                write(chunk)
+        except httpx.TransportError as error:
+            raise ServerUnreachableError(f"{self.url} broke off: {_words(error)}") from error
+        finally:
+            await response.aclose()
+
+    async def _post(
+        self,
+        path: str,
+        message: object,
+        *,
+        token: str | None = None,
+        params: dict[str, str] | None = None,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> httpx.Response:
+        request = self._request(
+            "POST", path, token, content=to_json(message), params=params, timeout=timeout_s
+        )
+        return await self._send(request)
+
+    def _request(self, method: str, path: str, token: str | None = None, **options: Any) -> httpx.Request:
+        headers = {"Content-Type": "application/json"} if "content" in options else {}
+        token = token or self._token
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        return self._http.build_request(method, f"{self.url}/api/v1/{path}", headers=headers, **options)
+
+    async def _send(self, request: httpx.Request, *, is_streamed: bool = False) -> httpx.Response:
+        try:
+            response = await self._http.send(request, stream=is_streamed, follow_redirects=False)
+            if response.is_success:
+                return response
+            await response.aread()
+        except httpx.TransportError as error:
+            raise ServerUnreachableError(f"{self.url} cannot be reached: {_words(error)}") from error
+        raise ServerRefusedError(response.status_code, self._error_body(response))
+
+    def _read(self, response: httpx.Response, target: type[T]) -> T:
+        try:
+            return from_json(response.content, target)
+        except WireError as error:
+            raise ServerUnreachableError(
+                f"{self.url} does not answer as an edgenas server: {error}"
+            ) from error
+
+    def _error_body(self, response: httpx.Response) -> ErrorBody:
+        try:
+            return from_json(response.content, ErrorBody)
+        except WireError:
+            detail = f"{self.url} gave no reason; is it the address of an edgenas server?"
+            return ErrorBody("unknown", response.reason_phrase, response.status_code, detail)
+
+
+def _words(error: httpx.TransportError) -> str:
+    return str(error) or type(error).__name__

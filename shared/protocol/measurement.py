@@ -1,0 +1,230 @@
+"""Lease and result: what a server asks of an agent and what comes back.
+
+The same two messages travel over both carriers: the server posts a lease to a listening agent, or an
+agent that dials out fetches it. All items of a lease are measured interleaved, in rounds of random
+order, so that they share the device's state; a long measurement is several leases.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.protocol.device import Conditions, Environment
+from shared.workload import Workload
+
+PROTOCOL_MIN = 1
+PROTOCOL_MAX = 1
+"""The protocol versions that this code speaks."""
+
+ArtifactFormat = Literal["onnx", "pt2", "tflite", "ncnn", "pte"]
+
+Status = Literal["ok", "unstable", "throttled", "deferred", "unsupported", "error"]
+"""Only ``ok`` feeds a latency table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model file, named by the SHA-256 of its bytes (64 hex digits)."""
+
+    sha256: str
+    size_bytes: int
+    format: ArtifactFormat = "onnx"
+
+    def __post_init__(self) -> None:
+        if len(self.sha256) != 64 or not set(self.sha256) <= set("0123456789abcdef"):
+            raise ValueError(f"artifact sha256 must be 64 lower-case hex digits, got {self.sha256!r}")
+        if self.size_bytes < 0:
+            raise ValueError(f"artifact size_bytes must be at least 0, got {self.size_bytes}")
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseItem:
+    """One workload to measure."""
+
+    item_id: str
+    workload: Workload
+    artifact: Artifact | None = None
+    """The model file; None where the runtime builds the model from the workload itself."""
+    is_anchor: bool = False
+    """The anchor also runs right before every other item, as the yardstick of the moment."""
+    profile_segments: bool = False
+    """Also run under the runtime's own node profiler, in runs of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How long and how often to measure."""
+
+    window_s: float = 5.0
+    """Rounds go on for this long once warm."""
+    min_runs: int = 3
+    """... and until each item ran so often, even if the window is over."""
+    max_rounds: int = 1000
+    warmup_s: float = 0.5
+    """Every item runs at least once before, and all together for this long."""
+    seed: int = 0
+    """Seeds the order within rounds."""
+    max_pause_s: float = 8.0
+    """How long a lease may pause in all for a device that got slow to recover; then it ends without
+    numbers. Pauses come on top of the window."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.window_s <= 600:
+            raise ValueError(f"policy window_s must lie in 0..600, got {self.window_s}")
+        if not 1 <= self.min_runs <= self.max_rounds <= 100_000:
+            raise ValueError(
+                "policy needs 1 <= min_runs <= max_rounds <= 100000, "
+                f"got {self.min_runs} and {self.max_rounds}"
+            )
+        if not 0 <= self.warmup_s <= 600:
+            raise ValueError(f"policy warmup_s must lie in 0..600, got {self.warmup_s}")
+        if not 0 <= self.max_pause_s <= 600:
+            raise ValueError(f"policy max_pause_s must lie in 0..600, got {self.max_pause_s}")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Permission and order to measure some workloads on one device."""
+
+    lease_id: str
+    fence: int
+    """Rises with every hand-out of the same work; results with an old fence are refused."""
+    device_id: str
+    items: tuple[LeaseItem, ...]
+    conditions: Conditions
+    policy: Policy
+    ttl_s: float
+    """The lease ends so long after it was handed out unless a heartbeat renews it."""
+    protocol: int = PROTOCOL_MAX
+
+    def __post_init__(self) -> None:
+        ids = [item.item_id for item in self.items]
+        if not ids or len(set(ids)) != len(ids):
+            raise ValueError(f"lease {self.lease_id!r} needs items with different item_ids, got {ids}")
+        if sum(item.is_anchor for item in self.items) > 1:
+            raise ValueError(f"lease {self.lease_id!r} has more than one anchor")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSamples:
+    """Whole-network runs as columns of equal length, in the order in which they ran."""
+
+    start_us: tuple[float, ...] = ()
+    """Start of the run, microseconds since the lease's rounds began; one clock for all items."""
+    wall_us: tuple[float, ...] = ()
+    cpu_us: tuple[float, ...] = ()
+    """CPU time of the calling thread."""
+    turn_index: tuple[int, ...] = ()
+    """Which turn the run was part of. Items take turns of one run or several; the anchor's runs right
+    before those of another item are of the same turn."""
+    involuntary_switches: tuple[int, ...] = ()
+    minor_faults: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSamples:
+    """One node of the runtime's graph under its profiler, one value a profiled run."""
+
+    name: str
+    segment: str
+    """The workload's segment that this node belongs to."""
+    op_type: str
+    wall_us: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What measuring one lease item gave."""
+
+    lease_id: str
+    fence: int
+    item_id: str
+    status: Status
+    reason: str | None = None
+    """Why the status is not ``ok``, and what would help; with ``ok``, what a reader should know."""
+    runs: RunSamples = RunSamples()
+    nodes: tuple[NodeSamples, ...] = ()
+    profiled_wall_us: tuple[float, ...] = ()
+    """Whole-network wall time of the profiled runs."""
+    runtime_version: str | None = None
+    cores_seen: tuple[int, ...] = ()
+    """Cores on which the measuring thread really ran."""
+    environment_before: Environment = Environment()
+    environment_after: Environment = Environment()
+    agent_version: str = ""
+    started_at: str = ""
+    """UTC, ISO 8601."""
+    device_s: float = 0.0
+    """Time that the whole lease took on the device so far, loading and warm-up included."""
+    is_simulated: bool = False
+    canary_us: float | None = None
+    """Usual CPU time of the agent's canary, a fixed piece of work, while the rounds went on."""
+    paused_s: float = 0.0
+    """How long the lease paused for the device to recover, warming up again included."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """An agent asks for work."""
+
+    protocol_min: int = PROTOCOL_MIN
+    protocol_max: int = PROTOCOL_MAX
+    environment: Environment = Environment()
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """An agent is alive, and perhaps at work on a lease."""
+
+    lease_id: str | None = None
+    fence: int | None = None
+    progress: float | None = None
+    """Share of the lease done, 0..1."""
+    environment: Environment = Environment()
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatReply:
+    """What the server wants of an agent."""
+
+    cancel: bool = False
+    """Stop the lease: it was cancelled or has passed to another hand."""
+    interval_s: float = 5.0
+    """When to send the next heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultReceipt:
+    """A result has arrived; sending it again changes nothing."""
+
+    lease_id: str
+    item_id: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Order statistics of a sample, in the sample's unit."""
+
+    num_samples: int
+    minimum: float
+    q10: float
+    q25: float
+    median: float
+    q90: float
+
+
+def summarize(values: Sequence[float]) -> Summary:
+    """Return order statistics, with linear interpolation between samples.
+
+    Raises:
+        ValueError: no values.
+    """
+    if not values:
+        raise ValueError("cannot summarize an empty sample")
+    if len(values) == 1:
+        only = float(values[0])
+        return Summary(1, only, only, only, only, only)
+    cuts = statistics.quantiles(values, n=20, method="inclusive")
+    return Summary(len(values), min(values), cuts[1], cuts[4], cuts[9], cuts[17])

@@ -1,0 +1,56 @@
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from search_server.model_files.onnx_model import onnx_bytes
+from shared.architecture import parse_architecture
+from shared.modules import NetworkModule
+from shared.operators import Conv2d
+from shared.workload import Segment, Workload
+from tests.model_files.networks import WORKLOAD, trained_network, weights_of
+
+
+def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"images": images})[0])
+
+
+def test_the_model_computes_what_the_torch_network_computes() -> None:
+    module = trained_network(WORKLOAD)
+    images = torch.randn(2, *WORKLOAD.input_shape)
+    with torch.inference_mode():
+        expected = module(images).numpy()
+    actual = run(onnx_bytes(WORKLOAD, weights_of(module), batch=2), images.numpy())
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_timing_model_is_small_and_keeps_its_numbers_normal() -> None:
+    workload = parse_architecture("fbnet-a").workload()
+    model = onnx_bytes(workload)
+    assert len(model) < workload.num_params / 40
+    logits = run(model, np.ones((1, *workload.input_shape), np.float32))
+    assert logits.shape == (1, 1000)
+    assert np.isfinite(logits).all()
+    assert (logits > 1e-3).all()
+
+
+def test_the_same_workload_gives_the_same_bytes() -> None:
+    assert onnx_bytes(WORKLOAD) == onnx_bytes(WORKLOAD)
+
+
+def test_a_network_without_a_linear_layer_ends_flat() -> None:
+    workload = Workload((3, 4, 4), (Segment("only", (Conv2d(3, 2),)),))
+    assert run(onnx_bytes(workload), np.ones((1, 3, 4, 4), np.float32)).shape == (1, 32)
+
+
+def test_wrong_weights_are_named() -> None:
+    weights = weights_of(NetworkModule(WORKLOAD))
+    with pytest.raises(ValueError, match=r"'stem\.0\.weight' must have shape \(8, 3, 3, 3\), got \(1,\)"):
+        onnx_bytes(WORKLOAD, weights | {"stem.0.weight": np.zeros(1, np.float32)})
+    del weights["head.4.bias"]
+    with pytest.raises(ValueError, match=r"weights lack 'head\.4\.bias'"):
+        onnx_bytes(WORKLOAD, weights)

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import torch
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from search_server.model_files.tflite_model import NETWORK, tflite_bytes
+from shared.architecture import parse_architecture
+from shared.operators import Conv2d
+from shared.workload import Segment, Workload
+from tests.model_files.networks import WORKLOAD, trained_network, weights_of
+
+
+def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    interpreter = Interpreter(model_content=model, num_threads=1)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
+    interpreter.invoke()
+    return np.asarray(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+
+
+def torch_and_tflite(workload: Workload) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    module = trained_network(workload)
+    images = torch.randn(2, *workload.input_shape)
+    with torch.inference_mode():
+        expected = module(images).numpy()
+    model = tflite_bytes(workload, weights_of(module), batch=2)
+    output = run(model, images.permute(0, 2, 3, 1).contiguous().numpy())
+    return expected, output.transpose(0, 3, 1, 2).reshape(2, -1)
+
+
+def test_the_model_computes_what_the_torch_network_computes() -> None:
+    expected, actual = torch_and_tflite(WORKLOAD)
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_strided_convolutions_pad_both_sides_alike(size: int) -> None:
+    expected, actual = torch_and_tflite(
+        Workload((3, size, size), (Segment("only", (Conv2d(3, 4, 5, 2),)),))
+    )
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_timing_model_holds_its_zeros_once() -> None:
+    workload = parse_architecture("fbnet-a").workload()
+    assert len(tflite_bytes(workload)) < 3 * workload.num_params  # fp32 would take four bytes each
+    assert len(tflite_bytes(workload, dtype="int8")) < workload.num_params
+
+
+def test_each_segment_is_a_signature_over_the_same_weights() -> None:
+    module = trained_network(WORKLOAD)
+    model = tflite_bytes(WORKLOAD, weights_of(module))
+    signatures = Interpreter(model_content=model).get_signature_list()
+    assert set(signatures) == {NETWORK, *(s.name for s in WORKLOAD.segments if s.operators)}
+    assert len(model) < 1.3 * 4 * WORKLOAD.num_params + 100_000

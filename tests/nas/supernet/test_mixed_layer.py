@@ -1,0 +1,93 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from search_server.nas.supernet.entangled_layer import EntangledLayer
+from search_server.nas.supernet.mixed_layer import MixedLayer, SeparateLayer
+from shared.modules import SegmentModule
+from shared.workload import Segment
+from tests.nas.small_search import NUM_CANDIDATES, SPACE, generator
+
+EVERYTHING = tuple(range(NUM_CANDIDATES))
+
+
+def mixed_layer(layer_class: type[SeparateLayer] | type[EntangledLayer], index: int) -> MixedLayer:
+    """A layer in training whose batch norms are not fresh."""
+    layer = layer_class([segment_of(index, block) for block in SPACE.candidates], generator(index))
+    for norm in layer.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.uniform_(norm.weight, 0.5, 1.5, generator=generator(1))
+            nn.init.normal_(norm.bias, 0, 0.2, generator=generator(2))
+    return layer.train()
+
+
+def segment_of(index: int, block: str) -> Segment:
+    return SPACE.candidate(SPACE.layers[index], block)
+
+
+@pytest.mark.parametrize("layer_class", [SeparateLayer, EntangledLayer])
+@pytest.mark.parametrize("index", [0, 1, 4])
+def test_all_candidates_at_once_are_the_weighted_sum_of_each_alone(
+    layer_class: type[SeparateLayer] | type[EntangledLayer], index: int
+) -> None:
+    """In training: outputs, gradients and running statistics."""
+    layer = mixed_layer(layer_class, index)
+    blocks = []
+    for candidate, block in enumerate(SPACE.candidates):
+        module = SegmentModule(segment_of(index, block)).train()
+        module.load_state_dict(layer.candidate_state(candidate))
+        blocks.append(module)
+    x_NCHW = 2 + torch.randn(6, *SPACE.layers[index].input_shape, generator=generator(5))
+    theta_K = torch.randn(NUM_CANDIDATES, generator=generator(6)).requires_grad_()
+    weights_K = theta_K.softmax(0)
+
+    def plain_loop(x_NCHW: Tensor) -> Tensor:
+        return torch.stack([m * block(x_NCHW) for m, block in zip(weights_K, blocks, strict=True)]).sum(0)
+
+    results = []
+    for forward in (plain_loop, lambda x_NCHW: layer(x_NCHW, EVERYTHING, weights_K)):
+        leaf_NCHW = x_NCHW.clone().requires_grad_()
+        y_NCHW = forward(leaf_NCHW)
+        slope_NCHW = torch.randn(y_NCHW.shape, generator=generator(7))
+        gradients = torch.autograd.grad(
+            (y_NCHW * slope_NCHW).sum(), (leaf_NCHW, theta_K), retain_graph=True
+        )
+        results.append((y_NCHW.detach(), *gradients))
+    torch.testing.assert_close(results[1], results[0], rtol=1e-3, atol=2e-4)
+    for candidate, module in enumerate(blocks):
+        state = layer.candidate_state(candidate)
+        for name, value in module.state_dict().items():
+            if "running" in name:
+                torch.testing.assert_close(state[name], value, rtol=1e-4, atol=1e-4)
+
+
+def test_a_skip_that_changes_the_shape_begins_as_the_linear_part_of_the_others() -> None:
+    """Where no ReLU bites, a block that only looks at its centre is the skip up to a factor and a shift."""
+    layer = EntangledLayer([segment_of(4, block) for block in SPACE.candidates], generator(0))
+    skip = SPACE.candidates.index("skip")
+    assert layer.own_candidate == skip
+    with torch.no_grad():
+        layer.depthwise_M1HW[:, :, :, :2] = 0
+        layer.depthwise_M1HW[:, :, :, 3:] = 0
+        layer.depthwise_M1HW[:, :, :2] = 0
+        layer.depthwise_M1HW[:, :, 3:] = 0
+    weight_OI = layer.candidate_state(skip)["0.weight"][:, :, 0, 0]
+    state = layer.candidate_state(SPACE.candidates.index("k5_e6"))
+    expand_MI, depthwise_MHW, project_OM = (
+        value.squeeze() for name, value in state.items() if value.ndim == 4
+    )
+    linear_OI = project_OM @ (depthwise_MHW.sum((1, 2))[:, None] * expand_MI)
+    torch.testing.assert_close(weight_OI, linear_OI)
+    x_NCHW = torch.randn(6, *SPACE.layers[4].input_shape, generator=generator(5))
+    y_NCHW = layer.train()(x_NCHW, [skip])
+    assert float((y_NCHW > 0).float().mean()) > 0.95
+    gradient = torch.autograd.grad(y_NCHW.square().sum(), layer.project_OM11, allow_unused=True)[0]
+    assert gradient.abs().max() > 0
+
+
+def test_layers_that_keep_their_shape_have_no_candidate_with_weights_of_its_own() -> None:
+    layer = EntangledLayer([segment_of(1, block) for block in SPACE.candidates], generator(0))
+    assert layer.own_candidate is None
+    alone = EntangledLayer([segment_of(4, "skip")], generator(0))
+    assert alone.own_candidate is None
+    assert alone.candidate_state(0)["0.weight"].abs().max() > 0

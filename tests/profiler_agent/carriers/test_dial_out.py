@@ -1,0 +1,271 @@
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from profiler_agent.agent import AgentCore
+from profiler_agent.carriers.dial_out import Backoff, DialOut, DialOutError
+from profiler_agent.carriers.spool import Spool
+from shared.protocol.call_server import ServerClient
+from shared.protocol.measurement import PROTOCOL_MAX, Result
+from tests.profiler_agent.leases import ARTIFACT, MODEL, agent_core, odd_lease, real_lease
+from tests.profiler_agent.tiny_server import TOKEN, URL, Line, TinyServer
+
+
+class Scene:
+    """An agent that dials a tiny server over a line that can be down."""
+
+    def __init__(self, core: AgentCore, folder: Path, token: str = TOKEN) -> None:
+        self.server = TinyServer()
+        self.line = Line(self.server.app)
+        self.core = core
+        self.spool = Spool(folder / "spool")
+        self.drain = asyncio.Event()
+        self._token = token
+
+    async def play(self, script: Callable[["Scene"], Awaitable[None]] | None = None) -> None:
+        """Dial out while the script runs; then drain and wait for the end."""
+        async with httpx.AsyncClient(transport=self.line) as http:
+            client = ServerClient(URL, self._token, http)
+            backoff = Backoff(random.Random(0), first_s=0.001, longest_s=0.002)
+            agent = asyncio.create_task(
+                DialOut(self.core, client, self.spool, self.drain, backoff, wait_s=0).run()
+            )
+            if script is not None:
+                await script(self)
+                self.drain.set()
+            await agent
+
+
+@pytest.fixture
+def pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    monkeypatch.setenv("ODD_PIPE", str(path))
+    return path
+
+
+def test_fetches_measures_and_hands_in(tmp_path: Path) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path)
+        scene.server.leases.append(real_lease("a", "b"))
+        scene.server.artifacts[ARTIFACT.sha256] = MODEL
+        await scene.play(lambda scene: scene.server.until(lambda: len(scene.server.results) == 2))
+        assert {result.status for result in scene.server.results.values()} == {"ok"}
+        assert scene.server.requests[0].protocol_max == PROTOCOL_MAX
+        assert scene.server.requests[0].environment.memory_available_bytes
+        beat = scene.server.heartbeats[0]
+        assert (beat.lease_id, beat.fence) == ("real", 1)
+        assert len(scene.spool) == 0
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "does not have"), (MODEL[:-1] + b"x", "hash to")])
+def test_a_model_that_cannot_be_had_is_a_result(tmp_path: Path, content: bytes | None, words: str) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path)
+        scene.server.leases.append(real_lease("a"))
+        if content is not None:
+            scene.server.artifacts[ARTIFACT.sha256] = content
+        await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.results)))
+        result = scene.server.results["real", "a"]
+        assert result.status == "error"
+        assert words in (result.reason or "")
+
+    asyncio.run(play())
+
+
+def test_results_outlive_an_outage(tmp_path: Path) -> None:
+    async def outage(scene: Scene) -> None:
+        scene.line.is_down = True
+        await scene.line.failed.wait()
+        scene.line.is_down = False
+        await scene.server.until(lambda: len(scene.server.results) == 2)
+
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path)
+        for item_id in ("a", "b"):
+            scene.spool.add(Result("earlier", 1, item_id, "ok"))
+        await scene.play(outage)
+        assert list(scene.server.results) == [("earlier", "a"), ("earlier", "b")]
+        assert len(scene.spool) == 0
+
+    asyncio.run(play())
+
+
+def test_results_of_an_earlier_life_are_sent_once_more(tmp_path: Path) -> None:
+    async def play() -> None:
+        result = Result("earlier", 1, "a", "ok")
+        scene = Scene(agent_core(tmp_path), tmp_path)
+        scene.server.results["earlier", "a"] = result  # it had arrived; the receipt was lost
+        scene.spool.add(result)
+        await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.requests)))
+        assert scene.server.num_posts == 1
+        assert len(scene.spool) == 0
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("status", [404, 409, 410])
+def test_a_result_with_a_stale_fence_is_dropped(tmp_path: Path, status: int) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path)
+        scene.server.result_refusal = status
+        scene.spool.add(Result("earlier", 1, "a", "ok"))
+        await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.requests)))
+        assert scene.server.num_posts == 1
+        assert len(scene.spool) == 0
+
+    asyncio.run(play())
+
+
+def test_a_result_that_is_never_accepted_does_not_stop_the_others(tmp_path: Path) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path)
+        scene.server.result_refusal = 422
+        scene.spool.add(Result("earlier", 1, "a", "ok"))
+        await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.requests)))
+        assert len(scene.spool) == 0
+        assert len(list((tmp_path / "spool" / "refused").iterdir())) == 1
+
+    asyncio.run(play())
+
+
+def test_the_server_cancels_through_a_heartbeat(tmp_path: Path, pipe: Path) -> None:
+    async def cancel(scene: Scene) -> None:
+        with await asyncio.to_thread(pipe.open) as alive:
+            scene.server.is_cancelling = True
+            assert await asyncio.to_thread(alive.read) == ""
+        num_requests = len(scene.server.requests)
+        await scene.server.until(lambda: len(scene.server.requests) > num_requests)
+
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path, is_odd=True), tmp_path)
+        scene.server.leases.append(odd_lease("hang", "fine"))
+        await scene.play(cancel)
+        assert scene.server.results == {}
+        assert len(scene.spool) == 0
+
+    asyncio.run(play())
+
+
+def test_heartbeats_renew_the_lease(tmp_path: Path, pipe: Path) -> None:
+    async def outlive(scene: Scene) -> None:
+        with await asyncio.to_thread(pipe.open):
+            running = scene.core._running
+            assert running is not None
+            first_deadline_s = running.deadline_s
+            num_beats = len(scene.server.heartbeats)
+            await scene.server.until(lambda: len(scene.server.heartbeats) > num_beats + 1)
+            assert running.deadline_s > first_deadline_s
+            scene.server.is_cancelling = True
+
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path, is_odd=True), tmp_path)
+        scene.server.leases.append(odd_lease("hang"))
+        await scene.play(outlive)
+
+    asyncio.run(play())
+
+
+def test_draining_finishes_the_lease_at_work(tmp_path: Path) -> None:
+    async def drain(scene: Scene) -> None:
+        await scene.server.until(lambda: bool(scene.server.heartbeats))
+
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path, is_odd=True), tmp_path)
+        scene.server.leases.extend([odd_lease("fine"), odd_lease("fine", lease_id="second")])
+        await scene.play(drain)
+        assert scene.server.results.keys() == {("odd", "fine")}
+        assert [lease.lease_id for lease in scene.server.leases] == ["second"]
+
+    asyncio.run(play())
+
+
+def test_abandoning_kills_the_lease_at_work(tmp_path: Path, pipe: Path) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path, is_odd=True), tmp_path)
+        scene.server.leases.append(odd_lease("hang"))
+        agent = asyncio.create_task(scene.play())
+        with await asyncio.to_thread(pipe.open) as alive:
+            agent.cancel()
+            assert await asyncio.to_thread(alive.read) == ""
+        await asyncio.gather(agent, return_exceptions=True)
+        assert scene.server.results == {}
+        assert len(scene.spool) == 0
+
+    asyncio.run(play())
+
+
+def test_an_agent_busy_elsewhere_puts_the_lease_off(tmp_path: Path, pipe: Path) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path, is_odd=True), tmp_path)
+        elsewhere = asyncio.create_task(
+            asyncio.to_thread(list, scene.core.run(odd_lease("hang", lease_id="elsewhere")))
+        )
+        with await asyncio.to_thread(pipe.open):
+            scene.server.leases.append(odd_lease("fine"))
+            await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.results)))
+            scene.core.cancel("elsewhere")
+        await elsewhere
+        assert scene.server.results["odd", "fine"].status == "deferred"
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(401, "enrol http://server --replace"), (403, "enrol http://server"), (426, "pip install --upgrade")],
+)
+def test_gives_up_when_trying_again_cannot_help(tmp_path: Path, status: int, words: str) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path)
+        scene.server.refusal = status
+        with pytest.raises(DialOutError, match=words):
+            await scene.play()
+
+    asyncio.run(play())
+
+
+def test_a_wrong_token_does_not_loop(tmp_path: Path) -> None:
+    async def play() -> None:
+        with pytest.raises(DialOutError, match="refuses this device's token"):
+            await Scene(agent_core(tmp_path), tmp_path, token="edg_device_2_wrong").play()
+
+    asyncio.run(play())
+
+
+def test_an_overloaded_server_is_asked_again(tmp_path: Path) -> None:
+    async def recover(scene: Scene) -> None:
+        scene.server.refusal = 503
+        await scene.server.changed.wait()
+        scene.server.refusal = None
+        await scene.server.until(lambda: bool(scene.server.requests))
+
+    asyncio.run(Scene(agent_core(tmp_path), tmp_path).play(recover))
+
+
+def test_a_lease_for_another_device_is_refused(tmp_path: Path) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path, is_odd=True), tmp_path)
+        scene.server.leases.append(replace(odd_lease("fine"), device_id="tablet"))
+        await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.results)))
+        assert scene.server.results["odd", "fine"].status == "unsupported"
+
+    asyncio.run(play())
+
+
+def test_pauses_grow_up_to_a_limit() -> None:
+    backoff = Backoff(random.Random(0), first_s=1, longest_s=10)
+    pauses = [backoff.next_s() for _ in range(50)]
+    assert 0.5 <= pauses[0] <= 1
+    assert 1 <= pauses[1] <= 2
+    assert all(5 <= pause <= 10 for pause in pauses[4:])
+    backoff.reset()
+    assert backoff.next_s() <= 1
