@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve bench check lock clean
+.PHONY: help demo test serve bench lint check lock clean
 
 help:
 	@echo "make demo    server, local agent, latency table, search, verification on this machine"
 	@echo "make test    all tests"
-	@echo "make check   format, lint, types, tests"
+	@echo "make lint    format, style, types, import contracts"
+	@echo "make check   make lint, then make test"
 	@echo "make serve   the server alone, on http://127.0.0.1:8000, with the demo's data"
 	@echo "make bench   the benchmarks behind the README's figures (about fifteen minutes; a quiet machine)"
 	@echo "make lock    resolve constraints.txt anew"
@@ -18,8 +19,9 @@ help:
 demo: $(INSTALLED)
 	@$(BIN)/python -m scripts.demo
 
+# A file runs in one process: its fixtures are made once. Files are spread over the cores.
 test: $(INSTALLED)
-	@$(BIN)/pytest -m "not device"
+	@$(BIN)/pytest -m "not device" -n auto --dist loadfile
 
 serve: $(INSTALLED)
 	@$(BIN)/search-server serve --data .demo
@@ -29,12 +31,13 @@ bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.profile_time
 	@$(BIN)/python -m benchmarks.search_step
 
-check: $(INSTALLED)
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/pytest
+lint: $(INSTALLED)
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports > $(VENV)/import-contracts.log || { cat $(VENV)/import-contracts.log; exit 1; }
+
+check: lint test
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "edgenas needs Python 3.11 or newer, this is " + sys.version)'
