@@ -16,7 +16,6 @@ from profiler_agent.bounds import Bounds, refusals
 from profiler_agent.facts.identity import agent_version
 from profiler_agent.measuring.canary import CanaryMemory
 from profiler_agent.measuring.process import Order
-from profiler_agent.measuring.process_ahead import ProcessAhead
 from profiler_agent.measuring.supervision import MEASURING_COMMAND, MeasuringProcess
 from shared.protocol.measurement import Artifact, Lease, LeaseItem, Result, Status
 from shared.protocol.wire import WireError
@@ -41,11 +40,11 @@ class _RunningLease:
         self._process: MeasuringProcess | None = None
         self._lock = threading.Lock()
 
-    def start(self, order: Order, scratch: Path, processes: ProcessAhead) -> MeasuringProcess | None:
+    def start(self, order: Order, scratch: Path, command: Sequence[str]) -> MeasuringProcess | None:
         """Start the measuring process, unless the lease was stopped before."""
         with self._lock:
             if self.stop_reason is None:
-                self._process = processes.start(order, scratch)
+                self._process = MeasuringProcess(order, scratch, command)
             return self._process
 
     def stop(self, reason: str) -> None:
@@ -71,7 +70,7 @@ class AgentCore:
             data_dir: where model files are kept.
             device_id: who this agent is at its server; None takes leases for any device.
             bounds: what it agrees to measure; None takes the defaults.
-            command: program and arguments that measure with the runtime named behind them.
+            command: program and arguments that measure the order in the file named behind them.
         """
         self.artifacts = ArtifactCache(data_dir / "artifacts")
         self.bounds = bounds or Bounds()
@@ -79,7 +78,7 @@ class AgentCore:
         """Results since the start, by status."""
         self.device_id = device_id
         self._canary = CanaryMemory()
-        self._processes = ProcessAhead(command)
+        self._command = tuple(command)
         self._running: _RunningLease | None = None
         self._lock = threading.Lock()
 
@@ -185,7 +184,7 @@ class AgentCore:
         """Yield what the measuring process tells; return why it ended."""
         with tempfile.TemporaryDirectory(prefix="edgenas-lease-") as scratch:
             try:
-                process = running.start(order, Path(scratch), self._processes)
+                process = running.start(order, Path(scratch), self._command)
             except OSError as error:
                 return f"the measuring process cannot be started: {error}"
             if process is None:
@@ -195,7 +194,6 @@ class AgentCore:
                     running.progress = report.progress or running.progress
                     if report.result is not None and report.result.item_id in unfinished:
                         unfinished.discard(report.result.item_id)
-                        self._processes.prepare(running.lease.conditions.runtime)
                         yield report.result
             except WireError as error:
                 process.kill(f"the measuring process wrote something else than reports: {error}")

@@ -1,15 +1,12 @@
 """The process that measures one lease and then ends; it can be killed at any time.
 
-Started as ``python -m profiler_agent.measuring.process RUNTIME``. It loads the runtime and reads one line
-from standard input, the path of an order; it may have been started ahead, and ends if none comes. It writes
-one JSON report a line to standard output: progress, then a result an item. Standard input is a lifeline:
-when it closes, the agent is gone and so is this process. A runtime that crashes, leaks or hangs takes
-nothing else along.
+The agent starts it as ``python -m profiler_agent.measuring.process ORDER_FILE``. It writes one JSON report
+a line to standard output: progress, then one result for each item. It ends when standard input closes,
+because then the agent is gone. A runtime that crashes, leaks or hangs takes nothing else along.
 """
 
 import os
 import resource
-import select
 import sys
 import threading
 import time
@@ -24,9 +21,6 @@ from profiler_agent.runtimes import load_runtime
 from profiler_agent.runtimes.base import Runtime, RuntimeUnavailableError
 from shared.protocol.measurement import Lease, Result
 from shared.protocol.wire import from_json, to_json
-
-LONGEST_WAIT_S = 30.0
-"""For an order. Leases of a job come within seconds; without a job the memory is the device's."""
 
 _PROGRESS_INTERVAL_S = 1.0
 """Each report wakes the agent, which disturbs what runs beside it."""
@@ -55,30 +49,23 @@ class Report:
     result: Result | None = None
 
 
-def measure_order(runtime_name: str, load: Callable[[str], Runtime] = load_runtime) -> None:
-    """Wait for an order, measure what it asks for and report on standard output.
+def measure_order(order_path: Path, load: Callable[[str], Runtime] = load_runtime) -> None:
+    """Measure what an order asks for and report on standard output.
 
     Args:
-        runtime_name: what the order's lease will be measured with.
+        order_path: JSON file with an :class:`Order`.
         load: gives the runtime of a name or raises ``RuntimeUnavailableError``.
     """
     output = _take_standard_output()
-    runtime: Runtime | RuntimeUnavailableError
-    try:
-        runtime = load(runtime_name)
-    except RuntimeUnavailableError as error:
-        runtime = error
-    order_path = _await_order()
-    if order_path is None:
-        return
     _end_with_the_agent()
-    os.environ["TMPDIR"] = str(order_path.parent)
     order = from_json(order_path.read_bytes(), Order)
     _limit_memory(order.address_space_bytes)
     _move_to(order.cores)
     lease = order.lease
-    if isinstance(runtime, RuntimeUnavailableError):
-        _report_unsupported(output, lease, str(runtime))
+    try:
+        runtime = load(lease.conditions.runtime)
+    except RuntimeUnavailableError as error:
+        _report_unsupported(output, lease, str(error))
         return
     wanted = lease.conditions.runtime_version
     if wanted not in (None, runtime.version):
@@ -109,19 +96,6 @@ def _take_standard_output() -> BinaryIO:
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return reports
-
-
-def _await_order() -> Path | None:
-    """Return the path on the first line of standard input; None if it closes, or none comes in time."""
-    if not select.select([0], [], [], LONGEST_WAIT_S)[0]:
-        return None
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
-            return None
-        line += byte
-    return Path(os.fsdecode(line[:-1]))
 
 
 def _end_with_the_agent() -> None:
@@ -162,5 +136,5 @@ def _write(output: BinaryIO, report: Report) -> None:
 
 
 if __name__ == "__main__":
-    measure_order(sys.argv[1])
+    measure_order(Path(sys.argv[1]))
     os._exit(0)  # the results are out; a runtime that fails while it is torn down changes nothing

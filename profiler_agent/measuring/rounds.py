@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from profiler_agent.measuring.loading import load_models
 from profiler_agent.measuring.recorder import Recorder, timed_runs, warm_caches
 from profiler_agent.measuring.recovery import Pace
 from profiler_agent.runtimes.base import Clock, LoadedModel, Runtime, UnsupportedWorkloadError
@@ -165,15 +164,22 @@ class Rounds:
         }
 
     def _load(self, items: Sequence[LeaseItem]) -> dict[str, list[LoadedModel]]:
-        """Load items in random order: models that come late to a process lie better in memory."""
+        """Return the models of each item; an item that stands here twice has two.
+
+        Items are loaded in random order, because models that come late to a process lie better in memory.
+        Each runs once before the next is loaded: runtimes take the memory of activations at the first run,
+        and so it lies beside the model's own weights, as where a network is alone in its process.
+        """
         models: dict[str, list[LoadedModel]] = {}
-        order = self._generator.sample(items, k=len(items))
-        loaded = load_models(self._runtime, order, self._lease.conditions, self._artifact_paths)
-        for item, model in zip(order, loaded, strict=True):
-            if isinstance(model, UnsupportedWorkloadError):
-                self.unsupported[item.item_id] = str(model)
-            else:
-                models.setdefault(item.item_id, []).append(model)
+        for item in self._generator.sample(items, k=len(items)):
+            path = self._artifact_paths[item.artifact.sha256] if item.artifact else None
+            try:
+                model = self._runtime.load(item, self._lease.conditions, path)
+            except UnsupportedWorkloadError as error:
+                self.unsupported[item.item_id] = str(error)
+                continue
+            model.run()
+            models.setdefault(item.item_id, []).append(model)
         return models
 
     def _warm_up(self, seconds: float, only_first: bool = False) -> None:

@@ -1,11 +1,12 @@
-"""The measuring process of an agent that only simulates.
+"""The measuring process of an agent that only simulates a device.
 
-Started as ``python -m profiler_agent.measuring.simulated_process DEVICE RUNTIME``. A process of its own, so
-that no real agent has the simulated runtime within its reach.
+The agent starts it as ``python -m profiler_agent.measuring.simulated_process DEVICE ORDER_FILE``. It has a
+module of its own, so that an agent that measures cannot load the simulated runtime by mistake.
 """
 
 import os
 import sys
+from pathlib import Path
 
 from profiler_agent.measuring.process import measure_order
 from profiler_agent.runtimes.base import Runtime, RuntimeUnavailableError
@@ -17,7 +18,7 @@ def simulating_command(device: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "profiler_agent.measuring.simulated_process", device)
 
 
-def simulate_order(device: str, runtime_name: str) -> None:
+def simulate_order(device: str, order_path: Path) -> None:
     """Answer an order with a device's simulated times."""
 
     def load(name: str) -> Runtime:
@@ -25,9 +26,9 @@ def simulate_order(device: str, runtime_name: str) -> None:
             raise RuntimeUnavailableError(f"this agent only simulates, it has no runtime {name!r}")
         return SimulatedRuntime(device)
 
-    measure_order(runtime_name, load)
+    measure_order(order_path, load)
 
 
 if __name__ == "__main__":
-    simulate_order(sys.argv[1], sys.argv[2])
+    simulate_order(sys.argv[1], Path(sys.argv[2]))
     os._exit(0)

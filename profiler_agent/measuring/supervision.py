@@ -32,41 +32,30 @@ _TORCH_MALLOC = {
 class MeasuringProcess:
     """A running child in a process group of its own."""
 
-    def __init__(self, runtime: str, command: Sequence[str] = MEASURING_COMMAND) -> None:
-        """Start it; it waits for an order.
+    def __init__(self, order: Order, scratch: Path, command: Sequence[str] = MEASURING_COMMAND) -> None:
+        """Start it.
 
         Args:
-            runtime: what it shall measure with.
-            command: program and arguments; the runtime is put behind them.
+            order: what it shall measure.
+            scratch: a folder for its files; the caller removes it.
+            command: program and arguments; the path of the order file is put behind them.
 
         Raises:
             OSError: the process cannot be started.
         """
-        self.runtime = runtime
+        order_path = scratch / "order.json"
+        order_path.write_text(to_json(order))
         self._child = subprocess.Popen(
-            [*command, runtime],
+            [*command, str(order_path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(runtime),
+            env=_environment(order.lease.conditions.runtime, scratch),
             process_group=0,
         )
         self._stderr_tail = b""
         self._killed_because: str | None = None
         self._lock = threading.Lock()
-
-    def give(self, order: Order, scratch: Path) -> bool:
-        """Tell it what to measure, once; return whether it was still there to be told.
-
-        Args:
-            order: of its runtime.
-            scratch: a folder for its files; the caller removes it.
-        """
-        order_path = scratch / "order.json"
-        order_path.write_text(to_json(order))
-        with suppress(BrokenPipeError):
-            return os.write(_opened(self._child.stdin).fileno(), os.fsencode(order_path) + b"\n") > 0
-        return False
 
     def kill(self, reason: str) -> None:
         """End it at once, from any thread; the first reason stands. Nothing happens if it has ended."""
@@ -143,7 +132,7 @@ def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def _environment(runtime: str) -> dict[str, str]:
-    """Return the child's variables: no settings or tokens of ours."""
+def _environment(runtime: str, scratch: Path) -> dict[str, str]:
+    """Return the child's variables: no settings or tokens of ours, temporary files into the scratch."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("EDGENAS_")}
-    return {**inherited, **(_TORCH_MALLOC if runtime == "torch" else {})}
+    return {**inherited, "TMPDIR": str(scratch), **(_TORCH_MALLOC if runtime == "torch" else {})}

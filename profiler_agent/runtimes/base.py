@@ -43,10 +43,6 @@ class Runtime(Protocol):
     def version(self) -> str:
         """The version that is installed."""
 
-    @property
-    def loads_in_parallel(self) -> bool:
-        """Whether several threads may load at once, and are faster together."""
-
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> LoadedModel:
         """Load a workload.
 

@@ -28,7 +28,6 @@ class ExecutorchRuntime:
     """ExecuTorch with its XNNPACK backend."""
 
     name = "executorch"
-    loads_in_parallel = False
 
     @property
     def version(self) -> str:

@@ -26,7 +26,6 @@ class LitertRuntime:
     """LiteRT without accelerators."""
 
     name = "litert"
-    loads_in_parallel = False
 
     @property
     def version(self) -> str:

@@ -34,7 +34,6 @@ class NcnnRuntime:
     """ncnn without Vulkan."""
 
     name = "ncnn"
-    loads_in_parallel = False
 
     @property
     def version(self) -> str:

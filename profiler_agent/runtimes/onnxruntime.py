@@ -30,7 +30,6 @@ class OnnxRuntime:
     """ONNX Runtime with the CPU execution provider."""
 
     name = "onnxruntime"
-    loads_in_parallel = True
 
     @property
     def version(self) -> str:

@@ -101,7 +101,6 @@ class SimulatedRuntime:
     """Plays one device; its version is that device's name, so that no table mixes two."""
 
     name = "simulated"
-    loads_in_parallel = False
 
     def __init__(self, device: str = DEFAULT_DEVICE) -> None:
         """Take a device's part.

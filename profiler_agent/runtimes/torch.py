@@ -24,7 +24,6 @@ class TorchRuntime:
     """torch on the CPU, eager."""
 
     name = "torch"
-    loads_in_parallel = False
 
     @property
     def version(self) -> str:

@@ -63,7 +63,6 @@ class OddModel:
 
 class OddRuntime:
     name = "simulated"
-    loads_in_parallel = False
     version = "odd"
 
     def begin(self, seed: int) -> Clock:
@@ -77,4 +76,4 @@ class OddRuntime:
 
 
 if __name__ == "__main__":
-    measure_order(sys.argv[1], lambda _: OddRuntime())
+    measure_order(Path(sys.argv[1]), lambda _: OddRuntime())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from profiler_agent.measuring.lease import measure
+from profiler_agent.runtimes.base import UnsupportedWorkloadError
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Lease, LeaseItem, NodeSamples, Policy, Result
 from tests.profiler_agent.leases import WORKLOAD
@@ -49,7 +50,6 @@ class SlowModel(CountingModel):
 
 class CountingRuntime:
     name = "simulated"
-    loads_in_parallel = False
     version = "1"
 
     def __init__(self) -> None:
@@ -57,6 +57,31 @@ class CountingRuntime:
 
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> CountingModel:
         return self.models.setdefault(item.item_id, CountingModel())
+
+
+class NotingRuntime(CountingRuntime):
+    """Notes loads and runs in their order; cannot load the item ``odd``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[str] = []
+
+    def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> CountingModel:
+        if item.item_id == "odd":
+            raise UnsupportedWorkloadError("no such operator")
+        self.events.append(f"load {item.item_id}")
+        return NotingModel(item.item_id, self.events)
+
+
+class NotingModel(CountingModel):
+    def __init__(self, item_id: str, events: list[str]) -> None:
+        super().__init__()
+        self._item_id = item_id
+        self._events = events
+
+    def run(self) -> None:
+        super().run()
+        self._events.append(f"run {self._item_id}")
 
 
 def run(lease: Lease, canary_us: list[float], reference_us: float | None = None) -> dict[str, Result]:
@@ -92,6 +117,18 @@ def test_a_turn_begins_with_untimed_runs() -> None:
     runtime = CountingRuntime()
     results = list(measure(LEASE, runtime, {}, lambda _: None, (), None, lambda: 37.0))
     assert runtime.models["net"].num_runs > 10 * len(results[1].runs.wall_us)
+
+
+def test_a_model_runs_before_the_next_is_loaded_and_the_anchor_is_loaded_three_times() -> None:
+    runtime = NotingRuntime()
+    plain = tuple(
+        LeaseItem(name, WORKLOAD, is_anchor=name == "anchor") for name in ("anchor", "odd", "net")
+    )
+    results = {r.item_id: r for r in measure(replace(LEASE, items=plain), runtime, {}, lambda _: None)}
+    loads, runs = runtime.events[0:8:2], runtime.events[1:8:2]
+    assert sorted(loads) == ["load anchor"] * 3 + ["load net"]
+    assert [run.replace("run", "load") for run in runs] == loads
+    assert (results["odd"].status, results["odd"].reason) == ("unsupported", "no such operator")
 
 
 def test_a_slow_model_takes_turns_of_one_run() -> None:
