@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -195,10 +196,19 @@ def token_list(data: DataOption = None, as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(rows))
         return
     for row in rows:
-        state = "revoked" if row["revoked_at"] else "used" if row["used_at"] else "valid"
+        state = _token_state(row, utc_now().isoformat())
         typer.echo(
             f"{row['token_id']}  {row['scope']:<6}  {state:<7}  last used {row['last_used_at'] or 'never'}"
         )
+
+
+def _token_state(row: Mapping[str, str | None], now: str) -> str:
+    """Return whether a token still works: revoked, used, expired or valid; times are UTC, ISO 8601."""
+    if row["revoked_at"]:
+        return "revoked"
+    if row["used_at"]:
+        return "used"
+    return "expired" if row["expires_at"] and row["expires_at"] <= now else "valid"
 
 
 @token_app.command("revoke")

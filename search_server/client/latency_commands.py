@@ -98,13 +98,17 @@ def predict(
         PredictionCreate(device, read_space(space).name, tuple(architectures), conditions, snapshot)
     )
     if json:
-        print_json([_predicted(names[one.architecture], one) for one in predictions])
+        print_json([_predicted(names[one.architecture], one, conditions.batch) for one in predictions])
         return
-    table = grid("architecture", ">predicted ms", ">90 % interval", "snapshot", "")
+    batch = conditions.batch
+    run = ">predicted ms" if batch == 1 else f">predicted ms a run of {batch} images"
+    image = [">ms an image"] if batch > 1 else []
+    table = grid("architecture", run, *image, ">90 % interval", "snapshot", "")
     for prediction in predictions:
         table.add_row(
             names[prediction.architecture],
             milliseconds(prediction.latency_us),
+            *([milliseconds(prediction.latency_us / batch)] if image else []),
             interval(prediction.low_us, prediction.high_us),
             prediction.snapshot,
             "simulated" if prediction.is_simulated else "",
@@ -136,9 +140,9 @@ def measure(
             progress.update(last.job)
     measured = [(names[latency.architecture], latency) for latency in last.latencies]
     if json:
-        print_json([measured_document(*pair) for pair in measured])
+        print_json([measured_document(*pair, conditions.batch) for pair in measured])
     elif measured:
-        out.print(measured_grid(measured))
+        out.print(measured_grid(measured, conditions.batch))
     require_done(last.job)
     if len(measured) < len(names):
         raise JobFailedError(f"some networks have no latency: {last.job.message}")
@@ -181,11 +185,13 @@ def _print_profile(profile: Profile, drift: Drift | None) -> None:
         err.print(f"see it with: edgenas tables show {escape(profile.snapshot)}")
 
 
-def _predicted(name: str, prediction: Prediction) -> dict[str, Any]:
+def _predicted(name: str, prediction: Prediction, batch: int) -> dict[str, Any]:
     return {
         "name": name,
         "architecture": prediction.architecture,
         "latency_ms": prediction.latency_us / 1000,
+        "batch": batch,
+        "latency_ms_per_image": prediction.latency_us / 1000 / batch,
         "low_ms": prediction.low_us / 1000,
         "high_ms": prediction.high_us / 1000,
         "snapshot": prediction.snapshot,

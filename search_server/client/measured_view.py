@@ -9,11 +9,15 @@ from search_server.client.show import grid, interval, milliseconds
 from search_server.resources.latencies import MeasuredLatency
 
 
-def measured_grid(measured: Sequence[tuple[str, MeasuredLatency]]) -> Grid:
-    """Return one network a line: measured, predicted, how far apart, and whether the interval held."""
+def measured_grid(measured: Sequence[tuple[str, MeasuredLatency]], batch: int = 1) -> Grid:
+    """Return one network a line: measured, predicted, how far apart, and whether the interval held.
+
+    A run computes ``batch`` images; where these are several, the latency of one image has a column too.
+    """
     table = grid(
         "architecture",
-        ">measured ms",
+        ">measured ms" if batch == 1 else f">measured ms a run of {batch} images",
+        *([">ms an image"] if batch > 1 else []),
         ">90 % interval",
         ">predicted ms",
         ">90 % interval",
@@ -27,6 +31,7 @@ def measured_grid(measured: Sequence[tuple[str, MeasuredLatency]]) -> Grid:
         table.add_row(
             name,
             milliseconds(latency.latency_us),
+            *([milliseconds(latency.latency_us / batch)] if batch > 1 else []),
             interval(latency.low_us, latency.high_us),
             milliseconds(predicted.latency_us) if predicted else "-",
             interval(predicted.low_us, predicted.high_us) if predicted else "-",
@@ -38,13 +43,15 @@ def measured_grid(measured: Sequence[tuple[str, MeasuredLatency]]) -> Grid:
     return table
 
 
-def measured_document(name: str, latency: MeasuredLatency) -> dict[str, Any]:
-    """Return what ``--json`` prints of a network."""
+def measured_document(name: str, latency: MeasuredLatency, batch: int = 1) -> dict[str, Any]:
+    """Return what ``--json`` prints of a network; ``latency_ms`` is that of a run of ``batch`` images."""
     predicted = latency.prediction
     return {
         "name": name,
         "architecture": latency.architecture,
         "latency_ms": latency.latency_us / 1000,
+        "batch": batch,
+        "latency_ms_per_image": latency.latency_us / 1000 / batch,
         "low_ms": latency.low_us / 1000,
         "high_ms": latency.high_us / 1000,
         "raw_latency_ms": latency.raw_latency_us / 1000,

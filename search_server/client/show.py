@@ -1,5 +1,6 @@
 """How values look to people: milliseconds, ages, counts, tables."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
@@ -25,7 +26,18 @@ def milliseconds(latency_us: float | None) -> str:
     if latency_us is None:
         return "-"
     ms = latency_us / 1000
-    return f"{ms:.3f}" if ms < 10 else f"{ms:.2f}" if ms < 100 else f"{ms:.1f}"
+    usual = 3 if ms < 10 else 2 if ms < 100 else 1
+    return f"{ms:.{max(usual, _decimals(ms))}f}"
+
+
+def microseconds(latency_us: float) -> str:
+    """Return a latency in microseconds with three significant digits, whole from 100 on."""
+    return f"{latency_us:.{_decimals(latency_us)}f}"
+
+
+def _decimals(value: float) -> int:
+    """Return how many decimals show three significant digits."""
+    return max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
 
 
 def interval(low_us: float, high_us: float) -> str:

@@ -11,15 +11,16 @@ from search_server.resources.tables import TableDiff, TableSummary, Verdict
 
 
 def verdict_text(verdict: Verdict | None) -> Text:
-    """Return accepted or not, the figures that speak for it, and every reason against it."""
+    """Return accepted or not, the figures that decide it, every reason against it, and notes."""
     if verdict is None:
         return Text("none: the table was imported, or is not complete")
     word = ("accepted", "bold green") if verdict.is_accepted else ("not accepted", "bold red")
     text = Text.assemble(
         word,
-        f"; covers scatter {share(verdict.cover_scatter)}, two such tables differ by "
-        f"{share(verdict.repeat_median)} (p95 {share(verdict.repeat_p95)}), "
-        f"noise ceiling {share(verdict.noise_ceiling)}, anchor spread {verdict.anchor_spread:.2f}",
+        f": a network that was not measured is predicted to {share(verdict.cover_scatter)}; measured "
+        f"again, half of the entries would differ by less than {share(verdict.repeat_median)}, 19 of 20 "
+        f"by less than {share(verdict.repeat_p95)}; the device repeats whole networks to "
+        f"{share(verdict.noise_ceiling)}, and its usual time is {verdict.anchor_spread:.2f} times its best",
     )
     for reason in verdict.reasons:
         text.append(f"\n- {reason}", style="red")
@@ -38,6 +39,9 @@ def summary_facts(summary: TableSummary) -> dict[str, str | Text]:
         "created": f"{summary.created_at} ({age(summary.created_at, datetime.now(UTC))})",
         "origin": origin(summary),
         "anchor": f"{milliseconds(summary.anchor_us)} ms",
+        "networks take": "unknown: cells are missing"
+        if summary.fastest_us is None or summary.slowest_us is None
+        else f"{milliseconds(summary.fastest_us)} to {milliseconds(summary.slowest_us)} ms",
         "coverage": f"{summary.num_measured} of {summary.num_entries} entries",
         "verdict": verdict_text(summary.verdict),
         "newest check": _check_text(summary),

@@ -131,6 +131,10 @@ class TableSummary:
     """What the newest check of this snapshot found."""
     superseded_by: str | None = None
     """The newest accepted snapshot that follows this one."""
+    fastest_us: float | None = None
+    """Predicted latency of the fastest network of the space; None where cells are missing."""
+    slowest_us: float | None = None
+    """... and of the slowest one: a search's target lies between the two."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,13 @@ import structlog
 
 from search_server.clock import Clock
 from search_server.db.session import Database
-from search_server.searches.queue import claim_search, release_search, renew_search, retry_if_running
+from search_server.searches.queue import (
+    claim_search,
+    release_search,
+    renew_search,
+    retry_if_running,
+    search_status,
+)
 
 SEARCH_COMMAND = (sys.executable, "-m", "search_server.searches.run_search")
 GRACE_S = 8.0
@@ -80,11 +86,19 @@ class Worker:
                     return
                 with self.database.transaction() as session:
                     is_kept = renew_search(session, job_id, self.worker_id, self.now())
+                    status = search_status(session, job_id)
                 if not is_kept:
-                    _log.info("search cancelled", job=job_id)
+                    # A search writes its end before its process ends: one that is not kept may be done.
+                    _log.info(
+                        "search cancelled" if status == "cancelled" else "search ended",
+                        job=job_id,
+                        status=status,
+                    )
                     return
                 continue
-            _log.info("search ended", job=job_id, exit_code=code)
+            with self.database.reading() as session:
+                status = search_status(session, job_id)
+            _log.info("search ended", job=job_id, status=status, exit_code=code)
             reason = f"its process ended with code {code}"
             with self.database.transaction() as session:
                 retry_if_running(session, job_id, self.worker_id, reason, self.now())

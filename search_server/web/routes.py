@@ -5,6 +5,7 @@ a cookie that no script can read and that only GET requests of this site carry; 
 change nothing. ``/login#token=...`` signs in by itself: what stands behind ``#`` is never sent or logged.
 """
 
+import shlex
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
@@ -13,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from search_server.errors import ForbiddenError
 from search_server.routes.auth import SESSION_COOKIE
-from search_server.routes.context import DatabaseDep, NowDep
+from search_server.routes.context import Context, ContextDep, DatabaseDep, NowDep
 from search_server.tokens import authenticate
 from search_server.web.assets import PLOTLY, asset_response, plotly_style_ids
 from shared.blocks import CANDIDATE_NAMES
@@ -60,15 +61,16 @@ def overview_page() -> HTMLResponse:
 
 
 @router.get("/login")
-def login_page() -> HTMLResponse:
-    """Where a token is pasted."""
-    return _page("login")
+def login_page(request: Request, context: ContextDep) -> HTMLResponse:
+    """Where a token is pasted; who sits at the server's own machine is told its data folder."""
+    is_local = request.client is not None and request.client.host in ("127.0.0.1", "::1")
+    return _page("login", token_command=_token_command(context if is_local else None, "user"))
 
 
 @router.get("/devices")
-def devices_page() -> HTMLResponse:
+def devices_page(context: ContextDep) -> HTMLResponse:
     """All devices."""
-    return _page("devices")
+    return _page("devices", token_command=_token_command(context, "enrol --ttl 1h"))
 
 
 @router.get("/tables")
@@ -136,6 +138,12 @@ def sign_out() -> Response:
     response = Response(status_code=204)
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return response
+
+
+def _token_command(context: Context | None, scope: str) -> str:
+    """Return the command that makes a token of this server; without a context it names no folder."""
+    folder = f" --data {shlex.quote(str(context.data_dir.absolute()))}" if context else ""
+    return f"search-server token create --scope {scope}{folder}"
 
 
 def _page(name: str, subject: str = "", **values: object) -> HTMLResponse:

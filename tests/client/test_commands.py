@@ -40,7 +40,7 @@ def test_tables(served: Served, edgenas: Edgenas, tmp_path: Path) -> None:
     assert [summary["snapshot"] for summary in json.loads(listed.stdout)] == [snapshot]
     assert "(simulated)" in edgenas("tables", "list").stdout
     shown = edgenas("tables", "show", snapshot).stdout
-    assert "accepted; covers scatter 1.1 %" in shown
+    assert "accepted: a network that was not measured is predicted to 1.1 %" in shown
     assert "layer13" in shown
     assert "simulated" in shown.split("origin")[1].splitlines()[0]
     assert (

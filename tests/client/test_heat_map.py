@@ -26,8 +26,27 @@ def test_heat_map_shows_milliseconds_and_marks() -> None:
         _cell("layer02", "skip", None, "missing"),
     ]
     rows = _text(heat_map(cells))
-    assert rows[0] == ["ms", "k3_e1", "skip"]
-    assert rows[2:] == [["stem", "1.500"], ["layer01", "0.120", "0"], ["layer02", "45.60*", "?"]]
+    assert rows[0] == ["k3"]
+    assert rows[1] == ["ms", "e1", "skip"]
+    assert rows[3:] == [["stem", "1.500"], ["layer01", "0.120", "0"], ["layer02", "45.60*", "?"]]
+
+
+def test_a_fast_table_is_in_microseconds_with_three_digits() -> None:
+    cells = [_cell("stem", "", 7.5041), _cell("layer01", "k3_e1", 0.06664), _cell("layer01", "skip", 103.2)]
+    rows = _text(heat_map(cells))
+    assert rows[1][0] == "us"
+    assert rows[3:] == [["stem", "7.50"], ["layer01", "0.0666", "103"]]
+
+
+def test_layers_keep_their_names_at_80_columns() -> None:
+    blocks = ["k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "skip"]
+    cells = [_cell(f"layer{i:02}", block, 1234.5) for i in range(1, 23) for block in blocks]
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(heat_map(cells))
+    lines = capture.get().splitlines()
+    assert [line.split()[0] for line in lines if "layer" in line] == [f"layer{i:02}" for i in range(1, 23)]
+    assert all(line.split()[1:] == ["1.234"] * 9 for line in lines if "layer" in line)
 
 
 def test_heat_map_of_equal_or_no_latencies() -> None:

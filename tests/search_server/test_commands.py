@@ -4,12 +4,15 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import structlog
 
 from search_server.__main__ import main
+from search_server.db.session import Database
+from search_server.tokens import create_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,16 @@ def test_token_life(run: Run, tmp_path: Path) -> None:
     assert (row["token_id"], row["scope"]) == (token_id, "user")
     assert row["revoked_at"]
     assert text.split("_", 3)[3] not in json.dumps(row)
+
+
+def test_an_expired_token_is_listed_as_expired(run: Run, tmp_path: Path) -> None:
+    assert run("token", "create", "--scope", "user", "--ttl", "1h").status == 0
+    database = Database(f"sqlite:///{tmp_path / '.edgenas' / 'edgenas.db'}")
+    with database.transaction() as session:
+        create_token(session, "enrol", datetime(2026, 1, 1, tzinfo=UTC), ttl=timedelta(hours=1))
+    database.close()
+    listed = {line.split()[1]: line.split()[2] for line in run("token", "list").stdout.splitlines()}
+    assert listed == {"user": "valid", "enrol": "expired"}
 
 
 def test_mistakes_say_what_is_right(run: Run) -> None:

@@ -9,10 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from search_server.db.models import JobRow
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house
+from search_server.jobs.registry import finish_job
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
 from search_server.searches.queue import MAX_ATTEMPTS, WORKER_LEASE, claim_search, renew_search
@@ -279,6 +281,18 @@ async def test_cancel_ends_the_process(api: Api, job_id: str, database: Database
     await api.post(f"/searches/{job_id}/cancel")
     assert await work
     assert await status(api, job_id) == "cancelled"
+
+
+async def test_the_log_tells_an_end_from_a_cancellation(
+    api: Api, job_id: str, database: Database, clock: Clock
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        work = asyncio.create_task(asyncio.to_thread(worker(database, clock, WAIT_FOR_SIGTERM).work_once))
+        await until_running(api, job_id)
+        with database.transaction() as session:  # what a search does before its process ends
+            finish_job(session, job_id, clock())
+        assert await work
+    assert [(log["event"], log["status"]) for log in logs if "status" in log] == [("search ended", "done")]
 
 
 async def test_stopped_worker_gives_its_search_back(

@@ -6,6 +6,7 @@ place: what has moved on the device has moved away from that one too.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import Select, select
@@ -15,7 +16,7 @@ from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, LatencyTableRow, TableCheckRow
 from search_server.db.paging import fetch_page
 from search_server.errors import ConflictError, NotFoundError
-from search_server.latency.table import LatencyTable
+from search_server.latency.table import LatencyTable, MissingLatencyError
 from search_server.resources.checks import Drift
 from search_server.resources.page import Page
 from search_server.resources.tables import Lineage, Table, TableSummary
@@ -183,6 +184,9 @@ def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> Tab
     """Return a table without its cells; entries are counted as distinct segments of the space."""
     device = session.get(DeviceRow, table.device_id)
     keys = {cell.key: cell.latency_us for cell in table.cells() if cell.status != "identity"}
+    range_us: tuple[float, float] | None = None
+    with suppress(MissingLatencyError):
+        range_us = table.latency_range_us()
     follower = (
         select(LatencyTableRow.snapshot)
         .where(LatencyTableRow.parent == row.snapshot, LatencyTableRow.is_accepted)
@@ -207,6 +211,8 @@ def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> Tab
         lineage=from_dict({"reason": row.reason, "parent": row.parent, "change": row.change}, Lineage),
         drift=newest_drift(session, row.snapshot),
         superseded_by=session.scalar(follower),
+        fastest_us=range_us[0] if range_us else None,
+        slowest_us=range_us[1] if range_us else None,
     )
 
 

@@ -37,8 +37,13 @@ export function badge(kind, text) {
 export function commandLine(text) {
   const button = h("button", { type: "button", class: "quiet copy", onclick: copy }, "Copy");
   async function copy() {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch { // over plain http a browser has no clipboard: select the text, so that Ctrl-C takes it
+      getSelection().selectAllChildren(button.previousElementSibling);
+      button.textContent = "Selected: press Ctrl-C";
+    }
   }
   return h("div", { class: "command-line" }, h("pre", { class: "command" }, h("code", {}, text)), button);
 }

@@ -4,7 +4,17 @@
 export function milliseconds(us) {
   if (us === null || us === undefined) return "–";
   const ms = us / 1000;
-  return ms.toFixed(ms < 10 ? 3 : ms < 100 ? 2 : 1);
+  return ms.toFixed(Math.max(ms < 10 ? 3 : ms < 100 ? 2 : 1, decimals(ms)));
+}
+
+/** Microseconds with three significant digits, whole from 100 on. */
+export function microseconds(us) {
+  return us === null || us === undefined ? "–" : us.toFixed(decimals(us));
+}
+
+/** How many decimals show three significant digits. */
+function decimals(value) {
+  return value > 0 ? Math.max(0, 2 - Math.floor(Math.log10(value))) : 0;
 }
 
 /** An ISO 8601 time as `3 min ago`. */
@@ -53,4 +63,10 @@ export function conditionOptions({ runtime, threads, dtype, batch, cores, therma
 /** Bytes as GiB. */
 export function gibibytes(bytes) {
   return bytes === null || bytes === undefined ? "unknown" : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
+
+/** The middle of some numbers; NaN for none. */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b), half = sorted.length / 2;
+  return sorted.length ? (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2 : NaN;
 }

@@ -2,7 +2,7 @@
 
 import { attempt, get, run } from "./api.js";
 import { byId, commandLine, facts, fill, h } from "./dom.js";
-import { ago, conditionOptions, conditions, milliseconds, share, signed } from "./format.js";
+import { ago, conditionOptions, conditions, median, microseconds, milliseconds, share, signed } from "./format.js";
 import { heatMap, legend, logPlace } from "./heat_map.js";
 import { showLife, showWarning, standingBadge } from "./table_life.js";
 import { originBadge } from "./tables.js";
@@ -12,22 +12,24 @@ const chosen = new Map();
 const ANCHOR_BLOCK = "k3_e3"; // the page opens with the anchor network, where the space has this block
 const SOUND_STATUSES = ["ok", "imported"];
 
+const MOSTLY_MICROSECONDS_US = 100; // a table whose median cell is below this is shown in microseconds
+
 function cellLabel(cell) {
   const where = cell.block ? `${cell.layer}, ${cell.block}` : cell.layer;
   if (cell.latency_us === null) return `${where}: not measured`;
   if (cell.status === "identity") return `${where}: identity, costs nothing`;
   const state = SOUND_STATUSES.includes(cell.status) ? "" : `, ${cell.status}`;
   const samples = cell.num_samples ? ` from ${cell.num_samples} samples` : "";
-  const error = !cell.sigma_us ? "" : ` ± ${milliseconds(cell.sigma_us)}`;
-  return `${where}: ${milliseconds(cell.latency_us)}${error} ms${samples}${state}`;
+  const error = !cell.sigma_us ? "" : ` ± ${microseconds(cell.sigma_us)}`;
+  return `${where}: ${microseconds(cell.latency_us)}${error} µs${samples}${state}`;
 }
 
-function cellView(cell, low, high, redraw) {
+function cellView(cell, low, high, number, redraw) {
   if (!cell) return null;
   const kind = cell.latency_us === null ? "missing" : cell.latency_us === 0 ? "identity"
     : SOUND_STATUSES.includes(cell.status) ? "" : "unstable";
   return {
-    text: cell.latency_us === null ? "?" : cell.latency_us === 0 ? "0" : milliseconds(cell.latency_us),
+    text: cell.latency_us === null ? "?" : cell.latency_us === 0 ? "0" : number(cell.latency_us),
     place: cell.latency_us ? logPlace(cell.latency_us, low, high) : null,
     kind,
     label: cellLabel(cell),
@@ -44,18 +46,20 @@ function showMap(table) {
   const at = new Map(table.cells.map((cell) => [`${cell.layer}/${cell.block}`, cell]));
   const values = table.cells.map((cell) => cell.block && cell.latency_us).filter(Boolean);
   const low = Math.min(...values), high = Math.max(...values);
+  const [number, unit, unitName] = median(values) < MOSTLY_MICROSECONDS_US
+    ? [microseconds, "µs", "microseconds"] : [milliseconds, "ms", "milliseconds"];
   const redraw = (focus) => {
     const rows = layers.map((layer) => ({
-      name: layer, cells: blocks.map((block) => cellView(at.get(`${layer}/${block}`), low, high, redraw)),
+      name: layer, cells: blocks.map((block) => cellView(at.get(`${layer}/${block}`), low, high, number, redraw)),
     }));
-    fill(byId("map"), heatMap(blocks, rows, "Latency of each candidate block in each layer, milliseconds"));
+    fill(byId("map"), heatMap(blocks, rows, `Latency of each candidate block in each layer, ${unitName}`));
     if (focus) {
       const [layer, block] = focus.split("/");
       byId("map").querySelector(`tbody tr:nth-child(${layers.indexOf(layer) + 1}) td:nth-of-type(${blocks.indexOf(block) + 1}) button`)?.focus();
     }
     attempt(() => showChoice(table, layers));
   };
-  fill(byId("legend"), legend(`${milliseconds(low)} ms`, `${milliseconds(high)} ms`,
+  fill(byId("legend"), legend(`${number(low)} ${unit}`, `${number(high)} ${unit}`,
     [["missing", "not measured"], ["unstable", "not stable"]]));
   redraw();
 }
@@ -69,20 +73,21 @@ async function showChoice(table, layers) {
   }
   const total = cells.reduce((sum, cell) => sum + cell.latency_us, 0);
   const blocks = layers.map((layer) => chosen.get(layer).block).join(",");
-  const [fastest, slowest] = [Math.min, Math.max].map((pick) => layers.reduce((sum, layer) => {
-    const row = table.cells.filter((cell) => cell.layer === layer && cell.latency_us !== null);
-    return sum + pick(...row.map((cell) => cell.latency_us));
-  }, fixed.reduce((sum, cell) => sum + cell.latency_us, 0)));
   const path = `/latency-tables/${encodeURIComponent(snapshot)}/prediction?architecture=${encodeURIComponent(blocks)}`;
   const predicted = await get(path);
   if (blocks !== layers.map((layer) => chosen.get(layer).block).join(",")) return; // chosen anew meanwhile
   fill(byId("choice"),
-    h("p", { class: "figure" }, milliseconds(predicted.latency_us), h("small", {}, " ms predicted")),
+    h("p", { class: "figure" }, milliseconds(predicted.latency_us), h("small", {}, ` ms predicted${perImage(predicted.latency_us, table.summary.conditions)}`)),
     h("p", { class: "hint" }, `90 % interval: ${milliseconds(predicted.low_us)} to ${milliseconds(predicted.high_us)} ms. ` +
       `${beyond(predicted.latency_us - total, total)}`),
-    h("p", { class: "hint" }, `The space reaches from ${milliseconds(fastest)} to ${milliseconds(slowest)} ms; ` +
+    h("p", { class: "hint" }, `Networks of the space take ${milliseconds(table.summary.fastest_us)} to ${milliseconds(table.summary.slowest_us)} ms; ` +
       `stem and head take ${fixed.map((cell) => milliseconds(cell.latency_us)).join(" and ")} ms.`),
     commandLine(command(table.summary, blocks)));
+}
+
+/** The latency of one image, where a run computes several. */
+function perImage(us, { batch }) {
+  return batch > 1 ? ` a run of ${batch} images, ${milliseconds(us / batch)} ms an image` : "";
 }
 
 /** What a network takes beyond its cells, in words. */
