@@ -5,10 +5,11 @@ of terabytes or for a week of measuring; these limits say no, item by item and w
 """
 
 import math
-import os
 from dataclasses import dataclass
 
+from profiler_agent.facts.identity import allowed_cores
 from shared.operators import Shape
+from shared.protocol.device import Conditions
 from shared.protocol.measurement import PROTOCOL_MAX, PROTOCOL_MIN, Lease, LeaseItem
 from shared.workload import Workload
 
@@ -74,9 +75,9 @@ def _lease_refusal(lease: Lease, bounds: Bounds, device_id: str | None) -> str |
     conditions, policy = lease.conditions, lease.policy
     if bounds.runtimes and conditions.runtime not in bounds.runtimes:
         return f"this agent offers runtime {', '.join(bounds.runtimes)}, not {conditions.runtime!r}"
-    lent_cores = bounds.cores or tuple(range(os.cpu_count() or 1))
-    if not set(conditions.cores) <= set(lent_cores):
-        return f"cores {_listed(conditions.cores)} are not all among those offered, {_listed(lent_cores)}"
+    cores_refusal = _cores_refusal(conditions, bounds)
+    if cores_refusal:
+        return cores_refusal
     artifacts = {item.artifact.sha256: item.artifact.size_bytes for item in lease.items if item.artifact}
     parameter_bytes = sum(item.workload.num_params for item in lease.items) * _FP32_BYTES
     return _first_above(
@@ -89,6 +90,27 @@ def _lease_refusal(lease: Lease, bounds: Bounds, device_id: str | None) -> str |
         ("bytes of parameters", parameter_bytes, bounds.max_parameter_bytes),
         ("bytes of model files", sum(artifacts.values()), bounds.max_artifact_bytes),
     )
+
+
+def _cores_refusal(conditions: Conditions, bounds: Bounds) -> str | None:
+    """Return why these threads cannot each have a core of their own among those asked for."""
+    allowed = allowed_cores()
+    lent = bounds.cores or allowed
+    if not set(lent) <= set(allowed):
+        return (
+            f"the agent was given cores {_listed(lent)}, but the system lets it run on {_listed(allowed)} "
+            "only; start it with --cores among these, or allow it more"
+        )
+    if not set(conditions.cores) <= set(lent):
+        return f"cores {_listed(conditions.cores)} are not all among those offered, {_listed(lent)}"
+    cores = conditions.cores or lent
+    if conditions.threads > len(cores):
+        return (
+            f"{conditions.threads} threads need as many cores, and the lease would run on {len(cores)} "
+            f"(core {_listed(cores)}); ask for at most {len(cores)} threads, or for more cores, which the "
+            "owner of the device may have to allow (--cores, CPU affinity)"
+        )
+    return None
 
 
 def _item_refusal(item: LeaseItem, lease: Lease, bounds: Bounds) -> str | None:

@@ -41,7 +41,15 @@ def identify(name: str | None, runtimes: tuple[RuntimeInfo, ...], root: Path = P
         agent_version=agent_version(),
         runtimes=runtimes,
         unknown=tuple(fact for fact, value in {**static, **moving}.items() if value in (None, ())),
+        allowed_cores=allowed_cores(),
     )
+
+
+def allowed_cores() -> tuple[int, ...]:
+    """Return the cores on which programs of this process may run; all where the system does not tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
 
 
 def agent_version() -> str:

@@ -49,7 +49,7 @@ def list_devices(client: SearchClient, json: JsonOption = False) -> None:
             _state(device),
             age(device.last_seen_at, now),
             facts_of.cpu_model or facts_of.machine,
-            str(facts_of.num_cores),
+            str(len(facts_of.usable_cores)),
             _runtimes(facts_of),
             device.device_id,
         )
@@ -80,7 +80,7 @@ def show_device(device: DeviceArgument, client: SearchClient, json: JsonOption =
                 "at work on": found.current_job_id or "nothing",
                 "carrier": f"called at {found.agent_url}" if found.agent_url else "dials out",
                 "system": f"{fixed.system}, {fixed.machine} ({fixed.platform})",
-                "processor": f"{fixed.cpu_model or 'unknown'}, {fixed.num_cores} cores",
+                "processor": f"{fixed.cpu_model or 'unknown'}, {_cores(fixed)}",
                 "memory": memory,
                 "runtimes": _runtimes(fixed),
                 "agent": f"{fixed.agent_version}, Python {fixed.python_version}",
@@ -133,6 +133,13 @@ def list_data(client: SearchClient, json: JsonOption = False) -> None:
 
 def _state(device: DeviceResource) -> Text:
     return Text("● online", style="green") if device.is_online else Text("○ offline", style="dim")
+
+
+def _cores(device: Device) -> str:
+    usable = device.usable_cores
+    if len(usable) == device.num_cores:
+        return f"{device.num_cores} cores"
+    return f"{device.num_cores} cores, of which the agent may use {', '.join(map(str, usable))}"
 
 
 def _runtimes(device: Device) -> str:

@@ -150,7 +150,7 @@ def require_support(row: DeviceRow, conditions: Conditions) -> None:
 
     Raises:
         ConflictError: the device has no agent: a table was imported for it.
-        InvalidValueError: it lacks the runtime, its version, the dtype, or cores.
+        InvalidValueError: it lacks the runtime, its version, the dtype, or a core for each thread.
     """
     if row.is_imported:
         raise ConflictError(
@@ -178,11 +178,16 @@ def require_support(row: DeviceRow, conditions: Conditions) -> None:
             f"{runtime.name} on device {row.name!r} runs {', '.join(runtime.dtypes)}, "
             f"not {conditions.dtype}",
         )
-    if conditions.threads > device.num_cores or any(core >= device.num_cores for core in conditions.cores):
+    usable = device.usable_cores
+    num_cores = len(conditions.cores or usable)
+    if conditions.threads > num_cores or not set(conditions.cores) <= set(usable):
+        numbers = ",".join(map(str, usable))
         raise InvalidValueError(
             "unsupported_cores",
-            f"device {row.name!r} has {device.num_cores} cores, numbered from 0; asked for "
-            f"{conditions.threads} threads on cores {conditions.cores or 'of its own choice'}",
+            f"device {row.name!r} can measure on {len(usable)} of its {device.num_cores} cores "
+            f"({numbers}); asked for {conditions.threads} threads on cores "
+            f"{','.join(map(str, conditions.cores)) or 'of its own choice'}. Each thread needs a core: ask "
+            "for fewer threads or other cores; or allow the agent more cores and enrol it again",
         )
 
 

@@ -34,6 +34,7 @@ class Device:
     platform: str
     """``sysconfig.get_platform()``: what Python was built for; can be 32-bit under a 64-bit kernel."""
     num_cores: int
+    """Cores that the machine has, numbered from 0."""
     cpu_model: str | None = None
     core_max_khz: tuple[int | None, ...] = ()
     """Highest clock of each core in kHz: tells big cores from small ones."""
@@ -43,6 +44,13 @@ class Device:
     runtimes: tuple[RuntimeInfo, ...] = ()
     unknown: tuple[str, ...] = ()
     """Facts that this device does not tell, by name, such as ``temperature_c``."""
+    allowed_cores: tuple[int, ...] = ()
+    """Cores on which the agent's programs may run; empty means all, as agents before this fact meant."""
+
+    @property
+    def usable_cores(self) -> tuple[int, ...]:
+        """Cores on which something can be measured."""
+        return self.allowed_cores or tuple(range(self.num_cores))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,5 @@
+import os
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -31,13 +33,62 @@ def test_an_ordinary_lease_is_accepted() -> None:
         (LEASE, Bounds(max_parameter_bytes=10), "bytes of parameters"),
         (LEASE, Bounds(runtimes=("torch",)), "offers runtime torch, not 'onnxruntime'"),
         (replace(LEASE, conditions=Conditions(cores=(0, 7))), Bounds(cores=(0,)), "cores 0,7"),
-        (replace(LEASE, conditions=Conditions(threads=4)), Bounds(max_threads=2), "4 threads"),
+        (replace(LEASE, conditions=Conditions(threads=2)), Bounds(max_threads=1), "2 threads"),
     ],
 )
 def test_a_lease_is_refused_as_a_whole(lease: Lease, bounds: Bounds, words: str) -> None:
     refused = refusals(lease, bounds, "phone")
     assert refused.keys() == {"a", "b"}
     assert all(words in reason for reason in refused.values())
+
+
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 6}, raising=False)
+
+
+def two_cores_by_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+@pytest.mark.parametrize(
+    ("machine", "conditions", "lent", "words"),
+    [
+        (two_cores, Conditions(threads=2), (), None),
+        (two_cores, Conditions(threads=2, cores=(6, 4)), (), None),
+        (
+            two_cores,
+            Conditions(threads=3),
+            (),
+            "3 threads need as many cores, and the lease would run on 2",
+        ),
+        (
+            two_cores,
+            Conditions(threads=2),
+            (6,),
+            "2 threads need as many cores, and the lease would run on 1",
+        ),
+        (two_cores, Conditions(threads=2, cores=(4,)), (), "ask for at most 1 threads"),
+        (two_cores, Conditions(cores=(0,)), (), "cores 0 are not all among those offered, 4,6"),
+        (two_cores, Conditions(), (0, 4), "given cores 0,4, but the system lets it run on 4,6"),
+        (two_cores_by_count, Conditions(threads=2, cores=(0, 1)), (), None),
+        (two_cores_by_count, Conditions(threads=3), (), "would run on 2 (core 0,1)"),
+    ],
+)
+def test_each_thread_needs_a_core(
+    machine: Callable[[pytest.MonkeyPatch], None],
+    conditions: Conditions,
+    lent: tuple[int, ...],
+    words: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine(monkeypatch)
+    refused = refusals(replace(LEASE, conditions=conditions), Bounds(cores=lent), "phone")
+    if words is None:
+        assert refused == {}
+    else:
+        assert all(words in reason for reason in refused.values())
+        assert refused.keys() == {"a", "b"}
 
 
 @pytest.mark.parametrize(

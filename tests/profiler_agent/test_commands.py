@@ -1,9 +1,13 @@
 """The command line, against a real socket where it dials one."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -114,6 +118,27 @@ def test_selftest_measures_with_the_real_core(tmp_path: Path) -> None:
     assert report["status"] == "ok"
     assert report["wall_us"]["num_samples"] >= 3
     assert result.exit_code == (0 if report["is_usable"] else 1)
+
+
+def on_core(core: int, *arguments: str) -> Any:
+    """Return the JSON that the command prints when the system lets it run on one core only."""
+    program = (
+        f"import os; os.sched_setaffinity(0, {{{core}}}); from profiler_agent.__main__ import main; main()"
+    )
+    command = [sys.executable, "-c", program, *arguments, "--json"]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no CPU affinity")
+def test_two_threads_on_one_core_are_not_measured(tmp_path: Path) -> None:
+    core = max(os.sched_getaffinity(0))
+    data = ["--data", str(tmp_path), "--runtime", "onnxruntime"]
+    assert on_core(core, "info", *data)["allowed_cores"] == [core]
+    (report,) = on_core(core, "selftest", "--threads", "2", "--seconds", "0.2", *data)
+    assert report["status"] == "unsupported"
+    assert (
+        f"2 threads need as many cores, and the lease would run on 1 (core {core})" in report["advice"][0]
+    )
 
 
 @pytest.mark.parametrize("command", ["run", "info", "selftest", "enrol"])

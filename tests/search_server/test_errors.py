@@ -1,14 +1,16 @@
 """One error body for everything, with the next step in it."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
 from search_server.resources.latencies import MeasurementCreate, PredictionCreate
 from search_server.resources.tables import ProfileCreate
-from shared.protocol.device import Conditions
+from shared.protocol.device import Conditions, DeviceCreate
 from tests.search_server.api import Api
 from tests.search_server.conftest import MAX_REQUEST_BYTES
-from tests.search_server.synthetic import SIMULATED, SyntheticDevice
+from tests.search_server.synthetic import SIMULATED, SyntheticDevice, device_facts
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +66,7 @@ async def test_unknown_block_lists_the_blocks(api: Api) -> None:
         (Conditions(dtype="int8"), "unsupported_dtype"),
         (Conditions(threads=5), "unsupported_cores"),
         (Conditions(cores=(4,)), "unsupported_cores"),
+        (Conditions(threads=2, cores=(3,)), "unsupported_cores"),
     ],
 )
 @pytest.mark.usefixtures("device")
@@ -74,6 +77,16 @@ async def test_device_that_cannot_is_refused_at_submit(api: Api, conditions: Con
     ):
         error = await api.refused("POST", path, create)
         assert (error.status, error.type) == (422, word)
+
+
+@pytest.mark.parametrize("conditions", [Conditions(threads=2), Conditions(cores=(0,))])
+async def test_an_agent_confined_to_one_core_is_asked_for_no_more(api: Api, conditions: Conditions) -> None:
+    token = api.make_token("enrol", None)
+    confined = replace(device_facts("confined"), allowed_cores=(2,))
+    await api.post("/devices", DeviceCreate(confined), token=token)
+    error = await api.refused("POST", "/profiles", ProfileCreate("confined", "fbnet-tiny", conditions))
+    assert error.type == "unsupported_cores"
+    assert "1 of its 4 cores (2)" in error.detail
 
 
 @pytest.mark.parametrize("path", ["profiles", "measurements", "searches"])

@@ -10,7 +10,7 @@ function card(device) {
     : device.is_online ? badge("good", "online") : badge("off", "offline");
   const runtimes = fixed.runtimes.map(({ name, version }) => h("span", { class: "chip" }, `${name} ${version}`));
   const rows = [
-    ["Processor", `${fixed.cpu_model ?? fixed.machine}, ${fixed.num_cores} cores${clocks(fixed.core_max_khz)}`],
+    ["Processor", `${fixed.cpu_model ?? fixed.machine}, ${cores(fixed)}${clocks(fixed.core_max_khz)}`],
     ["Memory", gibibytes(fixed.memory_bytes)],
     ["System", `${fixed.system}, ${fixed.machine}`],
     ["Now", now(moment)],
@@ -24,6 +24,11 @@ function card(device) {
     h("p", { class: "hint" }, `last seen ${ago(device.last_seen_at)} · `, h("code", {}, device.device_id)),
     h("dl", {}, facts(device.is_imported ? rows.slice(0, 0) : rows)),
     h("p", {}, h("a", { href: `/tables?device=${encodeURIComponent(device.device_id)}` }, "Latency tables")));
+}
+
+function cores({ num_cores: all, allowed_cores: allowed }) {
+  const some = allowed.length && allowed.length < all;
+  return some ? `${all} cores, of which the agent may use ${allowed.join(", ")}` : `${all} cores`;
 }
 
 function clocks(maxima) {
