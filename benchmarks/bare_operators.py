@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from benchmarks.step_kinds import Setting
 from shared.operators import Conv2d, Linear, Shape
 from shared.search_space import SearchSpace
-from shared.workload import Segment
 
 Product = Conv2d | Linear
 
@@ -27,7 +26,9 @@ class BareOperators:
         for product in _products(space):
             self.counts[product] = self.counts.get(product, 0) + 1
         self._num_candidates = len(space.candidates)
-        self._fixed_macs = space.stem().macs(space.input_shape) + space.head().macs(_head_input(space))
+        self._fixed_macs = sum(
+            placed.segment.macs(placed.input_shape) for placed in space.segments() if placed.layer is None
+        )
         self._tensors = {product: _tensors(*product, setting) for product in self.counts}
 
     @property
@@ -49,18 +50,10 @@ class BareOperators:
         return 1
 
 
-def _head_input(space: SearchSpace) -> Shape:
-    last = space.layers[-1]
-    return space.candidate(last, space.candidates[0]).output_shape(last.input_shape)
-
-
 def _products(space: SearchSpace) -> Iterator[tuple[Product, Shape]]:
-    segments: list[tuple[Segment, Shape]] = [(space.stem(), space.input_shape)]
-    for layer in space.layers:
-        segments += [(space.candidate(layer, block), layer.input_shape) for block in space.candidates]
-    segments.append((space.head(), _head_input(space)))
-    for segment, shape in segments:
-        for operator in segment.operators:
+    for placed in space.segments():
+        shape = placed.input_shape
+        for operator in placed.segment.operators:
             if isinstance(operator, Conv2d | Linear):
                 yield operator, shape
             shape = operator.output_shape(shape)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.plain_timing import time_in_new_process
-from shared.architecture import Architecture, uniform_architecture
+from shared.architecture import Architecture
 from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
-from shared.workload import IDENTITY_KEY, Segment, Workload
+from shared.workload import IDENTITY_KEY, Workload
 
 Array = NDArray[np.float64]
 
@@ -46,20 +46,11 @@ def isolated_sum(
 
 def isolated_blocks(space: SearchSpace) -> dict[str, Workload]:
     """Return each distinct block of a space, stem and head too, as a workload of its own."""
-    blocks: dict[str, Workload] = {}
-    for layer in space.layers:
-        for block in space.candidates:
-            _add_block(blocks, space.candidate(layer, block), layer.input_shape)
-    workload = uniform_architecture(space, space.candidates[0]).workload()
-    _add_block(blocks, workload.segments[0], workload.input_shape)
-    _add_block(blocks, workload.segments[-1], workload.shapes()[-2])
-    return blocks
-
-
-def _add_block(blocks: dict[str, Workload], segment: Segment, shape: tuple[int, int, int]) -> None:
-    if segment.operators:
-        workload = Workload(shape, (segment,))
-        blocks[workload.segment_keys()[0]] = workload
+    return {
+        placed.key: Workload(placed.input_shape, (placed.segment,))
+        for placed in space.segments()
+        if placed.segment.operators
+    }
 
 
 def scaled(values: Array, true_units: Array) -> Array:

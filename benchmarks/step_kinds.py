@@ -58,8 +58,8 @@ class PlainLoop(nn.Module):
         super().__init__()
         self.stem, self.head = SegmentModule(space.stem()), SegmentModule(space.head())
         self.layers = nn.ModuleList(
-            nn.ModuleList(SegmentModule(space.candidate(layer, block)) for block in space.candidates)
-            for layer in space.layers
+            nn.ModuleList(SegmentModule(placed.segment) for placed in row)
+            for row in space.candidate_segments()
         )
         initialise(self, torch.Generator().manual_seed(0))
 

@@ -4,11 +4,12 @@ Source: FBNet (arXiv 1812.03443), table 1.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.blocks import CANDIDATE_NAMES, candidate_block
 from shared.operators import BatchNorm2d, Conv2d, GlobalAvgPool, Linear, ReLU, Shape
-from shared.workload import Segment
+from shared.workload import Segment, segment_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,23 @@ class Layer:
     def keeps_shape(self) -> bool:
         """Whether every block gives what it takes, so that a skip is the identity."""
         return self.stride == 1 and self.in_channels == self.out_channels
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedSegment:
+    """A segment of a space and the place where it stands: in a layer, as stem or as head."""
+
+    segment: Segment
+    input_shape: Shape
+    layer: Layer | None = None
+    """None: stem or head."""
+    block: str = ""
+    """The candidate that the segment is; empty for stem and head."""
+
+    @property
+    def key(self) -> str:
+        """The identity of its latency; see :func:`shared.workload.segment_key`."""
+        return segment_key(self.segment, self.input_shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +116,23 @@ class SearchSpace:
                 Linear(self.head_channels, self.num_classes),
             ),
         )
+
+    def segments(self) -> Iterator[PlacedSegment]:
+        """Yield every segment of the space once: stem, each layer x candidate in order, head."""
+        yield PlacedSegment(self.stem(), self.input_shape)
+        for row in self.candidate_segments():
+            yield from row
+        last = self.layers[-1]
+        size = -(-last.resolution // last.stride)
+        yield PlacedSegment(self.head(), (last.out_channels, size, size))
+
+    def candidate_segments(self) -> Iterator[tuple[PlacedSegment, ...]]:
+        """Yield for each layer in order the segments of its candidates, in the space's order."""
+        for layer in self.layers:
+            yield tuple(
+                PlacedSegment(self.candidate(layer, block), layer.input_shape, layer, block)
+                for block in self.candidates
+            )
 
     def candidate(self, layer: Layer, block_name: str) -> Segment:
         """Return a candidate block lowered into a layer.

@@ -44,7 +44,7 @@ class LayoutChanges:
             channel_block: so many channels lie side by side.
         """
         self._channel_block = channel_block
-        layers = [[space.candidate(layer, block) for block in space.candidates] for layer in space.layers]
+        layers = [[each.segment for each in row] for row in space.candidate_segments()]
         before_S, reached_LS = self._moves(space.stem())[_BLOCKED], []
         for candidates in layers:
             reached_LS.append(before_S)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from search_server.latency.table import LatencyTable
 from search_server.resources.tables import TableCell
-from shared.workload import Segment, segment_key
 
 MAX_CELL_US = 60e6
 """No block of a mobile network takes a minute."""
@@ -109,14 +108,7 @@ def _unit_slip(table: LatencyTable) -> tuple[str, ...]:
 
 
 def _macs_by_key(table: LatencyTable) -> Mapping[str, int]:
-    space = table.search_space
-    segments: list[tuple[Segment, tuple[int, int, int]]] = [(space.stem(), space.input_shape)]
-    segments += [
-        (space.candidate(layer, block), layer.input_shape)
-        for layer in space.layers
-        for block in space.candidates
-    ]
-    return {segment_key(segment, shape): segment.macs(shape) for segment, shape in segments}
+    return {placed.key: placed.segment.macs(placed.input_shape) for placed in table.search_space.segments()}
 
 
 def _unlikely_orders(cells: Sequence[TableCell]) -> tuple[str, ...]:

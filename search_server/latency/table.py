@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from search_server.latency.neighbours import Neighbours
 from search_server.resources.tables import TableCell, Verdict
 from shared.architecture import Architecture
+from shared.macro_architecture import PlacedSegment
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_json, to_json
 from shared.search_space import SearchSpace, search_space
-from shared.workload import IDENTITY_KEY, Segment, segment_key
+from shared.workload import IDENTITY_KEY
 
 Z_90 = 1.6449
 """Half-width of a 90 % interval in standard deviations."""
@@ -105,14 +106,7 @@ class LatencyTable:
 
     def cells(self) -> tuple[TableCell, ...]:
         """Return stem, every layer x candidate in order, head; cells without a measurement too."""
-        space = self.search_space
-        cells = [self._cell("", space.stem(), space.input_shape)]
-        cells += [
-            self._cell(block, space.candidate(layer, block), layer.input_shape)
-            for layer in space.layers
-            for block in space.candidates
-        ]
-        return (*cells, self._cell("", space.head(), self._head_input()))
+        return tuple(self._cell(placed) for placed in self.search_space.segments())
 
     def predict(self, architecture: Architecture) -> PredictedLatency:
         """Return the latency of a network: the sum over its segments, and what their neighbourhoods add.
@@ -157,13 +151,8 @@ class LatencyTable:
         Raises:
             MissingLatencyError: a cell has no measurement.
         """
-        space = self.search_space
         own_LK = [
-            [
-                self._latency_us(space.candidate(layer, block), layer.input_shape)
-                for block in space.candidates
-            ]
-            for layer in space.layers
+            [self._latency_us(each) for each in row] for row in self.search_space.candidate_segments()
         ]
         usual_LK = self._usual_us_LK() - self._identity_us_L()[:, None]
         latency_us_LK: list[list[float]] = (np.array(own_LK) + usual_LK).tolist()
@@ -172,26 +161,17 @@ class LatencyTable:
     @property
     def fixed_us(self) -> float:
         """Latency of stem and head together, and of layouts in a network of identities, microseconds."""
-        space = self.search_space
-        stem_us = self._latency_us(space.stem(), space.input_shape)
-        head_us = self._latency_us(space.head(), self._head_input())
-        return stem_us + head_us + float(self._identity_us_L().sum())
+        own_us = sum(self._latency_us(placed) for placed in self._fixed_segments())
+        return own_us + float(self._identity_us_L().sum())
 
     def sigma_us_LK(self) -> list[list[float]]:
         """Return the standard error of every entry of :meth:`latency_us_LK`, microseconds."""
-        space = self.search_space
-        return [
-            [self._sigma_us(space.candidate(layer, block), layer.input_shape) for block in space.candidates]
-            for layer in space.layers
-        ]
+        return [[self._sigma_us(each) for each in row] for row in self.search_space.candidate_segments()]
 
     @property
     def fixed_sigma_us(self) -> float:
         """Standard errors of stem and head, added, microseconds."""
-        space = self.search_space
-        return self._sigma_us(space.stem(), space.input_shape) + self._sigma_us(
-            space.head(), self._head_input()
-        )
+        return sum(self._sigma_us(placed) for placed in self._fixed_segments())
 
     def latency_range_us(self) -> tuple[float, float]:
         """Return the predicted latency of the fastest and of the slowest network of the space."""
@@ -207,47 +187,41 @@ class LatencyTable:
 
     def _identity_us_L(self) -> NDArray[np.float64]:
         """Return the same of the identity in layers that have one, else 0."""
-        space = self.search_space
         is_identity_LK = [
-            [not space.candidate(layer, block).operators for block in space.candidates]
-            for layer in space.layers
+            [not each.segment.operators for each in row] for row in self.search_space.candidate_segments()
         ]
         identity_us_L: NDArray[np.float64] = np.where(is_identity_LK, self._usual_us_LK(), 0.0).sum(1)
         return identity_us_L
 
-    def _head_input(self) -> tuple[int, int, int]:
-        space = self.search_space
-        last = space.layers[-1]
-        size = -(-last.resolution // last.stride)
-        return last.out_channels, size, size
+    def _fixed_segments(self) -> list[PlacedSegment]:
+        return [placed for placed in self.search_space.segments() if placed.layer is None]
 
-    def _latency_us(self, segment: Segment, shape: tuple[int, int, int]) -> float:
-        key = segment_key(segment, shape)
+    def _latency_us(self, placed: PlacedSegment) -> float:
+        key = placed.key
         if key == IDENTITY_KEY:
             return 0.0
         if key not in self.entries:
             raise MissingLatencyError(
-                f"table {self.snapshot} of space {self.space!r} lacks a cell of {segment.name}; "
+                f"table {self.snapshot} of space {self.space!r} lacks a cell of {placed.segment.name}; "
                 "profile the space again on this device"
             )
         return self.entries[key].latency_units * self.anchor_us
 
-    def _sigma_us(self, segment: Segment, shape: tuple[int, int, int]) -> float:
-        key = segment_key(segment, shape)
+    def _sigma_us(self, placed: PlacedSegment) -> float:
+        key = placed.key
         return 0.0 if key == IDENTITY_KEY else self.entries[key].sigma_units * self.anchor_us
 
-    def _cell(self, block: str, segment: Segment, shape: tuple[int, int, int]) -> TableCell:
-        key = segment_key(segment, shape)
+    def _cell(self, placed: PlacedSegment) -> TableCell:
+        key = placed.key
+        where = placed.segment.name, placed.block, key
         if key == IDENTITY_KEY:
-            return TableCell(segment.name, block, key, 0.0, 0.0, 0, "identity")
+            return TableCell(*where, 0.0, 0.0, 0, "identity")
         entry = self.entries.get(key)
         if entry is None:
-            return TableCell(segment.name, block, key, None, None, 0, "missing")
+            return TableCell(*where, None, None, 0, "missing")
         level = self.anchor_us
         return TableCell(
-            segment.name,
-            block,
-            key,
+            *where,
             entry.latency_units * level,
             entry.sigma_units * level,
             entry.num_samples,

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from shared.blocks import candidate_block
 from shared.search_space import SearchSpace
-from shared.workload import segment_key
 
 CANDIDATE_SIGMA = 0.02
 RESOLUTION_SIGMA = 0.01
@@ -44,10 +43,9 @@ def correction_prior(keys: Sequence[str], space: SearchSpace) -> Array:
         space: says which entries are of one candidate, at one resolution, or in the first layer.
     """
     kinds: dict[str, tuple[str, int]] = {}
-    for layer in space.layers:
-        for block in space.candidates:
-            key = segment_key(space.candidate(layer, block), layer.input_shape)
-            kinds.setdefault(key, (block, layer.resolution))
+    for placed in space.segments():
+        if placed.layer is not None:
+            kinds.setdefault(placed.key, (placed.block, placed.layer.resolution))
     blocks, resolutions = (
         np.array([str(kinds[key][part]) if key in kinds else key for key in keys]) for part in (0, 1)
     )
@@ -70,9 +68,8 @@ def log_scale_density(scale: float) -> float:
 
 def _wide_first_keys(space: SearchSpace) -> set[str]:
     """Return the segment keys of the first layer's blocks that expand."""
-    first = space.layers[0]
     return {
-        segment_key(space.candidate(first, block), first.input_shape)
-        for block in space.candidates
-        if getattr(candidate_block(block), "expansion", 1) > 1
+        placed.key
+        for placed in next(space.candidate_segments())
+        if getattr(candidate_block(placed.block), "expansion", 1) > 1
     }

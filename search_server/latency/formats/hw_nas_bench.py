@@ -14,7 +14,7 @@ from search_server.latency.plausibility import require_free_identity
 from shared.protocol.device import Conditions
 from shared.protocol.wire import WireError
 from shared.search_space import SearchSpace, search_space
-from shared.workload import IDENTITY_KEY, Segment, segment_key
+from shared.workload import IDENTITY_KEY
 
 SPACE = "fbnet-cifar"
 CONDITIONS: Mapping[str, Conditions] = {
@@ -73,23 +73,23 @@ def _milliseconds_by_key(space: SearchSpace, document: dict[str, Any], device: A
         raise ValueError(f"not an HW-NAS-Bench file of the FBNet space: {error!r}") from error
     if len(rows) != space.num_layers or any(len(row) != len(ops) for row in rows):
         raise ValueError(f"rel_to_skip_ms must be {space.num_layers} layers of {len(ops)} candidates")
-    cells: list[tuple[Segment, tuple[int, int, int], float]] = [
-        (space.candidate(layer, op), layer.input_shape, ms)
+    if set(ops) != set(space.candidates):
+        raise ValueError(f"ops must be {', '.join(space.candidates)} in any order, got {', '.join(ops)}")
+    cells_ms = {
+        (layer.name, op): ms
         for layer, row in zip(space.layers, rows, strict=True)
         for op, ms in zip(ops, row, strict=True)
-    ]
-    head_input = cells[-1][0].output_shape(cells[-1][1])
-    cells += [(space.stem(), space.input_shape, constant_ms), (space.head(), head_input, 0.0)]
+    }
+    cells_ms |= {("stem", ""): constant_ms, ("head", ""): 0.0}
     ms_by_key: dict[str, float] = {}
-    for segment, shape, ms in cells:
-        key = segment_key(segment, shape)
+    for placed in space.segments():
+        key, name = placed.key, placed.segment.name
+        ms = cells_ms[name, placed.block]
         ms = 0.0 if abs(ms) < _ROUNDING_MS else ms
         if key == IDENTITY_KEY:
-            require_free_identity(f"{segment.name} skip", ms * 1000)
+            require_free_identity(f"{name} skip", ms * 1000)
         elif ms_by_key.setdefault(key, ms) != ms:
-            raise ValueError(
-                f"equal segments have unequal latencies in {segment.name}: {ms_by_key[key]}, {ms} ms"
-            )
+            raise ValueError(f"equal segments have unequal latencies in {name}: {ms_by_key[key]}, {ms} ms")
     return ms_by_key
 
 

@@ -26,8 +26,7 @@ from shared.operators import (
     Shape,
 )
 from shared.protocol.device import Conditions
-from shared.search_space import SearchSpace
-from shared.workload import IDENTITY_KEY, Segment, segment_key
+from shared.workload import IDENTITY_KEY, Segment
 
 _RUNTIME_VERSION = "caffe2"
 _FIELD = "runtime_us_p50"
@@ -62,9 +61,10 @@ def read_mobile_vision(file: ImportedFile) -> ReadTable:
                 times[known].append(float(record[_FIELD]))
     mean_us = {known: statistics.fmean(values) for known, values in times.items()}
     latency_us = {
-        key: us
-        for key, segment, shape in _segments(space)
-        if (us := _segment_us(segment, shape, mean_us)) is not None
+        placed.key: us
+        for placed in space.segments()
+        if placed.key != IDENTITY_KEY
+        and (us := _segment_us(placed.segment, placed.input_shape, mean_us)) is not None
     }
     device = records[0].get("device", file.device)
     conditions = Conditions("other", dtype="int8" if is_int8 else "fp32", runtime_version=_RUNTIME_VERSION)
@@ -123,18 +123,6 @@ def _image_shape(sizes: list[int], is_int8: bool) -> Shape:
         return rest[0], 1, 1
     first, second, third = rest
     return (third, first, second) if is_int8 else (first, second, third)
-
-
-def _segments(space: SearchSpace) -> list[tuple[str, Segment, Shape]]:
-    segments = [(space.stem(), space.input_shape)]
-    segments += [
-        (space.candidate(layer, block), layer.input_shape)
-        for layer in space.layers
-        for block in space.candidates
-    ]
-    segments.append((space.head(), segments[-1][0].output_shape(segments[-1][1])))
-    keyed = [(segment_key(segment, shape), segment, shape) for segment, shape in segments]
-    return [one for one in keyed if one[0] != IDENTITY_KEY]
 
 
 def _segment_us(segment: Segment, shape: Shape, mean_us: dict[_Known, float]) -> float | None:

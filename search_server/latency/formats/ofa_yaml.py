@@ -14,10 +14,10 @@ import yaml
 
 from search_server.latency.formats.reading import ImportedFile, ReadTable, table_of_latencies
 from shared.blocks import InvertedResidual, candidate_block
+from shared.macro_architecture import PlacedSegment
 from shared.operators import Shape
 from shared.protocol.device import Conditions
 from shared.search_space import Layer, SearchSpace
-from shared.workload import segment_key
 
 _CONDITIONS = Conditions(runtime="litert")
 """The public tables were measured with TensorFlow Lite on one thread of a phone."""
@@ -32,19 +32,10 @@ def read_ofa_yaml(file: ImportedFile) -> ReadTable:
     space = file.require_space()
     known_ms = _read_milliseconds(file.content)
     latency_us: dict[str, float] = {}
-    head_shape = space.layers[-1].out_channels, *_half(space.layers[-1])
-    for key, sums in (
-        (segment_key(space.stem(), space.input_shape), _stem_names(space)),
-        (segment_key(space.head(), head_shape), _head_names(space, head_shape)),
-    ):
-        if all(name in known_ms for name in sums):
-            latency_us[key] = 1000 * sum(known_ms[name] for name in sums)
-    for layer in space.layers:
-        for block in space.candidates:
-            for name in _block_names(layer, block):
-                if name in known_ms:
-                    key = segment_key(space.candidate(layer, block), layer.input_shape)
-                    latency_us[key] = 1000 * known_ms[name]
+    for placed in space.segments():
+        for sums in _names(space, placed):
+            if all(name in known_ms for name in sums):
+                latency_us[placed.key] = 1000 * sum(known_ms[name] for name in sums)
     return table_of_latencies(
         file, space, latency_us, file.conditions or _CONDITIONS, source="once-for-all latency table"
     )
@@ -64,6 +55,15 @@ def _read_milliseconds(content: bytes) -> dict[str, float]:
             raise ValueError(f"{name}: mean must be a number of milliseconds above 0, got {mean!r}")
         known_ms[str(name)] = float(mean)
     return known_ms
+
+
+def _names(space: SearchSpace, placed: PlacedSegment) -> tuple[tuple[str, ...], ...]:
+    """Return the ways in which a file may describe a segment, each the names whose times add up to its."""
+    if placed.layer is not None:
+        return tuple((name,) for name in _block_names(placed.layer, placed.block))
+    if placed.segment.name == "stem":
+        return (_stem_names(space),)
+    return (_head_names(space, placed.input_shape),)
 
 
 def _stem_names(space: SearchSpace) -> tuple[str, ...]:

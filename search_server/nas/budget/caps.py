@@ -143,8 +143,8 @@ def latency_cap(name: str, latency: LatencyModel, target_us: float) -> Cap:
 def macs_cap(space: SearchSpace, limit: float) -> Cap:
     """Return the cap on the multiply-accumulates of a network, for one image."""
     cost_LK = [
-        [float(space.candidate(layer, block).macs(layer.input_shape)) for block in space.candidates]
-        for layer in space.layers
+        [float(placed.segment.macs(placed.input_shape)) for placed in row]
+        for row in space.candidate_segments()
     ]
     body = Architecture(space, (space.candidates[0],) * space.num_layers)
     fixed = body.workload().macs - sum(row[0] for row in cost_LK)
@@ -153,10 +153,7 @@ def macs_cap(space: SearchSpace, limit: float) -> Cap:
 
 def params_cap(space: SearchSpace, limit: float) -> Cap:
     """Return the cap on the parameters of a network, batch norms included."""
-    cost_LK = [
-        [float(space.candidate(layer, block).num_params) for block in space.candidates]
-        for layer in space.layers
-    ]
+    cost_LK = [[float(placed.segment.num_params) for placed in row] for row in space.candidate_segments()]
     fixed = float(space.stem().num_params + space.head().num_params)
     return Cap("parameters", "parameters", fixed, np.array(cost_LK), limit)
 

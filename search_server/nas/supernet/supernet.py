@@ -97,5 +97,5 @@ def _mixed_layers(
     if weights not in get_args(WeightsName):
         raise ValueError(f"weights must be one of {', '.join(get_args(WeightsName))}, got {weights!r}")
     layer_class = EntangledLayer if weights == "entangled" else SeparateLayer
-    for layer in space.layers:
-        yield layer_class([space.candidate(layer, block) for block in space.candidates], generator)
+    for row in space.candidate_segments():
+        yield layer_class([placed.segment for placed in row], generator)
