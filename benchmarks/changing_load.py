@@ -26,7 +26,7 @@ from scipy.stats import binom
 from benchmarks.local_table import measure_table
 from benchmarks.machine import print_figures
 from benchmarks.truth import FIRST_HALF, SECOND_HALF, Array, Truth, test_networks, truth
-from search_server.latency.estimate.fit import UnfittableError
+from search_server.latency.estimate.observations import UnfittableError
 from search_server.latency.table import LatencyTable
 from shared.architecture import Architecture
 from shared.protocol.device import Conditions

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from profiler_agent.agent import AgentCore
 from search_server.latency.covers import window_architectures
-from search_server.latency.estimate.fit import UnfittableError, fit_table
+from search_server.latency.estimate.fit import fit_table
+from search_server.latency.estimate.observations import UnfittableError
 from search_server.latency.estimate.relative import relative_latencies
 from search_server.latency.table import LatencyTable
 from search_server.model_files.model_file import model_file
@@ -57,11 +58,8 @@ def measure_table(
             drawn, kin = window_architectures(space, index, first_seed=MAX_PROFILE_LEASES * cover_seed)
             covers |= {item_id: cover.workload() for item_id, cover in drawn.items()}
             families |= {item_id: family.workload() for item_id, family in kin.items()}
-            networks = {item_id: each.workload() for item_id, each in (drawn | kin).items()}
-            items = _items(core, space, networks, conditions, profiled=set(drawn))
             start = time.perf_counter()
-            how_long = policy(1000 * seed + index, conditions, window_s=PROFILE_WINDOW_S)
-            results += core.run(_lease(items, conditions, how_long))
+            results += measure_window(core, space, conditions, drawn, kin, 1000 * seed + index)
             device_s += time.perf_counter() - start
             if index + 1 >= MIN_PROFILE_LEASES:
                 now = datetime.now(UTC).isoformat()
@@ -74,6 +72,29 @@ def measure_table(
     if table is None:
         raise UnfittableError(f"{MAX_PROFILE_LEASES} windows gave no numbers for a table of {space.name}")
     return table, device_s
+
+
+def measure_window(
+    core: AgentCore,
+    space: SearchSpace,
+    conditions: Conditions,
+    covers: Mapping[str, Architecture],
+    families: Mapping[str, Architecture],
+    seed: int,
+) -> Iterator[Result]:
+    """Yield what one window of a profile gives.
+
+    Args:
+        core: the agent that measures.
+        space: whose anchor runs right before each network.
+        conditions: what to measure with.
+        covers: by item id; they are profiled as well.
+        families: by item id.
+        seed: other seeds run the rounds in other orders, and are other leases.
+    """
+    networks = {item_id: each.workload() for item_id, each in {**covers, **families}.items()}
+    items = _items(core, space, networks, conditions, profiled=set(covers))
+    yield from core.run(_lease(items, conditions, policy(seed, conditions, window_s=PROFILE_WINDOW_S)))
 
 
 def is_accepted(table: LatencyTable) -> bool:

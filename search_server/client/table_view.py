@@ -7,7 +7,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from search_server.client.show import age, grid, milliseconds, share
-from search_server.resources.tables import TableDiff, TableSummary, Verdict
+from search_server.latency.verdict import Verdict
+from search_server.resources.tables import TableDiff, TableSummary
 
 
 def verdict_text(verdict: Verdict | None) -> Text:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_server.latency.neighbours import Neighbours
-from search_server.resources.tables import TableCell, Verdict
+from search_server.latency.verdict import Verdict
+from search_server.resources.tables import TableCell
 from shared.architecture import Architecture
 from shared.macro_architecture import PlacedSegment
 from shared.protocol.device import Conditions

@@ -11,8 +11,10 @@ import math
 from dataclasses import replace
 from datetime import datetime
 
-from search_server.latency.estimate.fit import MAX_REPEAT_MEDIAN, MAX_REPEAT_P95, UnfittableError, fit_table
+from search_server.latency.estimate.fit import MAX_REPEAT_MEDIAN, MAX_REPEAT_P95, fit_table
+from search_server.latency.estimate.observations import UnfittableError
 from search_server.latency.table import LatencyTable
+from search_server.latency.verdict import Verdict
 from search_server.profiling.conclude_measurement import (
     Conclusion,
     Evidence,
@@ -30,7 +32,7 @@ from search_server.profiling.plan import (
     OVERHEAD_S,
     PROFILE_WINDOW_S,
 )
-from search_server.resources.tables import Outlook, Verdict
+from search_server.resources.tables import Outlook
 
 HOPELESS = 2
 """A profile ends early if by its median entry it needs so many times the most windows."""

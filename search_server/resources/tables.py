@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from search_server.latency.verdict import Verdict
 from search_server.resources.checks import Drift
 from search_server.resources.jobs import Job
 from shared.protocol.device import Conditions
@@ -18,28 +19,6 @@ class ProfileCreate:
     conditions: Conditions = Conditions()
     force: bool = False
     """Measure again even where a valid table exists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Is a table good enough to be used, and why not."""
-
-    is_accepted: bool
-    reasons: tuple[str, ...]
-    """What speaks against it, each with figure and limit; empty if accepted."""
-    cover_scatter: float
-    """Relative error of a network that was not measured, as covers predicted without them tell; their own
-    noise taken out."""
-    repeat_median: float
-    """Median over entries of how two such tables would differ, as tables of each half of the windows tell:
-    as a share of the entry, or of the mean entry where that is larger."""
-    repeat_p95: float
-    noise_ceiling: float
-    """Relative error that even a perfect table would show on this device, from repeated runs."""
-    anchor_spread: float
-    """Median over minimum of the anchor's runs."""
-    notes: tuple[str, ...] = ()
-    """What else should be known, such as runs on other cores than were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

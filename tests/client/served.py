@@ -19,9 +19,9 @@ from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
 from search_server.latency.stored.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
+from search_server.latency.verdict import Verdict
 from search_server.logs import configure_logs
 from search_server.resources.searches import FoundArchitecture, SearchStep
-from search_server.resources.tables import Verdict
 from search_server.searches.recording import finish_search, record_architecture, record_step, set_progress
 from search_server.settings import Settings
 from search_server.tokens import Scope, create_token

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from search_server.latency.estimate.fit import MAX_REPEAT_MEDIAN, MAX_REPEAT_P95
+from search_server.latency.verdict import Verdict
 from search_server.profiling.conclude_measurement import Evidence, Failed, Fitted, MeasureOn, Window
 from search_server.profiling.conclude_profile import (
     conclude_profile,
@@ -17,7 +18,6 @@ from search_server.profiling.conclude_profile import (
     windows_needed,
 )
 from search_server.profiling.plan import MAX_LOST_WINDOWS, MAX_PROFILE_LEASES, MIN_PROFILE_LEASES
-from search_server.resources.tables import Verdict
 from shared.protocol.measurement import LeaseItem, Status
 from tests.latency.measured_leases import ANCHOR, CONDITIONS, COVERS, SPACE, results_of_lease
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from search_server.latency.estimate.node_cost import COST_SHARE
+from search_server.latency.estimate.assumptions import USUAL
 from shared.protocol.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo
 from shared.protocol.measurement import (
     Lease,
@@ -21,7 +21,7 @@ from tests.search_server.api import Api
 
 PROFILER_COST_US = 2.0
 """What the synthetic profiler adds to each node."""
-BETWEEN_NODES_US = PROFILER_COST_US / COST_SHARE
+BETWEEN_NODES_US = PROFILER_COST_US / USUAL.cost_share
 """What it takes between two nodes: as much as real ones."""
 NODES_PER_SEGMENT = 2
 NUM_PROFILED_RUNS = 6

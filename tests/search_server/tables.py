@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from search_server.latency.covers import cover_architectures
 from search_server.latency.stored.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
-from search_server.resources.tables import Verdict
+from search_server.latency.verdict import Verdict
 from shared.architecture import anchor_architecture
 from shared.protocol.device import Conditions
 from shared.search_space import search_space

@@ -13,34 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search_server.latency.estimate.assumptions import Assumptions
 from shared.blocks import candidate_block
 from shared.search_space import SearchSpace
-
-CANDIDATE_SIGMA = 0.02
-RESOLUTION_SIGMA = 0.01
-ENTRY_SIGMA = 0.02
-"""Relative corrections of a candidate, at a resolution, of one entry alone."""
-FIXED_SIGMA = 0.14
-"""... of what stands in no layer, stem and head: they are like nothing else of a space, and how long a
-head's parameters take to be read changes from minute to minute."""
-FIRST_SIGMA = 0.05
-"""... of the first layer's blocks that expand, all alike. A run begins with caches that have lost part of
-what it needs; the profile charges that to what comes first, and most to what is largest there."""
-CORRECTION_SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Factors on all of these, tried one by one."""
-SCALE_OCTAVES = 0.7
-"""How far the factor probably is from 1. Where all were as probable, sixty networks asked at times for four
-times what others of the same device did, and entries followed their noise."""
 
 Array = NDArray[np.floating[Any]]
 
 
-def correction_prior(keys: Sequence[str], space: SearchSpace) -> Array:
+def correction_prior(keys: Sequence[str], space: SearchSpace, assumptions: Assumptions) -> Array:
     """Return the covariance (E, E) of the relative corrections of these entries, at scale 1.
 
     Args:
         keys: segment keys of the entries; what is no candidate of the space is stem or head.
         space: says which entries are of one candidate, at one resolution, or in the first layer.
+        assumptions: how far each is probably off.
     """
     kinds: dict[str, tuple[str, int]] = {}
     for placed in space.segments():
@@ -53,17 +39,22 @@ def correction_prior(keys: Sequence[str], space: SearchSpace) -> Array:
     wide_first = _wide_first_keys(space)
     is_wide_first_E = np.array([key in wide_first for key in keys])
     prior_EE: Array = (
-        CANDIDATE_SIGMA**2 * (blocks[:, None] == blocks)
-        + RESOLUTION_SIGMA**2 * (resolutions[:, None] == resolutions)
-        + FIRST_SIGMA**2 * (is_wide_first_E[:, None] & is_wide_first_E)
-        + np.diag(ENTRY_SIGMA**2 + FIXED_SIGMA**2 * is_fixed_E)
+        assumptions.candidate_sigma**2 * (blocks[:, None] == blocks)
+        + assumptions.resolution_sigma**2 * (resolutions[:, None] == resolutions)
+        + assumptions.first_sigma**2 * (is_wide_first_E[:, None] & is_wide_first_E)
+        + np.diag(assumptions.entry_sigma**2 + assumptions.fixed_sigma**2 * is_fixed_E)
     )
     return prior_EE
 
 
-def log_scale_density(scale: float) -> float:
-    """Return the logarithm of how probable a factor (above 0) on all corrections is, but for a constant."""
-    return -0.5 * (math.log2(scale) / SCALE_OCTAVES) ** 2
+def log_scale_density(scale: float, octaves: float) -> float:
+    """Return the logarithm of how probable a factor (above 0) on all corrections is, but for a constant.
+
+    Args:
+        scale: the factor.
+        octaves: standard deviation of its binary logarithm.
+    """
+    return -0.5 * (math.log2(scale) / octaves) ** 2
 
 
 def _wide_first_keys(space: SearchSpace) -> set[str]:

@@ -10,22 +10,29 @@ Method, for covers measured in rounds with an anchor (see docs/measuring.md):
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search_server.latency.estimate.correction import Corrected, Observed, correct
-from search_server.latency.estimate.median_polish import SegmentTime, profile_times
-from search_server.latency.estimate.relative import RelativeLatency, noise_ceiling, relative_latencies
+from search_server.latency.estimate.assumptions import USUAL, Assumptions
+from search_server.latency.estimate.correction import correct
+from search_server.latency.estimate.observations import (
+    Networks,
+    Observations,
+    UnfittableError,
+    observe,
+    require_segments,
+)
+from search_server.latency.estimate.relative import noise_ceiling, relative_latencies
 from search_server.latency.table import LatencyTable, TableEntry
-from search_server.resources.tables import Verdict
+from search_server.latency.verdict import Verdict
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Result
-from shared.search_space import SearchSpace, search_space
-from shared.workload import IDENTITY_KEY, Workload
+from shared.search_space import search_space
+from shared.workload import Workload
 
 MAX_COVER_SCATTER = 0.03
 MAX_REPEAT_MEDIAN = 0.02
@@ -39,17 +46,22 @@ RESTLESS_ANCHOR_SPREAD = 1.2
 Array = NDArray[np.float64]
 
 
-class UnfittableError(ValueError):
-    """The results do not hold what a table needs; the message says what is missing."""
-
-
 @dataclass(frozen=True, slots=True)
-class _Fit:
-    """What some leases say of a space."""
+class Gathered:
+    """All that a table is made of, before anything is assumed."""
 
-    relative: dict[str, RelativeLatency]
-    segments: dict[str, SegmentTime]
-    corrected: Corrected
+    space: str
+    device_id: str
+    conditions: Conditions
+    """With the runtime's version."""
+    created_at: str
+    anchor_us: Array
+    """Each run of the anchor."""
+    noise_ceiling: float
+    whole: Observations
+    halves: tuple[Observations, Observations]
+    """What each half of the leases says."""
+    is_simulated: bool
 
 
 def fit_table(
@@ -78,111 +90,78 @@ def fit_table(
     Raises:
         UnfittableError: a segment, or the anchor, has no usable result; or all are of one lease.
     """
+    networks = Networks(covers, families or {}, anchor_id)
+    return table_of(gather(space, device_id, conditions, networks, results, created_at))
+
+
+def gather(
+    space: str,
+    device_id: str,
+    conditions: Conditions,
+    networks: Networks,
+    results: Sequence[Result],
+    created_at: str,
+) -> Gathered:
+    """Return what the results say, for :func:`table_of`; arguments and Raises as in :func:`fit_table`."""
     usable = [result for result in results if result.status == "ok"]
     versions = sorted({r.runtime_version for r in usable if r.runtime_version})
     if len(versions) > 1:
         raise UnfittableError(f"results of different runtime versions do not mix: {', '.join(versions)}")
-    relative = relative_latencies(usable, anchor_id)
-    _require_segments(covers, relative, results)
-    networks = _Networks(search_space(space), covers, families or {}, anchor_id)
-    fit = _fit(networks, usable, relative)
-    differences = _differences_of_halves(networks, usable)
-    entries = fit.corrected.latency_units
-    mean_units = fmean(entries.values())
-    repeat_sigma = float(np.sqrt(np.mean(np.square(differences)))) / 2
-    anchor_us = np.concatenate([r.runs.wall_us for r in usable if r.item_id == anchor_id])
-    return LatencyTable(
-        space=space,
-        device_id=device_id,
-        conditions=replace(conditions, runtime_version=versions[0] if versions else None),
-        anchor_us=float(np.median(anchor_us)),
-        entries={
-            key: TableEntry(
-                units,
-                math.hypot(repeat_sigma * max(units, mean_units), fit.corrected.sigma_units[key]),
-                fit.segments[key].num_samples,
-            )
-            for key, units in entries.items()
-        },
-        network_sigma=fit.corrected.network_sigma,
-        neighbours=fit.corrected.neighbours,
-        created_at=created_at,
-        verdict=_verdict(fit, differences, anchor_us),
-        is_simulated=any(result.is_simulated for result in usable),
+    relative = relative_latencies(usable, networks.anchor_id)
+    require_segments(networks, relative, results)
+    whole = observe(networks, relative, usable)
+    one, other = (
+        observe(networks, relative_latencies(half, networks.anchor_id), half)
+        for half in _halves(networks, usable)
+    )
+    return Gathered(
+        space,
+        device_id,
+        replace(conditions, runtime_version=versions[0] if versions else None),
+        created_at,
+        np.concatenate([r.runs.wall_us for r in usable if r.item_id == networks.anchor_id]),
+        noise_ceiling(relative.values()),
+        whole,
+        (one, other),
+        any(result.is_simulated for result in usable),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Networks:
-    """What was to be measured for a table, by item id."""
-
-    space: SearchSpace
-    covers: Mapping[str, Workload]
-    families: Mapping[str, Workload]
-    anchor_id: str
-
-
-def _require_segments(
-    covers: Mapping[str, Workload], relative: Mapping[str, RelativeLatency], results: Sequence[Result]
-) -> None:
-    """Check that the covers that were measured plain and profiled hold all segments.
-
-    Raises:
-        UnfittableError: they do not, or nothing was profiled.
-    """
-    measured = _measured(covers, relative, results)
-    profiled = any(result.nodes for result in results if result.status == "ok")
-    if not profiled and any(result.status == "ok" for result in results):
-        raise UnfittableError("the results carry no node times; lease the covers with profile_segments")
-    if not measured or _segments_of(covers.values()) - _segments_of(measured.values()):
-        missing = ", ".join(sorted(set(covers) - set(measured)))
-        reasons = "; ".join(sorted({f"{r.status}: {r.reason}" for r in results if r.status != "ok"}))
-        raise UnfittableError(f"no usable measurement of {missing} ({reasons or 'no results'})")
-
-
-def _measured(
-    covers: Mapping[str, Workload], relative: Mapping[str, RelativeLatency], results: Sequence[Result]
-) -> dict[str, Workload]:
-    """Return the covers that were measured plain and profiled."""
-    profiled = {result.item_id for result in results if result.status == "ok" and result.nodes}
-    return {name: covers[name] for name in covers if name in relative and name in profiled}
-
-
-def _segments_of(workloads: Iterable[Workload]) -> set[str]:
-    return {key for workload in workloads for key in workload.segment_keys()} - {IDENTITY_KEY}
-
-
-def _fit(networks: _Networks, usable: Sequence[Result], relative: dict[str, RelativeLatency]) -> _Fit:
-    """Return what these results say, for as many segments as they hold.
-
-    Raises:
-        UnfittableError: the profile shows no time in a network.
-    """
-    covers = _measured(networks.covers, relative, usable)
-    profile = profile_times(usable, covers, {name: relative[name].ratio for name in covers})
-    observed = [
-        Observed(workload, relative[name].ratio, relative[name].relative_error, is_kin)
-        for workloads, is_kin in ((covers, False), (networks.families, True))
-        for name, workload in workloads.items()
-        if name in relative and _segments_of([workload]) <= profile.segments.keys()
-    ]
-    for network in observed:
-        if not any(profile.segments[key].wall_us for key in _segments_of([network.workload])):
-            raise UnfittableError(
-                "the runtime's profile shows no time at all in a whole network: its nodes take less than "
-                "the profiler's microsecond; measure a wider space or a larger resolution"
+def table_of(gathered: Gathered, assumptions: Assumptions = USUAL) -> LatencyTable:
+    """Return the table that is most probable by what was measured and what is assumed."""
+    space = search_space(gathered.space)
+    corrected = correct(gathered.whole, space, assumptions)
+    one, other = (correct(half, space, assumptions).latency_units for half in gathered.halves)
+    differences = _differences(one, other)
+    entries = corrected.latency_units
+    mean_units = fmean(entries.values())
+    repeat_sigma = float(np.sqrt(np.mean(np.square(differences)))) / 2
+    return LatencyTable(
+        space=gathered.space,
+        device_id=gathered.device_id,
+        conditions=gathered.conditions,
+        anchor_us=float(np.median(gathered.anchor_us)),
+        entries={
+            key: TableEntry(
+                units,
+                math.hypot(repeat_sigma * max(units, mean_units), corrected.sigma_units[key]),
+                gathered.whole.profile.segments[key].num_samples,
             )
-    return _Fit(relative, profile.segments, correct(profile, observed, networks.space))
+            for key, units in entries.items()
+        },
+        network_sigma=corrected.network_sigma,
+        neighbours=corrected.neighbours,
+        created_at=gathered.created_at,
+        verdict=_verdict(gathered, corrected.network_sigma, differences),
+        is_simulated=gathered.is_simulated,
+    )
 
 
-def _differences_of_halves(networks: _Networks, usable: Sequence[Result]) -> Array:
-    """Return per entry by how much tables from the two halves of the leases differ.
+def _halves(networks: Networks, usable: Sequence[Result]) -> Iterator[list[Result]]:
+    """Yield the results of each half of the leases.
 
     Leases go to the halves in the order A B B A: families take turns by lease, half of them in each, and so
     both halves know all of them; nor is one half the earlier one.
-
-    The differences are shares of the entry, or of the mean entry where that is larger: what a small entry
-    is off matters to a network as little as it takes.
 
     Raises:
         UnfittableError: there are no two leases with covers.
@@ -192,26 +171,28 @@ def _differences_of_halves(networks: _Networks, usable: Sequence[Result]) -> Arr
         raise UnfittableError(
             "one window alone does not tell how well a table repeats; measure the covers in two or more"
         )
-    outer, inner = (
-        {lease for index, lease in enumerate(leases) if index % 4 in places} for places in ((0, 3), (1, 2))
-    )
-    halves = ([r for r in usable if r.lease_id in half] for half in (outer, inner))
-    one, other = (
-        _fit(networks, half, relative_latencies(half, networks.anchor_id)).corrected.latency_units
-        for half in halves
-    )
+    for places in ((0, 3), (1, 2)):
+        half = {lease for index, lease in enumerate(leases) if index % 4 in places}
+        yield [result for result in usable if result.lease_id in half]
+
+
+def _differences(one: Mapping[str, float], other: Mapping[str, float]) -> Array:
+    """Return per entry by how much two tables differ, each of them in units of its mean entry.
+
+    The differences are shares of the entry, or of the mean entry where that is larger: what a small entry
+    is off matters to a network as little as it takes.
+    """
     both = [key for key in one if key in other]
-    one_E, other_E = (np.array([half[key] for key in both]) for half in (one, other))
+    one_E, other_E = (np.array([table[key] for key in both]) for table in (one, other))
     one_E, other_E = one_E / one_E.mean(), other_E / other_E.mean()
     differences_E: Array = (one_E - other_E) / np.maximum((one_E + other_E) / 2, 1.0)
     return differences_E
 
 
-def _verdict(fit: _Fit, differences: Array, anchor_us: Array) -> Verdict:
+def _verdict(gathered: Gathered, scatter: float, differences: Array) -> Verdict:
     absolute = np.abs(differences) / math.sqrt(2)  # two tables differ less than the halves of one
     median, p95 = float(np.median(absolute)), float(np.quantile(absolute, 0.95))
-    spread = float(np.median(anchor_us) / anchor_us.min())
-    scatter = fit.corrected.network_sigma
+    spread = float(np.median(gathered.anchor_us) / gathered.anchor_us.min())
     checks = (
         ("covers scatter around predictions without them", scatter, MAX_COVER_SCATTER),
         ("the median entry would differ between two such tables", median, MAX_REPEAT_MEDIAN),
@@ -222,8 +203,7 @@ def _verdict(fit: _Fit, differences: Array, anchor_us: Array) -> Verdict:
         f"{text} by {value:.1%} (limit {limit:.1%})" for text, value, limit in checks if not value <= limit
     )
     notes = (_restlessness(spread),) if spread > RESTLESS_ANCHOR_SPREAD else ()
-    ceiling = noise_ceiling(fit.relative.values())
-    return Verdict(not reasons, reasons, scatter, median, p95, ceiling, spread, notes)
+    return Verdict(not reasons, reasons, scatter, median, p95, gathered.noise_ceiling, spread, notes)
 
 
 def _restlessness(spread: float) -> str:

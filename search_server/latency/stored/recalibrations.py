@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from search_server.db.models import LatencyTableRow, MeasuredLatencyRow
 from search_server.errors import ConflictError
-from search_server.latency.recalibrate import fit_factor, recalibrated
+from search_server.latency.factor import fit_factor, recalibrated
 from search_server.latency.stored.lineage import same_profile
 from search_server.latency.stored.snapshots import load_table, require_newest, store_table
 from search_server.latency.table import LatencyTable

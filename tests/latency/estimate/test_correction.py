@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from search_server.latency.covers import cover_architectures, family_architectures
-from search_server.latency.estimate import correction
-from search_server.latency.estimate.correction import NETWORK_SIGMAS, Corrected, Observed, correct
+from search_server.latency.estimate.assumptions import USUAL, Assumptions
+from search_server.latency.estimate.correction import Corrected, correct
 from search_server.latency.estimate.median_polish import ProfileTimes, SegmentTime
+from search_server.latency.estimate.observations import Observations, Observed
 from search_server.latency.layouts import layout_changes
 from shared.architecture import Architecture, random_architecture
 from shared.workload import segment_key
@@ -34,10 +35,12 @@ def corrected_by(
     entries: Mapping[str, float] = TRUTH,
     cost_us: float = 0.0,
     between_nodes_us: float | None = None,
+    assumptions: Assumptions = USUAL,
 ) -> Corrected:
     """Return what the networks make of entries in thousandths of a microsecond, two nodes each."""
     segments = {key: SegmentTime(1000 * units + 2 * cost_us, 2.0, 50) for key, units in entries.items()}
-    return correct(ProfileTimes(segments, between_nodes_us), networks, SPACE)
+    profile = ProfileTimes(segments, between_nodes_us)
+    return correct(Observations(profile, tuple(networks)), SPACE, assumptions)
 
 
 def keys_of(block: str) -> set[str]:
@@ -148,16 +151,15 @@ def test_the_error_of_networks_is_that_of_covers_left_out_beside_their_noise() -
         networks = [observed(n, generator.gauss(1, spread), error) for n in COVERS]
         return corrected_by(networks).network_sigma
 
-    assert sigma(0.0, 0.0) < 1.5 * min(NETWORK_SIGMAS)
+    assert sigma(0.0, 0.0) < 1.5 * min(USUAL.network_sigmas)
     assert sigma(0.05, 0.0) == pytest.approx(0.05, rel=0.5)
     assert sigma(0.05, 0.05) < 0.035  # what measuring adds is no error of a prediction
 
 
 @pytest.mark.parametrize(("noise", "shared"), [(0.0, 0.0), (0.004, 0.002), (0.06, 0.02)])
 def test_half_of_the_noise_up_to_a_limit_is_what_all_networks_may_be_off_together(
-    noise: float, shared: float, monkeypatch: pytest.MonkeyPatch
+    noise: float, shared: float
 ) -> None:
     networks = [observed(network, error=noise) for network in COVERS]
-    sigma = corrected_by(networks).network_sigma
-    monkeypatch.setattr(correction, "SHARED_PART", 0.0)
-    assert sigma**2 - corrected_by(networks).network_sigma ** 2 == pytest.approx(shared**2)
+    alone = corrected_by(networks, assumptions=Assumptions(shared_part=0.0)).network_sigma
+    assert corrected_by(networks).network_sigma ** 2 - alone**2 == pytest.approx(shared**2)

@@ -3,11 +3,8 @@
 import numpy as np
 import pytest
 
-from search_server.latency.estimate.correction_prior import (
-    CORRECTION_SCALES,
-    correction_prior,
-    log_scale_density,
-)
+from search_server.latency.estimate.assumptions import USUAL
+from search_server.latency.estimate.correction_prior import correction_prior, log_scale_density
 from shared.search_space import search_space
 from shared.workload import segment_key
 from tests.latency.measured_leases import SPACE, true_segment_us
@@ -25,7 +22,7 @@ def keys_of(layer_index: int) -> dict[str, int]:
 
 
 def test_the_first_layers_wide_blocks_are_off_alike_and_its_narrow_ones_apart() -> None:
-    prior_EE = correction_prior(KEYS, SPACE)
+    prior_EE = correction_prior(KEYS, SPACE, USUAL)
     first, last = keys_of(0), keys_of(-1)
     wide = prior_EE[first["k3_e3"], first["k5_e6"]]
     assert wide > 5 * prior_EE[first["k3_e1"], first["k5_e6"]]
@@ -33,7 +30,7 @@ def test_the_first_layers_wide_blocks_are_off_alike_and_its_narrow_ones_apart() 
 
 
 def test_stem_and_head_may_be_off_furthest_and_by_themselves() -> None:
-    prior_EE = correction_prior(KEYS, SPACE)
+    prior_EE = correction_prior(KEYS, SPACE, USUAL)
     in_layers = {index for place in range(len(SPACE.layers)) for index in keys_of(place).values()}
     fixed = [index for index in range(len(KEYS)) if index not in in_layers]
     assert len(fixed) == 2
@@ -50,11 +47,11 @@ def test_the_prior_is_a_covariance(space: str) -> None:
         for layer in layers
         for block in search_space(space).candidates
     }
-    prior_EE = correction_prior(sorted(keys), search_space(space))
+    prior_EE = correction_prior(sorted(keys), search_space(space), USUAL)
     assert np.array_equal(prior_EE, prior_EE.T)
     assert np.linalg.eigvalsh(prior_EE).min() > 0
 
 
 def test_a_scale_of_one_is_most_probable() -> None:
-    assert max(CORRECTION_SCALES, key=log_scale_density) == 1
-    assert log_scale_density(0.5) == pytest.approx(log_scale_density(2.0))
+    assert log_scale_density(1.0, 0.7) > max(log_scale_density(2.0, 0.7), log_scale_density(0.5, 0.7))
+    assert log_scale_density(0.5, 0.7) == pytest.approx(log_scale_density(2.0, 0.7))

@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from search_server.latency.estimate.fit import UnfittableError, fit_table
+from search_server.latency.estimate.fit import fit_table
+from search_server.latency.estimate.observations import UnfittableError
 from search_server.latency.table import LatencyTable
-from search_server.resources.tables import Verdict
+from search_server.latency.verdict import Verdict
 from shared.architecture import random_architecture
 from shared.protocol.measurement import Result
 from tests.latency.measured_leases import (
