@@ -11,6 +11,7 @@ from profiler_agent.carriers.lease_thread import LeaseRun
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.facts.environment import read_environment
 from shared.protocol.call_server import ServerClient, ServerRefusedError, ServerUnreachableError
+from shared.protocol.device import Device
 from shared.protocol.measurement import Heartbeat, Lease, LeaseRequest, Result, Status
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class DialOut:
         drain: asyncio.Event,
         backoff: Backoff,
         wait_s: float = 50.0,
+        device: Device | None = None,
     ) -> None:
         """Prepare, without connecting.
 
@@ -69,6 +71,7 @@ class DialOut:
             drain: when set, the lease at work is finished and no other is asked for.
             backoff: pauses while the server is away.
             wait_s: how long the server may hold a request for work open.
+            device: what this device is; the server is told with the first request that it answers.
         """
         self._core = core
         self._client = client
@@ -76,6 +79,7 @@ class DialOut:
         self._drain = drain
         self._backoff = backoff
         self._wait_s = wait_s
+        self._device = device
 
     async def run(self) -> None:
         """Work until drained; cancel the task to abandon the lease at work at once.
@@ -101,11 +105,18 @@ class DialOut:
     async def _ask_for_lease(self) -> Lease | None:
         """Long-poll for work; None also when drained meanwhile."""
         environment = await asyncio.to_thread(read_environment)
-        poll = asyncio.create_task(self._client.lease(LeaseRequest(environment=environment), self._wait_s))
+        request = LeaseRequest(environment=environment, device=self._device)
+        # The first answer comes at once, so that the server knows the device before it waits for work.
+        wait_s = self._wait_s if self._device is None else 0.0
+        poll = asyncio.create_task(self._client.lease(request, wait_s))
         drained = asyncio.create_task(self._drain.wait())
         try:
             await asyncio.wait((poll, drained), return_when=asyncio.FIRST_COMPLETED)
-            return await poll if poll.done() else None
+            if not poll.done():
+                return None
+            lease = await poll
+            self._device = None
+            return lease
         finally:
             poll.cancel()
             drained.cancel()

@@ -61,7 +61,8 @@ async def run_agent(
         return await run_until_stopped(carriers, drain)
     async with ServerClient(server, credentials.token) as client:
         backoff = Backoff(random.Random())
-        carriers.append(DialOut(core, client, Spool(data_dir / "spool"), drain, backoff).run())
+        spool = Spool(data_dir / "spool")
+        carriers.append(DialOut(core, client, spool, drain, backoff, device=device).run())
         _log.info("dialling %s as device %s", server, credentials.device_id)
         return await run_until_stopped(carriers, drain)
 

@@ -118,6 +118,12 @@ def touch(session: Session, device_id: str, environment: Environment | None, now
     session.execute(update(DeviceRow).where(DeviceRow.device_id == device_id).values(values))
 
 
+def renew_facts(session: Session, device_id: str, device: Device) -> None:
+    """Note what a device is now; the name that the server gave it stays."""
+    row = session.get_one(DeviceRow, device_id)
+    row.facts = to_dict(device)
+
+
 def device_facts(row: DeviceRow) -> Device:
     """Return what a device is."""
     return from_dict(row.facts, Device)

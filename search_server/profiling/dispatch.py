@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from search_server.clock import Clock
 from search_server.db.models import DeviceRow, LeaseRow
 from search_server.db.session import Database
-from search_server.devices.registry import touch
+from search_server.devices.registry import renew_facts, touch
 from search_server.errors import ServerError
 from search_server.leases.agent_address import Network, PinnedTransport, resolve_agent
 from search_server.leases.artifacts import artifact_path
@@ -25,6 +25,7 @@ from search_server.leases.ingest import ingest_result
 from search_server.leases.leases import HEARTBEAT_S, claim_lease, renew_lease
 from search_server.profiling.advance import advance_job
 from shared.protocol.call_agent import AgentClient, AgentError
+from shared.protocol.device import Device
 from shared.protocol.measurement import Lease, Result
 
 PING_EVERY = timedelta(seconds=30)
@@ -93,8 +94,8 @@ class Dispatcher:
             _log.warning("agent call failed", device=target.name, error=str(error))
 
     async def _serve(self, agent: AgentClient, target: Target) -> None:
-        await agent.device()
-        lease = await run_in_threadpool(self._claim, target)
+        device = await agent.device()
+        lease = await run_in_threadpool(self._claim, target, device)
         if lease is None:
             return
         _log.info("lease handed out", device=target.name, lease=lease.lease_id)
@@ -115,9 +116,10 @@ class Dispatcher:
             await asyncio.sleep(HEARTBEAT_S)
         await agent.cancel(lease.lease_id)
 
-    def _claim(self, target: Target) -> Lease | None:
+    def _claim(self, target: Target, device: Device) -> Lease | None:
         with self.database.transaction() as session:
             touch(session, target.device_id, None, self.now())
+            renew_facts(session, target.device_id, device)
             return claim_lease(session, target.device_id, self.now())
 
     def _renew_once(self, lease: Lease) -> bool:

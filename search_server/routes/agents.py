@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from search_server.db.session import Database
-from search_server.devices.registry import touch
+from search_server.devices.registry import renew_facts, touch
 from search_server.errors import InvalidValueError, TooManyRequestsError, UpgradeRequiredError
 from search_server.leases.artifacts import find_artifact
 from search_server.leases.ingest import ingest_result
@@ -109,6 +109,8 @@ def get_artifact(caller: ReaderDep, sha256: str, session: SessionDep, context: C
 def _claim(database: Database, device_id: str, request: LeaseRequest, now: datetime) -> Lease | None:
     with database.transaction() as session:
         touch(session, device_id, request.environment, now)
+        if request.device is not None:
+            renew_facts(session, device_id, request.device)
         return claim_lease(session, device_id, now)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.protocol.device import Conditions, Environment
+from shared.protocol.device import Conditions, Device, Environment
 from shared.workload import Workload
 
 PROTOCOL_MIN = 1
@@ -171,6 +171,9 @@ class LeaseRequest:
     protocol_min: int = PROTOCOL_MIN
     protocol_max: int = PROTOCOL_MAX
     environment: Environment = Environment()
+    device: Device | None = None
+    """What the device is now. An agent sends it with its first request after a start: a runtime may
+    have been installed, or removed, meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Enrolment, names, renewal, removal."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,8 @@ from search_server.db.session import Database
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.devices import DeviceUpdate
 from search_server.resources.latencies import MeasurementCreate
-from shared.protocol.device import DeviceCreate, Environment
-from shared.protocol.measurement import Heartbeat
+from shared.protocol.device import DeviceCreate, Environment, RuntimeInfo
+from shared.protocol.measurement import Heartbeat, LeaseRequest
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, device_facts
@@ -138,3 +139,13 @@ async def test_enrolment_makes_names_fit(api: Api, name: str, normal: str) -> No
     shown = {item["name"] for item in (await api.get("/devices"))["items"]}
     assert shown == {normal, f"{normal[:98]}-2"}
     assert (await api.get(f"/devices/{normal}"))["name"] == normal
+
+
+async def test_an_agent_that_starts_with_other_runtimes_renews_what_is_known_of_it(
+    api: Api, device: SyntheticDevice
+) -> None:
+    now = replace(device_facts("renamed"), runtimes=(RuntimeInfo("litert", "2.3.0"),))
+    await api.send("POST", "/agent/lease", LeaseRequest(device=now), token=device.token)
+    known = await api.get(f"/devices/{device.name}")
+    assert [runtime["name"] for runtime in known["device"]["runtimes"]] == ["litert"]
+    assert known["name"] == device.name

@@ -11,7 +11,9 @@ import pytest
 from profiler_agent.agent import AgentCore
 from profiler_agent.carriers.dial_out import Backoff, DialOut, DialOutError
 from profiler_agent.carriers.spool import Spool
+from profiler_agent.facts.identity import identify
 from shared.protocol.call_server import ServerClient
+from shared.protocol.device import Device, RuntimeInfo
 from shared.protocol.measurement import PROTOCOL_MAX, Result
 from tests.profiler_agent.leases import ARTIFACT, MODEL, agent_core, odd_lease, real_lease
 from tests.profiler_agent.tiny_server import TOKEN, URL, Line, TinyServer
@@ -20,13 +22,16 @@ from tests.profiler_agent.tiny_server import TOKEN, URL, Line, TinyServer
 class Scene:
     """An agent that dials a tiny server over a line that can be down."""
 
-    def __init__(self, core: AgentCore, folder: Path, token: str = TOKEN) -> None:
+    def __init__(
+        self, core: AgentCore, folder: Path, token: str = TOKEN, device: Device | None = None
+    ) -> None:
         self.server = TinyServer()
         self.line = Line(self.server.app)
         self.core = core
         self.spool = Spool(folder / "spool")
         self.drain = asyncio.Event()
         self._token = token
+        self._device = device
 
     async def play(self, script: Callable[["Scene"], Awaitable[None]] | None = None) -> None:
         """Dial out while the script runs; then drain and wait for the end."""
@@ -34,7 +39,9 @@ class Scene:
             client = ServerClient(URL, self._token, http)
             backoff = Backoff(random.Random(0), first_s=0.001, longest_s=0.002)
             agent = asyncio.create_task(
-                DialOut(self.core, client, self.spool, self.drain, backoff, wait_s=0).run()
+                DialOut(
+                    self.core, client, self.spool, self.drain, backoff, wait_s=0, device=self._device
+                ).run()
             )
             if script is not None:
                 await script(self)
@@ -48,6 +55,17 @@ def pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     os.mkfifo(path)
     monkeypatch.setenv("ODD_PIPE", str(path))
     return path
+
+
+def test_the_first_request_says_what_the_device_is(tmp_path: Path) -> None:
+    device = identify("pixel", (RuntimeInfo("ncnn", "1.0.20260114"),))
+
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path, device=device)
+        await scene.play(lambda scene: scene.server.until(lambda: len(scene.server.requests) >= 3))
+        assert [request.device for request in scene.server.requests[:3]] == [device, None, None]
+
+    asyncio.run(play())
 
 
 def test_fetches_measures_and_hands_in(tmp_path: Path) -> None:
