@@ -30,7 +30,7 @@ from search_server.latency.formats.hw_nas_bench import SPACE, bundled_hw_nas_ben
 from search_server.latency.formats.reading import ImportedFile
 from search_server.latency.table import LatencyTable
 from search_server.nas.budget.caps import Cap, Matrix
-from search_server.nas.budget.decide import most_probable_within
+from search_server.nas.budget.knapsack import most_probable_within
 from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import training_batches
 from search_server.nas.search import search

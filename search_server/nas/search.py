@@ -41,7 +41,6 @@ from search_server.nas.budget.latency_loss import (
     table_hash,
 )
 from search_server.nas.budget.search_caps import Tables, latency_models, search_caps
-from search_server.nas.choosing.sample import typical_networks
 from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import Batch
 from search_server.nas.supernet.accelerator import CPU, placed
@@ -146,7 +145,6 @@ class SearchRun:
         if self.epoch >= self.config.epochs:
             raise StopIteration
         started = time.perf_counter()
-        self._settle()
         self.supernet.train()
         tau = self.config.tau(self.epoch)
         is_warmup = self.epoch < self.config.warmup_epochs
@@ -187,13 +185,6 @@ class SearchRun:
         """Return softmax(theta), layers x candidates."""
         return tuple(map(tuple, log_probabilities(self.supernet.theta_LK.detach()).exp().tolist()))
 
-    def _settle(self) -> None:
-        """Reckon from now on with what neighbours add to the networks that theta draws."""
-        networks = typical_networks(self.space, self.supernet.theta_LK)
-        self.latency.settle(networks)
-        self.caps = tuple(cap.settled(networks) for cap in self.caps)
-        self.theta.caps = self.caps
-
     def _train_weights(self, tau: float) -> tuple[float, float, int]:
         steps = []
         for progress, batch in self._weight_steps():
@@ -229,7 +220,6 @@ class SearchRun:
             facts.append(self.theta.step((images_NCHW, labels_N), tau, self.config.entropy_limit(progress)))
             num_images += len(labels_N)
             self.step += 1
-        self._settle()
         self.theta.hold(self.config.entropy_limit((self.epoch - first + 1) / num_epochs))
         return facts, num_images
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from search_server.nas.budget.caps import Cap, latency_cap, load
+from search_server.nas.budget.caps import Cap, latency_cap, share_used
 from search_server.nas.budget.search_caps import are_kept
 from search_server.nas.choosing.shortlist import shortlist
 from search_server.nas.data.images import DataSplits
@@ -100,7 +100,7 @@ def measured_baselines(job: SearchJob, caps: Sequence[Cap]) -> list[FoundArchite
         return []
 
     def distance(architecture: Architecture) -> float:
-        return abs(load(caps, architecture) - 1)
+        return abs(share_used(caps, architecture) - 1)
 
     uniform = min((uniform_architecture(job.space, b) for b in job.space.candidates), key=distance)
     networks: list[tuple[Role, Architecture]] = [("uniform", uniform)]

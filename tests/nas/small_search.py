@@ -1,17 +1,19 @@
 """A space small enough to search in a second, and a latency table that is made up: a + b * MACs."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 import torch
 
 from search_server.nas.budget.caps import Cap, latency_cap
-from search_server.nas.budget.latency_loss import LatencyModel
+from search_server.nas.budget.latency_loss import LatencyModel, LatencySource
 from search_server.nas.budget.search_caps import Tables
 from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import Batches, training_batches
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.search import SearchRun, search
+from search_server.nas.supernet.supernet import Supernet
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace, search_space
 
@@ -29,16 +31,19 @@ class MacsTable:
     fixed_us: float = 50.0
 
     def latency_us_LK(self) -> list[list[float]]:
+        return self._rows
+
+    def predict_us(self, architecture: Architecture) -> float:
+        return self.fixed_us + sum(
+            row[index] for row, index in zip(self._rows, architecture.indices, strict=True)
+        )
+
+    @cached_property
+    def _rows(self) -> list[list[float]]:
         return [
             [self._latency_us(layer.input_shape, block, index) for block in self.space.candidates]
             for index, layer in enumerate(self.space.layers)
         ]
-
-    def predict_us(self, architecture: Architecture) -> float:
-        rows = self.latency_us_LK()
-        return self.fixed_us + sum(
-            row[index] for row, index in zip(rows, architecture.indices, strict=True)
-        )
 
     def _latency_us(self, shape: tuple[int, int, int], block: str, layer_index: int) -> float:
         segment = self.space.candidate(self.space.layers[layer_index], block)
@@ -47,10 +52,12 @@ class MacsTable:
 
 TABLE = MacsTable(SPACE)
 LATENCY = LatencyModel(TABLE, NUM_LAYERS, NUM_CANDIDATES)
-MIDDLE_US = (LATENCY.min_us + LATENCY.max_us) / 2
+LEAST_US = TABLE.fixed_us + sum(map(min, TABLE.latency_us_LK()))
+MOST_US = TABLE.fixed_us + sum(map(max, TABLE.latency_us_LK()))
+MIDDLE_US = (LEAST_US + MOST_US) / 2
 
 
-def cap_at(limit_us: float, table: MacsTable = TABLE) -> Cap:
+def cap_at(limit_us: float, table: LatencySource = TABLE) -> Cap:
     return latency_cap("latency", LatencyModel(table, NUM_LAYERS, NUM_CANDIDATES), limit_us)
 
 
@@ -60,6 +67,13 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def random_theta(seed: int, size: float = 1.0) -> torch.Tensor:
     return size * torch.randn(NUM_LAYERS, NUM_CANDIDATES, generator=generator(seed))
+
+
+def supernet_with(theta_LK: torch.Tensor) -> Supernet:
+    supernet = Supernet(SPACE, "entangled", generator())
+    with torch.no_grad():
+        supernet.theta_LK.copy_(theta_LK)
+    return supernet
 
 
 def digit_batches(num_images: int = 96, batch_size: int = 32) -> tuple[Batches, Batches]:

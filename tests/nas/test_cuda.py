@@ -145,7 +145,7 @@ def test_networks_are_ranked_trained_and_saved(tmp_path: Path) -> None:
     data = load_data("digits", SPACE.resolution)
     run = run_at(CUDA, CONFIG)
     list(run)
-    networks = shortlist(run.supernet, [cap_at(MIDDLE_US)], data, 2, seed=0, least_load=0.9)
+    networks = shortlist(run.supernet, [cap_at(MIDDLE_US)], data, 2, seed=0, least_share=0.9)
     assert all(0.9 * MIDDLE_US <= TABLE.predict_us(network) <= MIDDLE_US for network in networks)
     workload = uniform_architecture(SPACE, "k3_e1").workload()
     network = network_module(workload, generator(1)).to(CUDA)

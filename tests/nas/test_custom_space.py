@@ -3,7 +3,7 @@ import random
 import pytest
 import torch
 
-from search_server.nas.choosing.sample import inherit
+from search_server.nas.choosing.finalist import inherit
 from search_server.nas.config import SearchConfig
 from search_server.nas.search import search
 from search_server.nas.supernet.paths import Paths, single_path

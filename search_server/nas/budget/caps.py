@@ -1,16 +1,14 @@
 """Caps: what a network may cost at most, of latency on a device, of MACs, of parameters.
 
-All of them have one form, a sum over layers of what the chosen candidate costs, so that one projection and
-one exact decoding hold them all: a limit on MACs is a table that nobody had to measure. What blocks cost
-each other on a device is no such sum. Of a network it is known; for a distribution, its mean over networks
-that it draws stands beside the sum (``settled``).
+All caps have one form: a sum over layers of what the chosen candidate costs. So one projection and one
+knapsack serve all of them. A table may know more of a single network than this sum, since blocks cost each
+other something: theta is held by the sum, and a network that is listed by its whole prediction.
 
 Shape letters: L layers, K candidates.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Literal
 
 import numpy as np
@@ -27,14 +25,9 @@ _ROUNDING = 1e-9
 """Relative: sums in another order differ by so much."""
 
 
-def no_neighbours(_: Architecture) -> float:
-    """Return 0: nothing beyond the sum."""
-    return 0.0
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Cap:
-    """A limit on ``fixed + sum over layers of cost_LK[l, chosen]`` and what neighbours add."""
+    """A limit on ``fixed + sum over layers of cost_LK[l, chosen]``."""
 
     name: str
     """What is limited: a device, ``MACs``, ``parameters``."""
@@ -43,25 +36,18 @@ class Cap:
     """Cost of stem and head."""
     cost_LK: Matrix
     limit: float
-    neighbours: Callable[[Architecture], float] = no_neighbours
-    """What a network costs beyond the sum, since its blocks stand together."""
-    usual_neighbours: float = 0.0
-    """The mean of that over the networks that are looked at."""
-
-    @property
-    def base(self) -> float:
-        """Cost of any network, whatever its layers hold."""
-        return self.fixed + self.usual_neighbours
+    predict: Callable[[Architecture], float] | None = None
+    """What one network costs, where that is more or less than the sum."""
 
     @property
     def least(self) -> float:
         """Cost of the cheapest network."""
-        return self.base + float(self.cost_LK.min(1).sum())
+        return self.fixed + float(self.cost_LK.min(1).sum())
 
     @property
     def most(self) -> float:
         """Cost of the dearest network."""
-        return self.base + float(self.cost_LK.max(1).sum())
+        return self.fixed + float(self.cost_LK.max(1).sum())
 
     @property
     def spread(self) -> float:
@@ -69,18 +55,15 @@ class Cap:
         return float(np.ptp(self.cost_LK, axis=1).max()) or 1.0
 
     def cost(self, architecture: Architecture) -> float:
-        """Return what a network costs, its own neighbours included."""
+        """Return what a network costs: as predicted whole where that is known, else the sum."""
+        if self.predict is not None:
+            return self.predict(architecture)
         layers_L = np.arange(len(self.cost_LK))
-        sum_of_layers = float(self.cost_LK[layers_L, architecture.indices].sum())
-        return self.fixed + sum_of_layers + self.neighbours(architecture)
+        return self.fixed + float(self.cost_LK[layers_L, architecture.indices].sum())
 
     def expected(self, probability_LK: Matrix) -> float:
-        """Return the mean cost of the networks that a distribution draws."""
-        return self.base + float((probability_LK * self.cost_LK).sum())
-
-    def settled(self, networks: Sequence[Architecture]) -> "Cap":
-        """Return the same cap with what neighbours add in the mean of some networks."""
-        return replace(self, usual_neighbours=fmean(map(self.neighbours, networks)))
+        """Return the mean sum of the networks that a distribution draws."""
+        return self.fixed + float((probability_LK * self.cost_LK).sum())
 
     def with_limit(self, limit: float) -> "Cap":
         """Return the same cost under another limit."""
@@ -124,20 +107,20 @@ def expected_costs(caps: Sequence[Cap], probability_LK: Matrix) -> tuple[Expecte
     return tuple(ExpectedCost(cap.name, cap.unit, cap.expected(probability_LK), cap.limit) for cap in caps)
 
 
-def load(caps: Sequence[Cap], architecture: Architecture) -> float:
-    """Return the largest share of its limit that a network uses: at most 1 if it keeps all of them."""
+def share_used(caps: Sequence[Cap], architecture: Architecture) -> float:
+    """Return the largest cost / limit of a network: at most 1 if it keeps all limits."""
     return max(cap.cost(architecture) / cap.limit for cap in caps)
 
 
-def is_within(caps: Sequence[Cap], architecture: Architecture, least_load: float = 0.0) -> bool:
-    """Return whether a network keeps every limit and uses at least a share ``least_load`` of one."""
-    return not caps or least_load - _ROUNDING <= load(caps, architecture) <= 1 + _ROUNDING
+def is_within(caps: Sequence[Cap], architecture: Architecture, least_share: float = 0.0) -> bool:
+    """Return whether a network keeps every limit and uses at least ``least_share`` of one."""
+    return not caps or least_share - _ROUNDING <= share_used(caps, architecture) <= 1 + _ROUNDING
 
 
 def latency_cap(name: str, latency: LatencyModel, target_us: float) -> Cap:
     """Return the cap of a latency table."""
     cost_LK = latency.latency_us_LK.numpy()
-    return Cap(name, "us", latency.fixed_us, cost_LK, target_us, latency.neighbours_us)
+    return Cap(name, "us", latency.fixed_us, cost_LK, target_us, latency.predict_us)
 
 
 def macs_cap(space: SearchSpace, limit: float) -> Cap:
@@ -162,8 +145,8 @@ def weighted_cap(caps: Sequence[Cap], weights: Sequence[float]) -> Cap:
     """Return one cap on the weighted mean of cost / limit: one device may be late if another is early."""
     shares = [weight / sum(weights) / cap.limit for cap, weight in zip(caps, weights, strict=True)]
 
-    def neighbours(architecture: Architecture) -> float:
-        return sum(s * cap.neighbours(architecture) for s, cap in zip(shares, caps, strict=True))
+    def predict(architecture: Architecture) -> float:
+        return sum(share * cap.cost(architecture) for share, cap in zip(shares, caps, strict=True))
 
     return Cap(
         f"weighted mean of {', '.join(cap.name for cap in caps)}",
@@ -171,7 +154,7 @@ def weighted_cap(caps: Sequence[Cap], weights: Sequence[float]) -> Cap:
         sum(share * cap.fixed for share, cap in zip(shares, caps, strict=True)),
         np.sum([share * cap.cost_LK for share, cap in zip(shares, caps, strict=True)], axis=0),
         1.0,
-        neighbours,
+        predict,
     )
 
 

@@ -10,9 +10,8 @@ import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -61,34 +60,17 @@ class LatencyModel:
             )
         self.latency_us_LK = torch.tensor(rows, dtype=torch.float64)
         self.fixed_us = float(table.fixed_us)
-        self._predict_us = table.predict_us if isinstance(table, PredictingLatencySource) else None
-        self.usual_neighbours_us = 0.0
-        """What neighbours add in the mean of the networks that are looked at."""
+        self.predict_us = table.predict_us if isinstance(table, PredictingLatencySource) else None
+        """The latency of one network; None: the sum over its layers is all that the table knows."""
         if not (torch.isfinite(self.latency_us_LK).all() and math.isfinite(self.fixed_us)):
             raise ValueError("the latency table holds values that are not finite; measure those cells")
         self.min_us = self.fixed_us + float(self.latency_us_LK.min(1).values.sum())
-        self.max_us = self.fixed_us + float(self.latency_us_LK.max(1).values.sum())
         if self.min_us <= 0:
             raise ValueError(f"the fastest network of the latency table takes {self.min_us:.1f} us")
 
     def expected_us(self, weights_LK: Tensor) -> Tensor:
-        """Return ``fixed + usual neighbours + sum m_LK * latency_LK`` for factors whose rows sum to 1.
-
-        It is differentiable: of what neighbours add only the mean stands in it, a constant.
-        """
-        base_us = self.fixed_us + self.usual_neighbours_us
-        return base_us + (weights_LK.double() * self.latency_us_LK).sum()
-
-    def neighbours_us(self, architecture: Architecture) -> float:
-        """Return what a network takes beyond the sum: 0 by a table that knows nothing of neighbours."""
-        if self._predict_us is None:
-            return 0.0
-        chosen_us_L = self.latency_us_LK[range(len(self.latency_us_LK)), architecture.indices]
-        return self._predict_us(architecture) - self.fixed_us - float(chosen_us_L.sum())
-
-    def settle(self, networks: Sequence[Architecture]) -> None:
-        """Take what neighbours add in the mean of some networks."""
-        self.usual_neighbours_us = fmean(map(self.neighbours_us, networks))
+        """Return ``fixed + sum m_LK * latency_LK``, differentiable, for factors whose rows sum to 1."""
+        return self.fixed_us + (weights_LK.double() * self.latency_us_LK).sum()
 
 
 def table_hash(latencies: Iterable[LatencyModel]) -> str:
@@ -139,7 +121,7 @@ class AdditiveLoss(LatencyLoss):
 
 @dataclass(frozen=True, slots=True)
 class BudgetLoss(LatencyLoss):
-    """``CE``, subject to the caps: latency enters through the multipliers of ``budget.py``."""
+    """``CE``, subject to the caps: latency enters through the multipliers of ``projection.py``."""
 
     def __call__(self, cross_entropy: Tensor, latency_us: Tensor) -> Tensor:
         return cross_entropy + 0.0 * latency_us

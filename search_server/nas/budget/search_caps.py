@@ -9,7 +9,7 @@ import numpy as np
 
 from search_server.nas.budget.caps import Cap, amount, latency_cap, macs_cap, params_cap, weighted_cap
 from search_server.nas.budget.cautious_table import cautious_table
-from search_server.nas.budget.decide import most_probable_within
+from search_server.nas.budget.knapsack import most_probable_within
 from search_server.nas.budget.latency_loss import LatencyModel, LatencySource
 from search_server.nas.config import SearchConfig
 from shared.search_space import SearchSpace

@@ -1,20 +1,21 @@
-"""How a network is trained that others are compared with: from scratch, or on from the supernet's weights.
+"""How the training of a compared network begins: from fresh weights, or from those of the supernet.
 
 The supernet has trained most what theta drew most, so inherited weights favour the found network over its
 baselines; they are ahead where epochs are few. What is compared is trained in one way, all of it, at one
 rate: inherited weights of a short search gained nothing from a lower one.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
 
-from search_server.nas.choosing.sample import inherit, recalibrate
-from search_server.nas.data.batches import evaluation_batches
+from search_server.nas.data.batches import Batch, evaluation_batches
 from search_server.nas.data.images import DataSplits, ImageSource
+from search_server.nas.supernet.accelerator import accelerator_of, forward_precision, placed
 from search_server.nas.supernet.supernet import Supernet
 from shared.architecture import Architecture
-from shared.modules import NetworkModule, network_module
+from shared.modules import NetworkModule, network_module, to_channels_last
 
 TrainingName = Literal["scratch", "inherit"]
 
@@ -46,6 +47,31 @@ def finalist_network(
     network = inherit(supernet, architecture)
     recalibrate(network, evaluation_batches(spread_images(data.weights)), mixed_precision)
     return network
+
+
+def inherit(supernet: Supernet, architecture: Architecture) -> NetworkModule:
+    """Return a stand-alone network with the supernet's weights, where these are."""
+    network = NetworkModule(architecture.workload()).to(supernet.accelerator)
+    network.load_state_dict(supernet.extract_weights(architecture))
+    return network
+
+
+@torch.no_grad()
+def recalibrate(network: NetworkModule, batches: Iterable[Batch], mixed_precision: bool = False) -> None:
+    """Replace the running statistics of all batch norms by plain means over the batches."""
+    norms = [part for part in network.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    network.train()
+    to_channels_last(network)
+    accelerator = accelerator_of(network)
+    for batch in batches:
+        images_NCHW, _ = placed(batch, accelerator)
+        with forward_precision(accelerator, mixed_precision):
+            network(images_NCHW.to(memory_format=torch.channels_last))
+    for norm in norms:
+        norm.momentum = 0.1
 
 
 def spread_images(source: ImageSource) -> ImageSource:

@@ -10,7 +10,8 @@ from itertools import chain
 import torch
 
 from search_server.nas.budget.caps import Cap
-from search_server.nas.choosing.sample import decided_architecture, sample_architectures
+from search_server.nas.choosing.decided import decided_architecture
+from search_server.nas.choosing.drawn import drawn_architectures
 from search_server.nas.choosing.tryout import rank_by_tryout
 from search_server.nas.data.images import DataSplits
 from search_server.nas.supernet.supernet import Supernet
@@ -26,7 +27,7 @@ def shortlist(
     data: DataSplits,
     num_networks: int,
     seed: int,
-    least_load: float,
+    least_share: float,
     batch_size: int = 32,
     mixed_precision: bool = False,
     tell: Callable[[str], None] = lambda _: None,
@@ -42,7 +43,7 @@ def shortlist(
         data: networks train on the splits for weights and theta, and are judged on that for choosing.
         num_networks: how many, at most.
         seed: of the drawing and of the short trainings.
-        least_load: they use at least such a share of some limit, 0..1.
+        least_share: they use at least such a share of some limit, 0..1.
         batch_size: of the short trainings.
         mixed_precision: forward passes under bf16 autocast.
         tell: called before each short training.
@@ -50,16 +51,16 @@ def shortlist(
     Raises:
         ValueError: no network keeps all caps.
     """
-    drawn = sample_architectures(
+    drawn = drawn_architectures(
         supernet,
         caps,
         num_networks,
         torch.Generator().manual_seed(seed),
-        least_load=least_load,
+        least_share=least_share,
         least_entropy=DRAWING_ENTROPY,
     )
     networks: dict[str, Architecture] = {}
-    for network in chain([decided_architecture(supernet, caps, least_load)], drawn):
+    for network in chain([decided_architecture(supernet, caps, least_share)], drawn):
         networks.setdefault(network.workload().key, network)  # identities may stand in other layers
     return rank_by_tryout(
         list(networks.values())[:num_networks],

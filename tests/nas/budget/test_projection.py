@@ -12,14 +12,16 @@ from search_server.nas.budget.caps import Cap, is_within, macs_cap, params_cap
 from search_server.nas.budget.cautious_table import cautious_table
 from search_server.nas.budget.projection import hold, mean_entropy, project, softmax
 from search_server.nas.budget.search_caps import latency_models, search_caps
-from search_server.nas.choosing.sample import decided_architecture
+from search_server.nas.choosing.decided import decided_architecture
 from search_server.nas.config import SearchConfig
 from search_server.nas.supernet.paths import log_probabilities
 from search_server.search_options import CombineName
 from shared.architecture import random_architecture
 from tests.nas.small_search import (
     LATENCY,
+    LEAST_US,
     MIDDLE_US,
+    MOST_US,
     NUM_CANDIDATES,
     NUM_LAYERS,
     SPACE,
@@ -51,7 +53,7 @@ class UncertainTable(MacsTable):
         return [[0.5] * NUM_CANDIDATES] * NUM_LAYERS
 
 
-TARGETS_US = [LATENCY.min_us + share * (LATENCY.max_us - LATENCY.min_us) for share in (0.02, 0.3, 0.9)]
+TARGETS_US = [LEAST_US + share * (MOST_US - LEAST_US) for share in (0.02, 0.3, 0.9)]
 
 
 def expected_us(theta_LK: torch.Tensor) -> float:
@@ -183,7 +185,7 @@ def test_macs_and_parameters_are_limits_like_any_other() -> None:
     assert (macs.cost(network), params.cost(network)) == (workload.macs, workload.num_params)
     max_macs = (macs.least + macs.most) / 2
     config = SearchConfig(
-        target_us=0.9 * LATENCY.max_us,
+        target_us=0.9 * MOST_US,
         max_macs=max_macs,
         max_params=params.most,
         epochs=1,
@@ -203,6 +205,9 @@ def test_sigmas_make_the_table_slower() -> None:
     cautious = cautious_table(table, 2.0)
     assert cautious.fixed_us == pytest.approx((50 + 2 * 5) * 1.02)
     assert cautious.latency_us_LK()[3][2] == pytest.approx((TABLE.latency_us_LK()[3][2] + 2 * 0.5) * 1.02)
+    network = random_architecture(SPACE, random.Random(0))
+    by_hand_us = (TABLE.predict_us(network) + 2 * (5 + NUM_LAYERS * 0.5)) * 1.02
+    assert cap_at(1.0, cautious).cost(network) == pytest.approx(by_hand_us)
     assert cautious_table(table, 0.0) is table
     with pytest.raises(ValueError, match="tells no errors"):
         cautious_table(TABLE, 1.0)

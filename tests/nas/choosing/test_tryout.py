@@ -65,7 +65,7 @@ def test_a_decided_theta_lists_its_network_and_others_beside_it(data: DataSplits
     with torch.no_grad():
         supernet.theta_LK.copy_(random_theta(1, size=30.0))
     cap = cap_at(1.1 * MIDDLE_US)
-    listed = shortlist(supernet, [cap], data, 3, seed=0, least_load=0.9)
+    listed = shortlist(supernet, [cap], data, 3, seed=0, least_share=0.9)
     assert len(set(listed)) == 3
-    assert shortlist(supernet, [cap], data, 1, seed=0, least_load=0.9)[0] in listed
+    assert shortlist(supernet, [cap], data, 1, seed=0, least_share=0.9)[0] in listed
     assert all(0.9 * cap.limit <= cap.cost(network) <= cap.limit for network in listed)

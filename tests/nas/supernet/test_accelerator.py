@@ -106,7 +106,7 @@ def test_networks_are_ranked_trained_and_saved_elsewhere(tmp_path: Path) -> None
     with PretendedAccelerator():
         elsewhere = run_at(ACCELERATOR, CONFIG)
         ranked = [
-            shortlist(run.supernet, [cap_at(MIDDLE_US)], FEW, 2, seed=0, least_load=0.9)
+            shortlist(run.supernet, [cap_at(MIDDLE_US)], FEW, 2, seed=0, least_share=0.9)
             for run in (here, elsewhere)
         ]
         moved = trained(network_module(workload, generator(1)).to(ACCELERATOR))

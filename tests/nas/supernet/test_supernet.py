@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from search_server.nas.choosing.sample import inherit
+from search_server.nas.choosing.finalist import inherit
 from search_server.nas.supernet.paths import Paths, single_path
 from search_server.nas.supernet.supernet import Supernet
 from search_server.search_options import WeightsName
