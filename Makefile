@@ -39,11 +39,13 @@ lint: $(INSTALLED)
 
 check: lint test
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml deploy/agent/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "edgenas needs Python 3.11 or newer, this is " + sys.version)'
 	@echo "Installing into $(VENV) (about two minutes the first time) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[agent,onnxruntime,server,search,dev]'
+	@$(BIN)/python -m pip uninstall -qq -y edgenas edgenas-agent  # older ones were one distribution
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt \
+		-e ./deploy/agent -e '.[onnxruntime,server,search,dev]'
 	@touch $@
 
 # torch is pinned by hand: a resolver would choose a build with CUDA and its gigabytes.

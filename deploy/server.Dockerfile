@@ -12,8 +12,9 @@ COPY licenses licenses
 COPY shared shared
 COPY profiler_agent profiler_agent
 COPY search_server search_server
+COPY deploy/agent deploy/agent
 RUN python3 -m pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url ${TORCH_INDEX}} \
-    -c constraints.txt '.[server,search]'
+    -c constraints.txt ./deploy/agent '.[server,search]'
 
 RUN useradd --create-home --uid 1000 edgenas && mkdir /data && chown edgenas /data
 USER edgenas

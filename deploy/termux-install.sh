@@ -8,7 +8,7 @@ server=${1:?usage: sh termux-install.sh http://SERVER:8000}
 pkg install -y python python-numpy python-onnxruntime termux-api
 # The system's numpy and onnxruntime must be visible, hence no isolated environment.
 python -m venv --system-site-packages ~/edgenas
-~/edgenas/bin/pip install 'edgenas[agent]'
+~/edgenas/bin/pip install edgenas-agent
 ~/edgenas/bin/profiler-agent enrol "$server"
 ~/edgenas/bin/profiler-agent selftest
 

@@ -177,7 +177,7 @@ def selftest(
     else:
         print_selftest(Console(), reports)
     if not reports:
-        _fail("this device has no runtime; run: pip install 'edgenas[onnxruntime]'")
+        _fail("this device has no runtime; run: pip install 'edgenas-agent[onnxruntime]'")
     raise typer.Exit(0 if any(report.is_usable for report in reports) else 1)
 
 

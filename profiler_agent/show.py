@@ -17,7 +17,7 @@ def device_table(device: Device, server: str | None, device_id: str | None) -> T
         if field.name not in ("name", "runtimes", "unknown"):
             table.add_row(field.name, _text(getattr(device, field.name)))
     runtimes = [f"{r.name} {r.version} ({', '.join(r.dtypes)})" for r in device.runtimes]
-    table.add_row("runtimes", "\n".join(runtimes) or "none: pip install 'edgenas[onnxruntime]'")
+    table.add_row("runtimes", "\n".join(runtimes) or "none: pip install 'edgenas-agent[onnxruntime]'")
     table.add_row("cannot tell", ", ".join(device.unknown) or "-")
     table.add_row("enrolled", f"at {server} as {device_id}" if device_id else "no")
     return table

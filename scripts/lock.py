@@ -1,4 +1,4 @@
-"""Resolve constraints.txt anew from pyproject.toml; torch and what it needs are pinned by hand.
+"""Resolve constraints.txt anew from both pyproject files; torch and what it needs are pinned by hand.
 
 A resolver would choose a torch build with CUDA. torch is therefore left out of the resolution, its few
 pure Python dependencies are added by name, and its pin is written as it stands below.
@@ -17,9 +17,12 @@ ROOT = Path(__file__).parent.parent
 
 def main() -> None:
     """Write constraints.txt with ``uv pip compile``."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    groups = [project["dependencies"], *project["optional-dependencies"].values(), TORCH_NEEDS]
-    wanted = sorted({line for group in groups for line in group if not line.startswith("torch")})
+    groups = [TORCH_NEEDS]
+    for folder in (ROOT, ROOT / "deploy/agent"):
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        groups += [project["dependencies"], *project["optional-dependencies"].values()]
+    left_out = ("torch", "edgenas-agent")  # pinned by hand; lies here
+    wanted = sorted({line for group in groups for line in group if not line.startswith(left_out)})
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "requirements.in"
         source.write_text("\n".join(wanted))

@@ -55,7 +55,7 @@ def allowed_cores() -> tuple[int, ...]:
 def agent_version() -> str:
     """Return the installed version of this package; ``unknown`` when it runs uninstalled."""
     try:
-        return version("edgenas")
+        return version("edgenas-agent")
     except PackageNotFoundError:
         return "unknown"
 

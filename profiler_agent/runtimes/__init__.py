@@ -51,17 +51,17 @@ _KNOWN = {
     "onnxruntime": _Known(
         _onnxruntime,
         "onnxruntime",
-        "pip install 'edgenas[onnxruntime]', or on Termux: pkg install python-onnxruntime",
+        "pip install 'edgenas-agent[onnxruntime]', or on Termux: pkg install python-onnxruntime",
         ("fp32", "int8"),
     ),
     "torch": _Known(_torch, "torch", "pip install torch, or on Termux: pkg install python-torch"),
     "litert": _Known(
         _litert,
         "ai-edge-litert",
-        "pip install 'edgenas[litert]' (PyPI has no wheel for Termux)",
+        "pip install 'edgenas-agent[litert]' (PyPI has no wheel for Termux)",
         ("fp32", "int8"),
     ),
-    "ncnn": _Known(_ncnn, "ncnn", "pip install 'edgenas[ncnn]' (PyPI has no wheel for Termux)"),
+    "ncnn": _Known(_ncnn, "ncnn", "pip install 'edgenas-agent[ncnn]' (PyPI has no wheel for Termux)"),
     "executorch": _Known(
         _executorch,
         "executorch",

@@ -21,7 +21,7 @@ ENROL_HINT = (
     "No device has enrolled yet. On the server:\n"
     "  search-server token create --scope enrol --ttl 1h\n"
     "then on the device:\n"
-    "  pip install 'edgenas[agent,onnxruntime]'\n"
+    "  pip install 'edgenas-agent[onnxruntime]'\n"
     "  profiler-agent enrol {server_url}    (asks for the token)\n"
     "  profiler-agent run"
 )

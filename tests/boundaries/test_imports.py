@@ -2,12 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib.metadata import distribution, requires
 
 import pytest
 from importlinter.cli import lint_imports
-from packaging.requirements import Requirement
 
 BLOCKER = """
 import sys
@@ -68,21 +65,3 @@ def test_the_blocker_blocks() -> None:
 
 def test_the_import_contracts_hold() -> None:
     assert lint_imports(no_cache=True) == 0
-
-
-def requirements_of(name: str, extra: str = "") -> Iterator[str]:
-    """Yield the installed packages that a package needs here, with all that these need."""
-    for line in requires(name) or ():
-        requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-            yield requirement.name
-            yield from requirements_of(requirement.name)
-
-
-def test_what_the_agent_installs_is_pure_python() -> None:
-    compiled = {
-        name
-        for name in requirements_of("edgenas", extra="agent")
-        if "Root-Is-Purelib: true" not in (distribution(name).read_text("WHEEL") or "")
-    }
-    assert compiled == set()
