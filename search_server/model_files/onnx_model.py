@@ -25,7 +25,7 @@ IR_VERSION = 8
 def onnx_bytes(
     workload: Workload,
     weights: Mapping[str, Array] | None = None,
-    batch: int = 1,
+    batch: int | None = 1,
     dtype: str = "fp32",
 ) -> bytes:
     """Return the serialised ONNX model of a workload: input ``images`` NCHW, output ``logits``.
@@ -39,7 +39,7 @@ def onnx_bytes(
         workload: the network.
         weights: one array per parameter, named ``<segment>.<operator index>.<parameter>`` as in
             ``shared/modules.py``, batch norms with running statistics.
-        batch: images per run.
+        batch: images per run; None leaves it open.
         dtype: fp32 or int8; int8 models are for timing only, and still take and give floats.
 
     Raises:
@@ -51,7 +51,8 @@ def onnx_bytes(
     graph = QuantisedGraph(folded) if dtype == "int8" else Graph(folded)
     tensor = graph.between(f"{workload.segments[0].name}/images", "images", is_positive=True)
     for segment, shape in zip(workload.segments, workload.shapes(), strict=False):
-        tensor = graph.add_segment(segment, shape, tensor, batch)
+        # In a Reshape, 0 means: as it comes.
+        tensor = graph.add_segment(segment, shape, tensor, batch or 0)
     graph.finish(tensor, workload.segments[-1].name, is_flat=_ends_with_linear(workload))
     channels, height, width = workload.input_shape
     output = int(np.prod(workload.output_shape))
@@ -59,8 +60,12 @@ def onnx_bytes(
         helper.make_graph(
             graph.nodes,
             "workload",
-            [helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, channels, height, width])],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, output])],
+            [
+                helper.make_tensor_value_info(
+                    "images", TensorProto.FLOAT, [batch or "N", channels, height, width]
+                )
+            ],
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch or "N", output])],
             graph.initializers,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],

@@ -18,14 +18,13 @@ from torch.nn import functional as F
 
 from search_server.nas.data.crops import draw_crops
 from search_server.nas.data.images import ImageFiles, ImageSource
+from search_server.nas.data.normalisation import MEAN, STD
 
 Batch = tuple[Tensor, Tensor]
 """float32 images ``(N, 3, H, W)`` and int64 labels ``(N,)``."""
 
 CROP_RESOLUTION = 64
 
-_MEAN = 0.45
-_STD = 0.25
 """One mean and deviation for all data sets: near those of ImageNet; batch norms do the rest."""
 
 
@@ -145,7 +144,7 @@ class Batches:
 
 def normalise(images_NCHW: Tensor) -> Tensor:
     """Return uint8 images as float32 around 0."""
-    return images_NCHW.float().mul_(1 / (255 * _STD)).sub_(_MEAN / _STD)
+    return images_NCHW.float().mul_(1 / (255 * STD)).sub_(MEAN / STD)
 
 
 def training_batches(source: ImageSource, batch_size: int, seed: int) -> Batches:
