@@ -3,10 +3,10 @@
 import json
 from dataclasses import asdict, dataclass
 
-MEAN, STD = 0.45, 0.25
-"""Of images 0..1 in training, alike for all channels; an exported graph applies them itself."""
-
-RESIZE_RULE = "RGB; scale the image bilinearly until its shorter side is the resolution, then take the square in the centre"
+RESIZE_RULE = (
+    "RGB; scale the image bilinearly until its shorter side is the resolution, "
+    "then take the square in the centre"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file: uint8 images in, logits out, any batch size, what it is in its metadata.
+"""A trained network as an ONNX file: uint8 images in, logits out, any batch size, described in its metadata.
 
 Normalising takes two nodes. The division is folded into the first convolution; the mean is subtracted
 before it, since folding it into the bias would be wrong at the borders, where the convolution pads with
@@ -16,8 +16,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from search_server.exports.description import MEAN, STD, Description
+from search_server.exports.description import Description
 from search_server.model_files.onnx_model import onnx_bytes
+from search_server.nas.data.normalisation import MEAN, STD
 from shared.workload import Workload
 
 Images = NDArray[np.uint8]
@@ -28,7 +29,9 @@ CALIBRATION_BATCH = 32
 def onnx_file(
     workload: Workload, weights: Mapping[str, NDArray[np.float32]], description: Description
 ) -> bytes:
-    """Return a network as ONNX: input ``images`` uint8 ``(N, 3, H, W)``, output ``logits`` float ``(N, classes)``.
+    """Return a network as ONNX.
+
+    Its input ``images`` is uint8 ``(N, 3, H, W)``, its output ``logits`` float32 ``(N, classes)``.
 
     Args:
         workload: the network.
@@ -58,9 +61,7 @@ def quantised_onnx_file(content: bytes, calibration: Sequence[Images]) -> bytes:
         ValueError: ONNX Runtime is not installed, or there are no images.
     """
     if not calibration:
-        raise ValueError(
-            "static quantisation needs images to take the ranges of activations from, got none"
-        )
+        raise ValueError("static quantisation needs images for the ranges of activations, got none")
     try:
         # ONNX Runtime is an extra: only who asks for int8 needs it.
         from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
