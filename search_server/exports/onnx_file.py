@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file: uint8 images in, logits out, any batch size, described in its metadata.
+"""A trained network as an ONNX file: uint8 images in, logits out, any batch size, described in metadata.
 
 Normalising takes two nodes. The division is folded into the first convolution; the mean is subtracted
 before it, since folding it into the bias would be wrong at the borders, where the convolution pads with
