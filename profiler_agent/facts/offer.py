@@ -6,7 +6,7 @@ It offers what is installed, or pretends to be another device, as its settings s
 from dataclasses import replace
 
 from profiler_agent.bounds import Bounds
-from profiler_agent.facts.identity import identify
+from profiler_agent.facts.identity import allowed_cores, identify
 from profiler_agent.measuring.simulated_process import simulating_command
 from profiler_agent.measuring.supervision import MEASURING_COMMAND
 from profiler_agent.runtimes import available_runtimes, load_runtime
@@ -19,9 +19,14 @@ def offered_device(settings: AgentSettings) -> Device:
     """Return this device with the runtimes that it offers.
 
     Raises:
-        ValueError: the runtime that was asked for is unknown or not installed, or no such device can be
-            simulated; the message names the ones that exist.
+        ValueError: the runtime that was asked for is unknown or not installed, no such device can be
+            simulated, or the system does not allow the cores; the message names the ones that exist.
     """
+    if not set(settings.cores) <= set(allowed_cores()):
+        raise ValueError(
+            f"--cores {','.join(map(str, settings.cores))} are not all among those that the system allows "
+            f"this program, {','.join(map(str, allowed_cores()))}"
+        )
     if settings.runtime == SimulatedRuntime.name:
         return _simulated_device(settings)
     if settings.simulated_device is not None:
@@ -33,7 +38,7 @@ def offered_device(settings: AgentSettings) -> Device:
         runtimes = tuple(runtime for runtime in runtimes if runtime.name == settings.runtime)
         if not runtimes:
             load_runtime(settings.runtime)
-    return identify(settings.name, runtimes)
+    return _lending(settings.cores, identify(settings.name, runtimes))
 
 
 def measuring_command(settings: AgentSettings) -> tuple[str, ...]:
@@ -52,9 +57,13 @@ def offered_bounds(settings: AgentSettings) -> Bounds:
     )
 
 
+def _lending(cores: tuple[int, ...], device: Device) -> Device:
+    return replace(device, allowed_cores=cores) if cores else device
+
+
 def _simulated_device(settings: AgentSettings) -> Device:
     runtime = SimulatedRuntime(settings.simulated_device or DEFAULT_DEVICE)
     device = identify(
         settings.name or f"simulated-{runtime.version}", (RuntimeInfo(runtime.name, runtime.version),)
     )
-    return replace(device, cpu_model=f"simulated {runtime.version}")
+    return replace(_lending(settings.cores, device), cpu_model=f"simulated {runtime.version}")

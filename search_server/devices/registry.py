@@ -193,7 +193,7 @@ def require_support(row: DeviceRow, conditions: Conditions) -> None:
             f"device {row.name!r} can measure on {len(usable)} of its {device.num_cores} cores "
             f"({numbers}); asked for {conditions.threads} threads on cores "
             f"{','.join(map(str, conditions.cores)) or 'of its own choice'}. Each thread needs a core: ask "
-            "for fewer threads or other cores; or allow the agent more cores and enrol it again",
+            "for fewer threads or other cores; or allow the agent more cores and start it again",
         )
 
 

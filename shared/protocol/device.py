@@ -45,7 +45,7 @@ class Device:
     unknown: tuple[str, ...] = ()
     """Facts that this device does not tell, by name, such as ``temperature_c``."""
     allowed_cores: tuple[int, ...] = ()
-    """Cores on which the agent's programs may run; empty means all, as agents before this fact meant."""
+    """Cores on which the agent may measure; empty means all, as agents before this fact meant."""
 
     @property
     def usable_cores(self) -> tuple[int, ...]:

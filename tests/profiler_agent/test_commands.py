@@ -141,6 +141,22 @@ def test_two_threads_on_one_core_are_not_measured(tmp_path: Path) -> None:
     )
 
 
+def test_the_device_has_the_cores_that_its_owner_lends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 6, 7}, raising=False)
+    info = ["info", "--json", "--data", str(tmp_path)]
+    assert json.loads(cli.invoke(app, info).stdout)["allowed_cores"] == [4, 6, 7]
+    monkeypatch.setenv("EDGENAS_AGENT_CORES", "6")
+    assert json.loads(cli.invoke(app, info).stdout)["allowed_cores"] == [6]
+    monkeypatch.setenv("EDGENAS_AGENT_CORES", "0,6")
+    refused = cli.invoke(app, info)
+    assert refused.exit_code == 2
+    assert (
+        "--cores 0,6 are not all among those that the system allows this program, 4,6,7" in refused.output
+    )
+
+
 @pytest.mark.parametrize("command", ["run", "info", "selftest", "enrol"])
 def test_help_teaches_with_an_example(command: str) -> None:
     assert "Example" in cli.invoke(app, [command, "--help"]).output
