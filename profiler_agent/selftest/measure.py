@@ -1,9 +1,10 @@
 """Measure a published network on every runtime of this device, the way a server would have it measured.
 
 The network is FBNet-96-0.35-1 (arXiv 1812.03443): small enough for any board, slow enough to be timed.
-Its model file comes with the package; it is what ``edgenas architecture onnx fbnet-96-035-1`` writes.
+Its model files come with the package, compressed; ``python -m scripts.selftest_models`` writes them.
 """
 
+import gzip
 import hashlib
 import statistics
 from collections.abc import Iterator
@@ -14,13 +15,27 @@ from profiler_agent.agent import AgentCore
 from profiler_agent.selftest.advice import advise, spread_of
 from shared.architecture import parse_architecture
 from shared.protocol.device import Conditions, Device, RuntimeInfo
-from shared.protocol.measurement import Artifact, Lease, LeaseItem, Policy, Result, Summary, summarize
+from shared.protocol.measurement import (
+    Artifact,
+    ArtifactFormat,
+    Lease,
+    LeaseItem,
+    Policy,
+    Result,
+    Summary,
+    summarize,
+)
 from shared.protocol.wire import to_dict
 
 NETWORK = "fbnet-96-035-1"
 
-_MODEL_FORMATS = {"onnxruntime": "onnx"}
-"""Runtimes that need a model file; all others build the network from the workload."""
+MODEL_FORMATS: dict[str, ArtifactFormat] = {
+    "onnxruntime": "onnx",
+    "litert": "tflite",
+    "ncnn": "ncnn",
+    "executorch": "pte",
+}
+"""Runtimes that load a model file; all others build the network from the workload."""
 
 _TTL_S = 300.0
 
@@ -75,6 +90,11 @@ class RuntimeReport:
         }
 
 
+def model_name(runtime: str) -> str:
+    """Return the name of the file in this package that holds the network for a runtime."""
+    return f"{NETWORK}.{MODEL_FORMATS[runtime]}.gz"
+
+
 def run_selftest(
     core: AgentCore, device: Device, cores: tuple[int, ...], threads: int, policy: Policy
 ) -> Iterator[RuntimeReport]:
@@ -105,10 +125,10 @@ def _lease(core: AgentCore, conditions: Conditions, policy: Policy) -> Lease:
 
 def _stored_artifact(core: AgentCore, runtime: str) -> Artifact | None:
     """Put the shipped model file into the agent's cache; None if the runtime needs no file."""
-    if runtime not in _MODEL_FORMATS:
+    if runtime not in MODEL_FORMATS:
         return None
-    content = (files("profiler_agent.selftest") / f"{NETWORK}.onnx").read_bytes()
-    artifact = Artifact(hashlib.sha256(content).hexdigest(), len(content))
+    content = gzip.decompress((files("profiler_agent.selftest") / model_name(runtime)).read_bytes())
+    artifact = Artifact(hashlib.sha256(content).hexdigest(), len(content), MODEL_FORMATS[runtime])
     with core.artifacts.writing(artifact.sha256, artifact.size_bytes) as file:
         file.write(content)
     return artifact
