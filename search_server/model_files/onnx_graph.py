@@ -20,6 +20,10 @@ from shared.operators import (
 )
 from shared.workload import Segment
 
+_FILL_STEP = 2.0**-20
+"""No two kernels may be filled with the same number: the runtime would keep equal ones once, in memory and
+in the caches, and run faster than with trained weights. Several hundred such steps change no magnitude."""
+
 
 class Graph:
     """Nodes and initializers of a model that grows operator by operator."""
@@ -28,6 +32,7 @@ class Graph:
         self.weights = weights
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
+        self._num_fills = 0
 
     def add(self, op_type: str, name: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(op_type, inputs, [output], name=name, **attributes))
@@ -131,10 +136,12 @@ class Graph:
         return self._initializer(f"{name}.weight", kernel), self._initializer(f"{name}.bias", bias)
 
     def _fill(self, name: str, shape: tuple[int, ...]) -> str:
-        value = helper.make_tensor("value", TensorProto.FLOAT, [1], [1.0 / np.prod(shape[1:])])
+        unlike = 1 + self._num_fills * _FILL_STEP
+        value = helper.make_tensor("value", TensorProto.FLOAT, [1], [unlike / np.prod(shape[1:])])
         return self._filled(f"{name}.weight", shape, value)
 
     def _filled(self, name: str, shape: tuple[int, ...], value: onnx.TensorProto) -> str:
+        self._num_fills += 1
         size = self._initializer(f"{name}.shape", np.array(shape, np.int64))
         return self.add("ConstantOfShape", f"{name}.fill", [size], name, value=value)
 

@@ -30,10 +30,10 @@ def onnx_bytes(
 ) -> bytes:
     """Return the serialised ONNX model of a workload: input ``images`` NCHW, output ``logits``.
 
-    Without weights the model is for timing only: each weight is one constant, the inverse of the
+    Without weights the model is for timing only: each kernel is one constant, about the inverse of the
     fan-in, written as a fill operator that the runtime unfolds when it loads the model. The file then
     takes kilobytes where it would take megabytes, and activations keep their size through the layers,
-    so that no number becomes denormal.
+    so that no number becomes denormal. The constants differ, so that the runtime merges no two kernels.
 
     Args:
         workload: the network.

@@ -13,7 +13,8 @@ from shared.operators import Conv2d, Linear
 
 _ACTIVATION_SCALE = 0.05
 _KERNEL_SCALE = 0.01
-_KERNEL_VALUE = 1
+_NUM_KERNEL_VALUES = 127
+"""Kernels are filled with 1, 2, ..., 127 in turn: the runtime would keep equal kernels once."""
 
 
 class QuantisedGraph(Graph):
@@ -33,7 +34,8 @@ class QuantisedGraph(Graph):
         return self._constants(name, (linear.out_features, linear.in_features))
 
     def _constants(self, name: str, shape: tuple[int, ...]) -> tuple[str, str]:
-        value = helper.make_tensor("value", TensorProto.INT8, [1], [_KERNEL_VALUE])
+        number = 1 + self._num_fills % _NUM_KERNEL_VALUES
+        value = helper.make_tensor("value", TensorProto.INT8, [1], [number])
         kernel = self._filled(f"{name}.int8", shape, value)
         channels = shape[0]
         kernel_scale = self._initializer(f"{name}.scale", np.full(channels, _KERNEL_SCALE, np.float32))
@@ -50,7 +52,7 @@ class QuantisedGraph(Graph):
             "DequantizeLinear",
             f"{name}.bias.fp32",
             [
-                self._initializer(f"{name}.bias.int32", np.zeros(channels, np.int32)),
+                self._initializer(f"{name}.bias.int32", np.full(channels, self._num_fills, np.int32)),
                 self._initializer(f"{name}.bias.scale", scale),
                 self._initializer(f"{name}.bias.zero", np.zeros(channels, np.int32)),
             ],

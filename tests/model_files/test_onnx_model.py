@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -8,6 +11,7 @@ from search_server.model_files.onnx_model import onnx_bytes
 from shared.architecture import parse_architecture
 from shared.modules import NetworkModule
 from shared.operators import Conv2d
+from shared.search_space import search_space
 from shared.workload import Segment, Workload
 from tests.model_files.networks import WORKLOAD, trained_network, weights_of
 
@@ -17,6 +21,15 @@ def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return np.asarray(session.run(None, {"images": images})[0])
+
+
+def optimised(model: bytes, folder: Path) -> onnx.GraphProto:
+    """Return the graph that the runtime runs, with its weights inside."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "optimised.onnx")
+    options.log_severity_level = 3  # it warns that such a file belongs to this machine
+    onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnx.load(options.optimized_model_filepath).graph
 
 
 def test_the_model_computes_what_the_torch_network_computes() -> None:
@@ -36,6 +49,28 @@ def test_a_timing_model_is_small_and_keeps_its_numbers_normal() -> None:
     assert logits.shape == (1, 1000)
     assert np.isfinite(logits).all()
     assert (logits > 1e-3).all()
+
+
+def test_the_runtime_keeps_as_many_weights_of_a_timing_model_as_of_a_trained_one(tmp_path: Path) -> None:
+    # It keeps equal fills once, and reads them from the caches; this network has many of one shape.
+    workload = parse_architecture("k3_e6", search_space("fbnet-tiny")).workload()
+    timing = optimised(onnx_bytes(workload), tmp_path)
+    trained = optimised(onnx_bytes(workload, weights_of(trained_network(workload))), tmp_path)
+    assert [(node.name, node.op_type) for node in timing.node] == [
+        (node.name, node.op_type) for node in trained.node
+    ]
+    sizes = [sorted(tuple(each.dims) for each in graph.initializer) for graph in (timing, trained)]
+    assert sizes[0] == sizes[1]
+
+
+def test_the_runtime_keeps_each_kernel_and_bias_of_an_int8_model(tmp_path: Path) -> None:
+    workload = parse_architecture("k3_e6", search_space("fbnet-tiny")).workload()
+    graph = optimised(onnx_bytes(workload, dtype="int8"), tmp_path)
+    convolutions = [node for node in graph.node if node.op_type == "QLinearConv"]
+    operators = [operator for segment in workload.segments for operator in segment.operators]
+    assert len(convolutions) == sum(isinstance(operator, Conv2d) for operator in operators)
+    for place in (3, 8):  # kernel and bias
+        assert len({node.input[place] for node in convolutions}) == len(convolutions)
 
 
 def test_the_same_workload_gives_the_same_bytes() -> None:
