@@ -7,7 +7,8 @@ from the cover's measured latency, as a share of it; both are in units of the an
 Beside a part's mean error stands how much more that is than with all parts: the mean over the 54 covers and
 its standard error, each cover compared with itself. A difference of less than two standard errors counts as
 noise. ``sigma`` is what tables say of a network's error (``network_sigma``, mean), ``holds`` the share of
-covers inside the 90 % interval, which is made wider by the noise of the cover's own measurement.
+covers inside the 90 % interval, which is made wider by the noise of the cover's own measurement. ``repeat``
+is by how much entries of two such tables would differ, median and 19 of 20, by the verdict of each table.
 
 The last line is JSON.
 """
@@ -47,6 +48,9 @@ class Prediction:
     network_sigma: float
     is_held: bool
     """By the 90 % interval."""
+    repeat_median: float
+    repeat_p95: float
+    """What the table says of its entries; see ``Verdict``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Row:
     bias: float
     network_sigma: float
     coverage: float
+    repeat_median: float
+    repeat_p95: float
 
 
 def main() -> None:
@@ -119,18 +125,20 @@ def row_of(predictions: Sequence[Prediction], full: Sequence[Prediction]) -> Row
         fmean(one.error for one in predictions),
         fmean(one.network_sigma for one in predictions),
         fmean(one.is_held for one in predictions),
+        fmean(one.repeat_median for one in predictions),
+        fmean(one.repeat_p95 for one in predictions),
     )
 
 
 def print_rows(rows: dict[str, dict[str, Row]]) -> None:
     """Print a line for each part, and all of them as one line of JSON."""
     spaces = list(rows[FULL])
-    print(f"{'':<28}" + "".join(f"{space:^44}" for space in spaces))
-    print(f"{'part':<28}" + f"{'mean error':>12}{'more':>17}{'sigma':>8}{'holds':>7}" * len(spaces))
+    print(f"{'':<28}" + "".join(f"{space:^60}" for space in spaces))
+    print(f"{'part':<28}" + f"{'mean error':>12}{'more':>17}{'sigma':>8}{'holds':>7}{'repeat':>15}" * len(spaces))
     for name, by_space in rows.items():
         cells = (
             f"{row.mean_error:>12.3%}{row.more:>+9.3%}+-{row.more_error:.3%}"
-            f"{row.network_sigma:>8.2%}{row.coverage:>7.1%}"
+            f"{row.network_sigma:>8.2%}{row.coverage:>7.1%}{row.repeat_median:>8.2%}{row.repeat_p95:>7.2%}"
             for row in by_space.values()
         )
         print(f"{name:<28}" + "".join(cells))
@@ -157,7 +165,15 @@ def _prediction(
     if part.is_sum:
         units = _sum_us(table, cover) / level
     error = units / measured.ratio - 1
-    return Prediction(item_id, error, table.network_sigma, abs(units - measured.ratio) <= half)
+    assert table.verdict is not None
+    return Prediction(
+        item_id,
+        error,
+        table.network_sigma,
+        abs(units - measured.ratio) <= half,
+        table.verdict.repeat_median,
+        table.verdict.repeat_p95,
+    )
 
 
 def _sum_us(table: LatencyTable, network: Architecture) -> float:

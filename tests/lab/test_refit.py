@@ -13,7 +13,7 @@ from search_server.latency.estimate.relative import relative_latencies
 
 def predictions(**errors: tuple[float, ...]) -> list[Prediction]:
     return [
-        Prediction(item_id, error, 0.01, abs(error) < 0.025)
+        Prediction(item_id, error, 0.01, abs(error) < 0.025, 0.0, 0.0)
         for item_id, each in errors.items()
         for error in each
     ]
