@@ -134,7 +134,10 @@ def print_rows(rows: dict[str, dict[str, Row]]) -> None:
     """Print a line for each part, and all of them as one line of JSON."""
     spaces = list(rows[FULL])
     print(f"{'':<28}" + "".join(f"{space:^60}" for space in spaces))
-    print(f"{'part':<28}" + f"{'mean error':>12}{'more':>17}{'sigma':>8}{'holds':>7}{'repeat':>15}" * len(spaces))
+    print(
+        f"{'part':<28}"
+        + f"{'mean error':>12}{'more':>17}{'sigma':>8}{'holds':>7}{'repeat':>15}" * len(spaces)
+    )
     for name, by_space in rows.items():
         cells = (
             f"{row.mean_error:>12.3%}{row.more:>+9.3%}+-{row.more_error:.3%}"
