@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from profiler_agent.facts.identity import identify
+from profiler_agent.facts.device import read_device
 
 
 def print_figures(figures: dict[str, Any]) -> None:
     """Print the figures with machine, versions and date as one JSON object on the last line."""
-    device = identify(None, ())
+    device = read_device(None, ())
     facts = {
         "cpu": device.cpu_model,
         "num_cores": device.num_cores,

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from profiler_agent.agent import AgentCore
+from profiler_agent.apply_settings import measuring_command, offered_bounds, offered_device
 from profiler_agent.carriers.credentials import (
     Credentials,
     credentials_path,
@@ -21,12 +22,11 @@ from profiler_agent.carriers.credentials import (
 )
 from profiler_agent.carriers.dial_out import DialOutError
 from profiler_agent.carriers.enrolment import enrol_device, read_enrolment_token
-from profiler_agent.carriers.service import run_agent
-from profiler_agent.facts.offer import measuring_command, offered_bounds, offered_device
+from profiler_agent.carriers.run_agent import run_agent
 from profiler_agent.selftest.measure import NETWORK, run_selftest
 from profiler_agent.settings import DEFAULT_LISTEN, AgentSettings, load_settings, parse_address
 from profiler_agent.show import device_table, print_selftest
-from shared.protocol.call_server import ServerRefusedError, ServerUnreachableError
+from shared.protocol.call_server import NoAnswerError, RequestRefusedError
 from shared.protocol.device import Device, DeviceCreate
 from shared.protocol.measurement import Policy
 from shared.protocol.wire import to_dict
@@ -220,7 +220,7 @@ def enrol(
         enrolled = asyncio.run(enrol_device(url, token, create, credentials))
     except ValueError as error:
         _misuse(str(error))
-    except (ServerRefusedError, ServerUnreachableError) as error:
+    except (RequestRefusedError, NoAnswerError) as error:
         _fail(f"enrolment failed: {error}")
     save_credentials(settings.data, enrolled)
     typer.echo(

@@ -1,6 +1,6 @@
-"""The agent proper: one lease in, one result per item out, whatever happens in between.
+"""The agent takes one lease at a time and gives one result for each item, whatever happens in between.
 
-Both carriers, the HTTP face and the dial-out loop, call this and nothing else.
+Both carriers, ``carriers/listen.py`` and ``carriers/dial_out.py``, call it.
 """
 
 import tempfile
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from profiler_agent.artifact_cache import ArtifactCache
 from profiler_agent.bounds import Bounds, refusals
-from profiler_agent.facts.identity import agent_version
+from profiler_agent.facts.device import agent_version
 from profiler_agent.measuring.canary import CanaryMemory
 from profiler_agent.measuring.process import Order
 from profiler_agent.measuring.supervision import MEASURING_COMMAND, MeasuringProcess
@@ -30,7 +30,7 @@ class AgentBusyError(RuntimeError):
 
 
 class _RunningLease:
-    """The lease at work: until when, how far, and how to stop it from another thread."""
+    """The lease that is being measured; another thread may stop it."""
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
@@ -55,7 +55,7 @@ class _RunningLease:
 
 
 class AgentCore:
-    """Runs leases, one at a time, each in a process of its own."""
+    """Measures leases, one at a time, each in a process of its own."""
 
     def __init__(
         self,

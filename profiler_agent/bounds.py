@@ -7,7 +7,7 @@ of terabytes or for a week of measuring; these limits say no, item by item and w
 import math
 from dataclasses import dataclass
 
-from profiler_agent.facts.identity import allowed_cores
+from profiler_agent.facts.device import allowed_cores
 from shared.operators import Shape
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import PROTOCOL_MAX, PROTOCOL_MIN, Lease, LeaseItem

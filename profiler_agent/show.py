@@ -27,14 +27,13 @@ def print_selftest(console: Console, reports: Sequence[RuntimeReport]) -> None:
     """Print one row a runtime, times and counts of a run, and below what to do."""
     table = Table("runtime", "verdict", "runs", "fastest", "median", "CPU time", "switches", "page faults")
     for report in reports:
-        wall_us = report.wall_us
         table.add_row(
             f"{report.runtime.name} {report.runtime.version}",
             "usable" if report.is_usable else f"not usable ({report.result.status})",
-            str(wall_us.num_samples) if wall_us else "0",
-            f"{wall_us.minimum / 1000:.3f} ms" if wall_us else "-",
-            f"{wall_us.median / 1000:.3f} ms" if wall_us else "-",
-            _figure(report.cpu_us and report.cpu_us / 1000, "{:.3f} ms"),
+            str(report.num_runs),
+            _milliseconds(report.fastest_us),
+            _milliseconds(report.median_us),
+            _milliseconds(report.cpu_us),
             _figure(report.switches_per_run, "{:.2f}"),
             _figure(report.faults_per_run, "{:.1f}"),
         )
@@ -42,6 +41,10 @@ def print_selftest(console: Console, reports: Sequence[RuntimeReport]) -> None:
     for report in reports:
         for sentence in report.advice:
             console.print(f"- {report.runtime.name}: {sentence}", markup=False)
+
+
+def _milliseconds(us: float | None) -> str:
+    return "-" if us is None else f"{us / 1000:.3f} ms"
 
 
 def _figure(value: float | None, form: str) -> str:

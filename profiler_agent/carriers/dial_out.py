@@ -1,4 +1,4 @@
-"""The carrier for agents that no server can reach: ask for a lease, measure it, hand in the results."""
+"""The carrier for agents that no server can reach: they ask for leases and send the results."""
 
 import asyncio
 import logging
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from profiler_agent.agent import AgentBusyError, AgentCore
 from profiler_agent.artifact_cache import ArtifactMismatchError
-from profiler_agent.carriers.lease_thread import LeaseRun
+from profiler_agent.carriers.lease_thread import LeaseThread
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.facts.environment import read_environment
-from shared.protocol.call_server import ServerClient, ServerRefusedError, ServerUnreachableError
+from shared.protocol.call_server import NoAnswerError, RequestRefusedError, ServerClient
 from shared.protocol.device import Device
 from shared.protocol.measurement import Heartbeat, Lease, LeaseRequest, Result, Status
 
@@ -94,12 +94,12 @@ class DialOut:
                 if lease is not None:
                     await self._work(lease)
                 self._backoff.reset()
-            except (ServerUnreachableError, ServerRefusedError) as error:
+            except (NoAnswerError, RequestRefusedError) as error:
                 _raise_if_lasting(error, self._client.url)
                 await self._pause(error)
         try:
             await self._deliver()
-        except (ServerUnreachableError, ServerRefusedError) as error:
+        except (NoAnswerError, RequestRefusedError) as error:
             _log.warning("%d results stay in the spool until the next start: %s", len(self._spool), error)
 
     async def _ask_for_lease(self) -> Lease | None:
@@ -142,7 +142,7 @@ class DialOut:
         await self._deliver()
 
     async def _measure(self, lease: Lease, lost: asyncio.Event) -> None:
-        async for result in LeaseRun(self._core, lease).results():
+        async for result in LeaseThread(self._core, lease).results():
             if lost.is_set():
                 continue  # the server has given the lease to another hand
             self._spool.add(result)
@@ -155,7 +155,7 @@ class DialOut:
             )
             try:
                 await self._deliver()
-            except (ServerUnreachableError, ServerRefusedError) as error:
+            except (NoAnswerError, RequestRefusedError) as error:
                 _log.warning("result spooled: %s", error)
 
     async def _fetch_artifacts(self, lease: Lease) -> str | None:
@@ -166,7 +166,7 @@ class DialOut:
                     await self._client.artifact(artifact.sha256, file.write)
             except ArtifactMismatchError as error:
                 return str(error)
-            except ServerRefusedError as error:
+            except RequestRefusedError as error:
                 if error.status != 404:
                     raise
                 return f"the server does not have artifact {artifact.sha256}: {error.body.detail}"
@@ -180,9 +180,9 @@ class DialOut:
             beat = Heartbeat(lease.lease_id, lease.fence, self._core.progress, environment)
             try:
                 reply = await self._client.heartbeat(beat)
-            except ServerUnreachableError as error:
+            except NoAnswerError as error:
                 _log.warning("heartbeat failed: %s", error)
-            except ServerRefusedError as error:
+            except RequestRefusedError as error:
                 if error.is_temporary:
                     _log.warning("heartbeat failed: %s", error)
                 else:
@@ -204,7 +204,7 @@ class DialOut:
         for spooled in self._spool.waiting():
             try:
                 await self._client.post_result(spooled.result)
-            except ServerRefusedError as error:
+            except RequestRefusedError as error:
                 if error.is_temporary or error.status == _WRONG_TOKEN:
                     raise
                 if error.status in _LOST_LEASE:
@@ -224,7 +224,7 @@ class DialOut:
 
 def _raise_if_lasting(error: Exception, url: str) -> None:
     """Raise ``DialOutError`` if trying again cannot help."""
-    if not isinstance(error, ServerRefusedError):
+    if not isinstance(error, RequestRefusedError):
         return
     if error.status in (_WRONG_TOKEN, _WRONG_DEVICE):
         raise DialOutError(

@@ -50,8 +50,8 @@ async def enrol_device(url: str, token: str, create: DeviceCreate, credentials: 
         credentials: what the agent has so far.
 
     Raises:
-        ServerRefusedError: the token is wrong, used up or too old.
-        ServerUnreachableError: no server answers.
+        RequestRefusedError: the token is wrong, used up or too old.
+        NoAnswerError: no server answers.
         ValueError: the URL is none.
     """
     async with ServerClient(url) as client:

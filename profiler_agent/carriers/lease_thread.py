@@ -1,4 +1,4 @@
-"""A lease at work in a thread, seen from an event loop: what both carriers are built on."""
+"""Both carriers run in an event loop; this measures a lease in a thread beside it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from profiler_agent.agent import AgentCore
 from shared.protocol.measurement import Lease, Result
 
 
-class LeaseRun:
+class LeaseThread:
     """Results of one lease as they come; whoever stops reading them stops the measurement."""
 
     def __init__(self, core: AgentCore, lease: Lease) -> None:

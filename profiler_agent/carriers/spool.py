@@ -1,4 +1,4 @@
-"""Results on disk until the server has confirmed them: neither a restart nor an outage loses one."""
+"""The spool keeps results on disk until the server has confirmed them: no restart or outage loses one."""
 
 import logging
 import os

@@ -1,1 +1,1 @@
-"""What this device is, how it is right now, and what it offers a server."""
+"""What this device is, and how it is right now."""

@@ -1,4 +1,4 @@
-"""The canary: a small fixed piece of work whose time tells how fast the core is at this moment.
+"""The canary is a small fixed piece of work whose time tells how fast the core is at this moment.
 
 Hashing a block that fits into any first-level cache takes the same number of cycles each time, pushes no
 model out of the caches and needs no package. Its CPU time leaves out the time in which other programs
@@ -32,7 +32,7 @@ def canary_us() -> float:
     return fastest_ns / 1000
 
 
-def typical_us(checks_us: list[float]) -> float | None:
+def usual_us(checks_us: list[float]) -> float | None:
     """Return the canary's usual time in a lease: the median, which a moment of boost does not move."""
     return statistics.median(checks_us) if checks_us else None
 
@@ -41,8 +41,8 @@ def typical_us(checks_us: list[float]) -> float | None:
 class CanaryMemory:
     """The canary's best time under each set of conditions, as an agent remembers it for an hour.
 
-    A lease that was throttled although nothing was hot clears the memory of its conditions: what no
-    pause brings back is the device's new normal, and the next lease is judged by itself.
+    A lease that was throttled although nothing was hot clears the memory of its conditions: if no pause
+    brings the old speed back, the device has a new one, and the next lease is judged by itself.
     """
 
     now_s: Callable[[], float] = time.monotonic

@@ -1,18 +1,19 @@
-"""From a lease to its results: the rounds of its items, what is judged of them, what surrounded them."""
+"""Measures a lease: runs its rounds, judges the samples of each item, and adds the state of the device."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from profiler_agent.facts.environment import read_environment
-from profiler_agent.measuring.canary import typical_us
+from profiler_agent.measuring.canary import usual_us
 from profiler_agent.measuring.rounds import Profile, Rounds
 from profiler_agent.measuring.stability import cores_remark, judge, judge_slow_device
 from profiler_agent.runtimes.base import Clock, InVirtualTime, Runtime
 from shared.protocol.measurement import Lease, LeaseItem, NodeSamples, Result
 
 
-def measure(
+def measure_lease(
     lease: Lease,
     runtime: Runtime,
     artifact_paths: Mapping[str, Path],
@@ -37,53 +38,55 @@ def measure(
     start_ns = clock.wall_ns()
     before = read_environment()
     rounds = Rounds(lease, runtime, artifact_paths, clock, report_progress)
-    pace = rounds.pace(canary_reference_us, sense_canary_us or clock.canary_us)
-    runs = rounds.plain_rounds(pace)
-    profiles = rounds.profiled_rounds(pace)
+    watch = rounds.throttling_watch(canary_reference_us, sense_canary_us or clock.canary_us)
+    runs = rounds.plain_rounds(watch)
+    profiles = rounds.profiled_rounds(watch)
     after = read_environment()
-    anchor_runs = next((runs[item.item_id] for item in lease.items if item.is_anchor), None)
+    anchor_id = next((item.item_id for item in lease.items if item.is_anchor), "")
     cores_seen = tuple(sorted(rounds.cores_seen))
+    shared = Result(
+        lease.lease_id,
+        lease.fence,
+        item_id="",
+        status="unsupported",
+        runtime_version=runtime.version,
+        cores_seen=cores_seen,
+        environment_before=before,
+        environment_after=after,
+        started_at=started_at,
+        device_s=(clock.wall_ns() - start_ns) / 1e9,
+        is_simulated=runtime.name == "simulated",
+        canary_us=usual_us(watch.checks_us),
+        paused_s=watch.paused_s,
+    )
     for item in lease.items:
-        if item.item_id in rounds.unsupported:
-            reason = rounds.unsupported[item.item_id]
-            yield Result(
-                lease.lease_id,
-                lease.fence,
-                item.item_id,
-                "unsupported",
-                reason,
-                runtime_version=runtime.version,
-            )
+        unsupported = rounds.unsupported.get(item.item_id)
+        if unsupported is None and anchor_id in rounds.unsupported:
+            unsupported = f"its anchor cannot run: {rounds.unsupported[anchor_id]}"
+        if unsupported is not None:
+            yield replace(shared, item_id=item.item_id, reason=unsupported)
             continue
-        if pace.is_lost:
-            judgement = judge_slow_device(pace.slowdown, pace.paused_s, after)
+        if watch.gave_up:
+            judgement = judge_slow_device(watch.slowdown, watch.paused_s, after)
         else:
-            judgement = judge(runs[item.item_id], anchor_runs, cores_remark(cores_asked, cores_seen))
+            judgement = judge(
+                runs[item.item_id], runs.get(anchor_id), cores_remark(cores_asked, cores_seen)
+            )
         profile = profiles.get(item.item_id, Profile())
-        yield Result(
-            lease_id=lease.lease_id,
-            fence=lease.fence,
+        _require_known_segments(item, profile.nodes)
+        yield replace(
+            shared,
             item_id=item.item_id,
             status=judgement.status,
             reason=judgement.reason,
             runs=runs[item.item_id],
-            nodes=tuple(_known_segments(item, profile.nodes)),
+            nodes=profile.nodes,
             profiled_wall_us=profile.wall_us,
-            runtime_version=runtime.version,
-            cores_seen=cores_seen,
-            environment_before=before,
-            environment_after=after,
-            started_at=started_at,
-            device_s=(clock.wall_ns() - start_ns) / 1e9,
-            is_simulated=runtime.name == "simulated",
-            canary_us=typical_us(pace.checks_us),
-            paused_s=pace.paused_s,
         )
 
 
-def _known_segments(item: LeaseItem, nodes: Sequence[NodeSamples]) -> Iterator[NodeSamples]:
+def _require_known_segments(item: LeaseItem, nodes: Sequence[NodeSamples]) -> None:
     known = {segment.name for segment in item.workload.segments}
     for node in nodes:
         if node.segment not in known:
             raise RuntimeError(f"node {node.name!r} belongs to no segment of item {item.item_id!r}")
-        yield node

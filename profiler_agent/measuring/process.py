@@ -1,4 +1,4 @@
-"""The process that measures one lease and then ends; it can be killed at any time.
+"""This process measures one lease and then ends; the agent may kill it at any time.
 
 The agent starts it as ``python -m profiler_agent.measuring.process ORDER_FILE``. It writes one JSON report
 a line to standard output: progress, then one result for each item. It ends when standard input closes,
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from profiler_agent.measuring.lease import measure
+from profiler_agent.measuring.lease import measure_lease
 from profiler_agent.runtimes import load_runtime
 from profiler_agent.runtimes.base import Runtime, RuntimeUnavailableError
 from shared.protocol.measurement import Lease, Result
@@ -74,12 +74,14 @@ def measure_order(order_path: Path, load: Callable[[str], Runtime] = load_runtim
         return
     paths = {sha256: Path(path) for sha256, path in order.artifact_paths.items()}
     report_progress = _ProgressReporter(output)
-    for result in measure(lease, runtime, paths, report_progress, order.cores, order.canary_reference_us):
+    for result in measure_lease(
+        lease, runtime, paths, report_progress, order.cores, order.canary_reference_us
+    ):
         _write(output, Report(result=result))
 
 
 class _ProgressReporter:
-    """Reports progress, but rarely."""
+    """Reports progress, at most once in ``_PROGRESS_INTERVAL_S``."""
 
     def __init__(self, output: BinaryIO) -> None:
         self._output = output

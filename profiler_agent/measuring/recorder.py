@@ -1,4 +1,4 @@
-"""The samples of one item: turns of timed runs after untimed ones, with what the system did meanwhile."""
+"""Records the samples of one item: in each turn untimed runs, then timed ones with what the system did."""
 
 import resource
 from collections.abc import Iterator, Sequence

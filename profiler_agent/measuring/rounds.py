@@ -1,15 +1,15 @@
-"""Rounds: how the items of a lease take turns, interleaved in random order.
+"""The items of a lease take turns in rounds, in an order that is drawn anew for each round.
 
-First come the plain rounds, in an order drawn anew each round. The anchor runs right before every run of
-another item: contention lasts for tens of milliseconds, so the two share it and their ratio is steady
-where neither time is. An item's turn begins with untimed runs, 6 ms of them: else the more models a lease
-has, the colder their caches, and networks of different leases could not be compared. Timed runs follow, one
-or, where they are short, up to three.
+The plain rounds come first. In them the anchor runs right before every other item: contention lasts for
+tens of milliseconds, so the two share it, and their ratio is steady where neither time is. An item's turn
+begins with 6 ms of untimed runs. Without these, caches would be the colder the more models a lease has,
+and networks of different leases could not be compared. One timed run follows, or up to three where they
+are short.
 
-Then come the rounds under the runtime's profiler, shorter turns with models of their own, when those of
-the plain rounds are gone: as neighbours they made networks 1 to 2 % slower against the anchor than a lease
-without profiled items does. Between rounds the pace of the device is checked; see
-:mod:`profiler_agent.measuring.recovery`.
+The rounds under the runtime's profiler come second. They have shorter turns, and models of their own,
+which are loaded when those of the plain rounds are gone: as neighbours they made networks 1 to 2 % slower
+against the anchor than a lease without profiled items does. Before each round the speed of the device is
+checked; see :mod:`profiler_agent.measuring.throttling`.
 """
 
 import gc
@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from profiler_agent.measuring.recorder import Recorder, timed_runs, warm_caches
-from profiler_agent.measuring.recovery import Pace
+from profiler_agent.measuring.throttling import ThrottlingWatch
 from profiler_agent.runtimes.base import Clock, LoadedModel, Runtime, UnsupportedWorkloadError
 from shared.protocol.measurement import Lease, LeaseItem, NodeSamples, RunSamples
 
@@ -50,7 +50,7 @@ class Profile:
 
 
 class Rounds:
-    """One lease at work: its models in memory, and the two kinds of rounds, plain ones first."""
+    """Runs the two kinds of rounds of one lease, plain ones first, and holds its models."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Rounds:
         report_progress: Callable[[float], None],
     ) -> None:
         self.unsupported: dict[str, str] = {}
-        """Why, by item."""
+        """Why the runtime cannot run an item, by its id."""
         self.cores_seen: set[int] = set()
         self._lease = lease
         self._runtime = runtime
@@ -72,10 +72,12 @@ class Rounds:
         self._warming: list[Callable[[], None]] = []
         """What runs to warm up: the models of the rounds at work."""
 
-    def pace(self, reference_us: float | None, sense_us: Callable[[], float]) -> Pace:
-        """Return what watches over the rounds; in a pause a device rests, or is kept hot on wish."""
+    def throttling_watch(
+        self, reference_us: float | None, sense_us: Callable[[], float]
+    ) -> ThrottlingWatch:
+        """Return what pauses the rounds; a device that shall stay hot runs models in a pause."""
         is_sustained = self._lease.conditions.thermal == "sustained"
-        return Pace(
+        return ThrottlingWatch(
             reference_us,
             self._lease.policy.max_pause_s,
             pause=self._warm_up if is_sustained else time.sleep,
@@ -84,7 +86,7 @@ class Rounds:
             now_s=lambda: self._clock.wall_ns() / 1e9,
         )
 
-    def plain_rounds(self, pace: Pace) -> dict[str, RunSamples]:
+    def plain_rounds(self, watch: ThrottlingWatch) -> dict[str, RunSamples]:
         """Run the items plain, each right after the anchor; return their samples by item."""
         lease = self._lease
         items = [replace(item, profile_segments=False) for item in lease.items]
@@ -103,11 +105,11 @@ class Rounds:
         def run_round(round_index: int) -> None:
             self._generator.shuffle(others)
             for turn_index, recorder in enumerate(others, start=round_index * len(others)):
-                pace.resume()
+                watch.warm_up_if_idle()
                 if anchor is not None and recorder is not anchor:
                     anchor.take_turn(turn_index, origin_ns)
                 recorder.take_turn(turn_index, origin_ns)
-                pace.note_run(recorder.stalled_us)
+                watch.note_run(recorder.stalled_us)
 
         is_profiling = any(item.profile_segments for item in lease.items)
         if others:
@@ -115,18 +117,18 @@ class Rounds:
             self._repeat(
                 run_round,
                 lambda: min(len(one.wall_us) for one in others),
-                pace,
+                watch,
                 0.0,
                 end,
                 lease.policy.max_rounds,
             )
         return {item_id: recorder.samples() for item_id, recorder in recorders.items()}
 
-    def profiled_rounds(self, pace: Pace) -> dict[str, Profile]:
+    def profiled_rounds(self, watch: ThrottlingWatch) -> dict[str, Profile]:
         """Run the items that ask for it under the runtime's profiler; return what it tells by item."""
         self._warming = []  # the last hold on the models of the plain rounds
         gc.collect()
-        if pace.is_lost:
+        if watch.gave_up:
             return {}
         loaded = self._load([item for item in self._lease.items if item.profile_segments])
         models = {item_id: model for item_id, (model,) in loaded.items()}
@@ -135,25 +137,25 @@ class Rounds:
         wall_us: dict[str, list[float]] = {item_id: [] for item_id in models}
         self._warming = [model.run_profiled for model in models.values()]
         self._warm_up(0.0)
-        pace.note_run(0.0)
+        watch.note_run(0.0)
         order = list(models)
 
         def run_round(_: int) -> None:
             self._generator.shuffle(order)
             for item_id in order:
-                pace.resume()
+                watch.warm_up_if_idle()
                 warm_caches(models[item_id], self._clock, _PROFILED_WARM_NS)
                 for _ in timed_runs(self._clock):
                     start_ns = self._clock.wall_ns()
                     models[item_id].run_profiled()
                     wall_us[item_id].append((self._clock.wall_ns() - start_ns) / 1000)
-                pace.note_run(0.0)
+                watch.note_run(0.0)
 
         max_rounds = min(_MAX_PROFILED_ROUNDS, self._lease.policy.max_rounds)
         self._repeat(
             run_round,
             lambda: min(map(len, wall_us.values())),
-            pace,
+            watch,
             1.0 - PROFILED_SHARE,
             1.0,
             max_rounds,
@@ -196,34 +198,34 @@ class Rounds:
         self,
         run_round: Callable[[int], None],
         num_runs: Callable[[], int],
-        pace: Pace,
+        watch: ThrottlingWatch,
         start: float,
         end: float,
         max_rounds: int,
     ) -> None:
-        """Run rounds from one share of the window to another, or until the pace is lost.
+        """Run rounds from one share of the window to another, or until the device stays slow.
 
         The last round is the one that ends nearest to the end, or with which each item has runs enough.
 
         Args:
             run_round: runs the round of this index.
             num_runs: how often the item with the fewest runs has run.
-            pace: of the device.
+            watch: pauses while the device is slow.
             start: share of the window at which the rounds start.
             end: ... and end.
             max_rounds: no more than that.
         """
         policy = self._lease.policy
-        origin_s, paused_before_s = self._clock.wall_ns() / 1e9, pace.paused_s
+        origin_s, paused_before_s = self._clock.wall_ns() / 1e9, watch.paused_s
         gc.collect()
         gc.disable()
         try:
             for round_index in range(max_rounds):
-                if not pace.is_kept():
+                if not watch.wait_until_fast():
                     break
                 run_round(round_index)
                 self.cores_seen.update(_current_core())
-                ran_s = self._clock.wall_ns() / 1e9 - origin_s - (pace.paused_s - paused_before_s)
+                ran_s = self._clock.wall_ns() / 1e9 - origin_s - (watch.paused_s - paused_before_s)
                 share = start + ran_s / policy.window_s
                 self._report_progress(min(end, share))
                 half_round = (share - start) / (round_index + 1) / 2

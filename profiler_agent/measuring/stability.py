@@ -1,8 +1,9 @@
-"""What the samples of a lease are worth: statistics of runs, and a status with its reason. Pure.
+"""Judges what the samples of a lease are worth: a status, with its reason. It computes and nothing else.
 
-Limits are set so that a busy neighbour alone spoils nothing: contention only adds time, and a table is
-made of lower halves and of ratios to the anchor run right before. What it cannot be made of are runs
-most of which waited for a core, and ratios that the window leaves wide open; see docs/measuring.md.
+The limits let a busy neighbour alone spoil nothing: both an item and the anchor that runs right before it
+share the neighbour, and a table takes medians of their ratios and the middle half of profiled runs. No
+table can be made of runs most of which waited for a core, nor of ratios that scatter too widely in the
+window; see docs/measuring.md.
 """
 
 import math
@@ -10,7 +11,7 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from profiler_agent.measuring.recovery import MAX_SLOWDOWN
+from profiler_agent.measuring.throttling import MAX_SLOWDOWN
 from shared.protocol.device import Environment
 from shared.protocol.measurement import RunSamples, Status
 

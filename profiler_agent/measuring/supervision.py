@@ -1,4 +1,4 @@
-"""Start the measuring process, listen to it, and kill it when its time is over."""
+"""Starts the measuring process, reads its reports and kills it when its time is over."""
 
 import os
 import selectors

@@ -1,4 +1,4 @@
-"""What every inference runtime offers to the harness."""
+"""The interface of an inference runtime: it loads a model, and a loaded model runs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How time passes on a device, as the harness reads it."""
+    """How time passes on a device: the clocks and the canary that the rounds read."""
 
     wall_ns: Callable[[], int] = time.perf_counter_ns
     cpu_ns: Callable[[], int] = time.thread_time_ns

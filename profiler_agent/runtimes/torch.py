@@ -1,8 +1,9 @@
 """torch in eager mode: batch norms folded, channels last, time-stamps at the borders of segments.
 
 torch has no node profiler that is cheap enough, so a profiled run stamps the time between segments; each
-segment counts as one node. On glibc the allocator must keep its memory, or page faults dominate: the
-measuring process sets ``MALLOC_*`` for this runtime, and every sample carries its number of faults.
+segment counts as one node. On glibc the allocator must keep its memory, or page faults dominate: the agent
+starts the measuring process of this runtime with ``MALLOC_*`` set (``measuring/supervision.py``), and every
+sample carries its number of faults.
 """
 
 import time

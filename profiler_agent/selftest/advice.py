@@ -1,8 +1,11 @@
-"""From one measurement to a verdict, and to what its owner can do about it."""
+"""Says whether a device can be measured with a runtime, and what its owner can do about it."""
+
+import statistics
+from collections.abc import Sequence
 
 from profiler_agent.measuring.stability import HOT_C, cores_remark
 from shared.protocol.device import Conditions, Device
-from shared.protocol.measurement import Result, Summary
+from shared.protocol.measurement import Result
 
 MAX_SPREAD = 1.35
 """Median over minimum, above which a device is too restless to be measured."""
@@ -12,9 +15,9 @@ _BUSY_LOAD_PER_CORE = 0.5
 _MANY_SWITCHES_PER_RUN = 0.5
 
 
-def spread_of(wall_us: Summary | None) -> float | None:
+def spread_of(wall_us: Sequence[float]) -> float | None:
     """Return median over minimum; None without samples."""
-    return wall_us.median / wall_us.minimum if wall_us and wall_us.minimum else None
+    return statistics.median(wall_us) / min(wall_us) if any(wall_us) else None
 
 
 def advise(

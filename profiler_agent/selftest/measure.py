@@ -22,8 +22,6 @@ from shared.protocol.measurement import (
     LeaseItem,
     Policy,
     Result,
-    Summary,
-    summarize,
 )
 from shared.protocol.wire import to_dict
 
@@ -46,13 +44,21 @@ class RuntimeReport:
 
     runtime: RuntimeInfo
     result: Result
-    wall_us: Summary | None
-    """None if nothing was measured."""
-    spread: float | None
-    """Median over minimum."""
     is_usable: bool
     advice: tuple[str, ...]
     """What is wrong or could be better, with what to do."""
+
+    @property
+    def num_runs(self) -> int:
+        return len(self.result.runs.wall_us)
+
+    @property
+    def fastest_us(self) -> float | None:
+        return min(self.result.runs.wall_us, default=None)
+
+    @property
+    def median_us(self) -> float | None:
+        return statistics.median(self.result.runs.wall_us) if self.num_runs else None
 
     @property
     def cpu_us(self) -> float | None:
@@ -78,8 +84,8 @@ class RuntimeReport:
             "runtime": to_dict(self.runtime),
             "status": self.result.status,
             "is_usable": self.is_usable,
-            "wall_us": to_dict(self.wall_us),
-            "spread": self.spread,
+            "wall_us": {"num_samples": self.num_runs, "minimum": self.fastest_us, "median": self.median_us},
+            "spread": spread_of(self.result.runs.wall_us),
             "cpu_us": self.cpu_us,
             "involuntary_switches_per_run": self.switches_per_run,
             "minor_faults_per_run": self.faults_per_run,
@@ -111,10 +117,8 @@ def run_selftest(
         conditions = Conditions(runtime.name, threads=threads, cores=cores)
         lease = _lease(core, conditions, policy)
         (result,) = core.run(lease)
-        wall_us = summarize(result.runs.wall_us) if result.runs.wall_us else None
-        spread = spread_of(wall_us)
-        is_usable, advice = advise(result, spread, device, conditions)
-        yield RuntimeReport(runtime, result, wall_us, spread, is_usable, advice)
+        is_usable, advice = advise(result, spread_of(result.runs.wall_us), device, conditions)
+        yield RuntimeReport(runtime, result, is_usable, advice)
 
 
 def _lease(core: AgentCore, conditions: Conditions, policy: Policy) -> Lease:

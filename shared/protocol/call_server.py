@@ -28,12 +28,12 @@ _POLL_MARGIN_S = 15.0
 """A long poll may take this much longer than asked before the server counts as gone."""
 
 
-class ServerUnreachableError(ConnectionError):
-    """The server cannot be reached, or what answers is not one; later it may be."""
+class NoAnswerError(ConnectionError):
+    """The server cannot be reached now, or what answers is no edgenas server."""
 
 
-class ServerRefusedError(Exception):
-    """The server answered with an error."""
+class RequestRefusedError(Exception):
+    """The server answered a request of the agent with an error."""
 
     def __init__(self, status: int, body: ErrorBody) -> None:
         super().__init__(f"{body.title} ({status}): {body.detail}")
@@ -80,8 +80,8 @@ class ServerClient:
         """Swap a short-lived enrolment token for the device's own credential.
 
         Raises:
-            ServerRefusedError: the token is wrong, used up or too old, or the device is not accepted.
-            ServerUnreachableError: no server answers.
+            RequestRefusedError: the token is wrong, used up or too old, or the device is not accepted.
+            NoAnswerError: no server answers.
         """
         response = await self._post("devices", device, token=enrolment_token)
         return self._read(response, DeviceCredential)
@@ -90,8 +90,8 @@ class ServerClient:
         """Wait up to ``wait_s`` seconds for work; None if there is none.
 
         Raises:
-            ServerRefusedError: the token is refused (401, 403) or this agent's version is (426).
-            ServerUnreachableError: no server answers.
+            RequestRefusedError: the token is refused (401, 403) or this agent's version is (426).
+            NoAnswerError: no server answers.
         """
         timeout_s = wait_s + _POLL_MARGIN_S
         response = await self._post(
@@ -103,8 +103,8 @@ class ServerClient:
         """Hand in a result; doing it again changes nothing.
 
         Raises:
-            ServerRefusedError: the lease has passed to another hand (409, 410) or is unknown (404).
-            ServerUnreachableError: no server answers.
+            RequestRefusedError: the lease has passed to another hand (409, 410) or is unknown (404).
+            NoAnswerError: no server answers.
         """
         response = await self._post(f"agent/leases/{quote(result.lease_id, safe='')}/results", result)
         return self._read(response, ResultReceipt)
@@ -113,8 +113,8 @@ class ServerClient:
         """Say that this agent is alive and how far it is; learn whether to go on.
 
         Raises:
-            ServerRefusedError: the token is refused, or the lease is unknown.
-            ServerUnreachableError: no server answers.
+            RequestRefusedError: the token is refused, or the lease is unknown.
+            NoAnswerError: no server answers.
         """
         return self._read(await self._post("agent/heartbeat", heartbeat), HeartbeatReply)
 
@@ -122,8 +122,8 @@ class ServerClient:
         """Fetch a model file piece by piece; whoever writes it checks size and hash.
 
         Raises:
-            ServerRefusedError: the server does not have it (404).
-            ServerUnreachableError: no server answers, or the connection broke on the way.
+            RequestRefusedError: the server does not have it (404).
+            NoAnswerError: no server answers, or the connection broke on the way.
         """
         request = self._request("GET", f"artifacts/{quote(sha256, safe='')}")
         response = await self._send(request, is_streamed=True)
@@ -131,7 +131,7 @@ class ServerClient:
             async for chunk in response.aiter_bytes():
                 write(chunk)
         except httpx.TransportError as error:
-            raise ServerUnreachableError(f"{self.url} broke off: {_words(error)}") from error
+            raise NoAnswerError(f"{self.url} broke off: {_words(error)}") from error
         finally:
             await response.aclose()
 
@@ -163,16 +163,14 @@ class ServerClient:
                 return response
             await response.aread()
         except httpx.TransportError as error:
-            raise ServerUnreachableError(f"{self.url} cannot be reached: {_words(error)}") from error
-        raise ServerRefusedError(response.status_code, self._error_body(response))
+            raise NoAnswerError(f"{self.url} cannot be reached: {_words(error)}") from error
+        raise RequestRefusedError(response.status_code, self._error_body(response))
 
     def _read(self, response: httpx.Response, target: type[T]) -> T:
         try:
             return from_json(response.content, target)
         except WireError as error:
-            raise ServerUnreachableError(
-                f"{self.url} does not answer as an edgenas server: {error}"
-            ) from error
+            raise NoAnswerError(f"{self.url} does not answer as an edgenas server: {error}") from error
 
     def _error_body(self, response: httpx.Response) -> ErrorBody:
         try:

@@ -5,8 +5,6 @@ agent that dials out fetches it. All items of a lease are measured interleaved, 
 order, so that they share the device's state; a long measurement is several leases.
 """
 
-import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -204,30 +202,3 @@ class ResultReceipt:
     lease_id: str
     item_id: str
     is_new: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Order statistics of a sample, in the sample's unit."""
-
-    num_samples: int
-    minimum: float
-    q10: float
-    q25: float
-    median: float
-    q90: float
-
-
-def summarize(values: Sequence[float]) -> Summary:
-    """Return order statistics, with linear interpolation between samples.
-
-    Raises:
-        ValueError: no values.
-    """
-    if not values:
-        raise ValueError("cannot summarize an empty sample")
-    if len(values) == 1:
-        only = float(values[0])
-        return Summary(1, only, only, only, only, only)
-    cuts = statistics.quantiles(values, n=20, method="inclusive")
-    return Summary(len(values), min(values), cuts[1], cuts[4], cuts[9], cuts[17])

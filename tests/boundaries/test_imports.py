@@ -25,7 +25,7 @@ MODULES_OF_A_PHONE = [
     "shared.protocol.device, shared.protocol.measurement, shared.protocol.wire",
     "shared.protocol.call_agent, shared.protocol.call_server",
     "profiler_agent.__main__, profiler_agent.agent",
-    "profiler_agent.carriers.app, profiler_agent.carriers.dial_out",
+    "profiler_agent.carriers.listen, profiler_agent.carriers.dial_out",
     "profiler_agent.measuring.lease, profiler_agent.measuring.process, profiler_agent.runtimes",
     "profiler_agent.measuring.simulated_process",
 ]

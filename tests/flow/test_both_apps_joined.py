@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from profiler_agent.agent import AgentCore
 from profiler_agent.carriers.dial_out import Backoff, DialOut
 from profiler_agent.carriers.spool import Spool
-from profiler_agent.facts.identity import identify
+from profiler_agent.facts.device import read_device
 from profiler_agent.runtimes import available_runtimes
 from search_server.app import create_app
 from search_server.client import AsyncSearchClient
@@ -61,7 +61,7 @@ class ServedTransport(httpx.ASGITransport):
 @asynccontextmanager
 async def agent_dialled_in(transport: ServedTransport, token: str, folder: Path) -> AsyncIterator[None]:
     """Enrol this machine and let its agent work until the block ends."""
-    facts = identify("here", available_runtimes())
+    facts = read_device("here", available_runtimes())
     async with ServerClient("http://server", http=httpx.AsyncClient(transport=transport)) as enrolling:
         credential = await enrolling.enrol(token, DeviceCreate(facts))
     http = httpx.AsyncClient(transport=transport, timeout=60)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from profiler_agent.agent import AgentCore
-from profiler_agent.measuring.lease import measure
+from profiler_agent.measuring.lease import measure_lease
 from profiler_agent.measuring.simulated_process import simulating_command
 from profiler_agent.runtimes.simulated import SimulatedRuntime, noise_profile, segment_latencies_us
 from search_server.latency.covers import cover_architectures
@@ -33,7 +33,7 @@ def lease(index: int, conditions: Conditions = SIMULATED) -> Lease:
 
 
 def results(device: str, index: int) -> list[Result]:
-    return list(measure(lease(index), SimulatedRuntime(device), {}, lambda _: None))
+    return list(measure_lease(lease(index), SimulatedRuntime(device), {}, lambda _: None))
 
 
 def profiled(device: str, num_leases: int = MAX_PROFILE_LEASES) -> LatencyTable:

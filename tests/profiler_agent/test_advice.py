@@ -2,7 +2,7 @@ import pytest
 
 from profiler_agent.selftest.advice import advise, spread_of
 from shared.protocol.device import Conditions, Device, Environment
-from shared.protocol.measurement import Result, RunSamples, Summary
+from shared.protocol.measurement import Result, RunSamples
 
 DEVICE = Device("phone", "Linux", "aarch64", "linux-aarch64", num_cores=4)
 UNKNOWN = Environment()
@@ -56,5 +56,5 @@ def test_says_what_to_do(measured: Result, words: str) -> None:
 
 
 def test_spread_is_median_over_minimum() -> None:
-    assert spread_of(Summary(3, 2.0, 2.0, 2.0, 3.0, 4.0)) == 1.5
-    assert spread_of(None) is None
+    assert spread_of((4.0, 2.0, 3.0)) == 1.5
+    assert spread_of(()) is None

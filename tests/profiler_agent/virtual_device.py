@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from profiler_agent.measuring.recovery import Pace
+from profiler_agent.measuring.throttling import ThrottlingWatch
 
 
 @dataclass(slots=True)
@@ -28,8 +28,10 @@ class VirtualDevice:
         self.clock_s += 0.1
         self.events.append("warm up")
 
-    def pace(self, reference_us: float | None = None, max_pause_s: float = 8.0) -> Pace:
-        return Pace(reference_us, max_pause_s, self.rest, self.warm_up, self.sense_us, self.now_s)
+    def watch(self, reference_us: float | None = None, max_pause_s: float = 8.0) -> ThrottlingWatch:
+        return ThrottlingWatch(
+            reference_us, max_pause_s, self.rest, self.warm_up, self.sense_us, self.now_s
+        )
 
 
 def device(canary_us: Iterable[float]) -> VirtualDevice:

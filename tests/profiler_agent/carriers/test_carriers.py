@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 
 from profiler_agent.agent import AgentCore
-from profiler_agent.carriers.app import create_app
 from profiler_agent.carriers.dial_out import Backoff, DialOut
+from profiler_agent.carriers.listen import create_app
 from profiler_agent.carriers.spool import Spool
-from profiler_agent.facts.identity import identify
+from profiler_agent.facts.device import read_device
 from shared.protocol.call_server import ServerClient
 from shared.protocol.measurement import Lease, Result
 from shared.protocol.wire import from_json, to_json
@@ -63,7 +63,7 @@ class CarrierContract(ABC):
 class TestServe(CarrierContract):
     async def carry(self, core: AgentCore, lease: Lease, folder: Path) -> Sequence[Result]:
         token = "edg_agent_" + "x" * 40
-        app = create_app(core, identify("phone", ()), token)
+        app = create_app(core, read_device("phone", ()), token)
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://agent", headers=headers

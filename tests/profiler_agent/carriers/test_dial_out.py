@@ -11,7 +11,7 @@ import pytest
 from profiler_agent.agent import AgentCore
 from profiler_agent.carriers.dial_out import Backoff, DialOut, DialOutError
 from profiler_agent.carriers.spool import Spool
-from profiler_agent.facts.identity import identify
+from profiler_agent.facts.device import read_device
 from shared.protocol.call_server import ServerClient
 from shared.protocol.device import Device, RuntimeInfo
 from shared.protocol.measurement import PROTOCOL_MAX, Result
@@ -58,7 +58,7 @@ def pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_first_request_says_what_the_device_is(tmp_path: Path) -> None:
-    device = identify("pixel", (RuntimeInfo("ncnn", "1.0.20260114"),))
+    device = read_device("pixel", (RuntimeInfo("ncnn", "1.0.20260114"),))
 
     async def play() -> None:
         scene = Scene(agent_core(tmp_path), tmp_path, device=device)

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from profiler_agent.facts import environment
+from profiler_agent.facts.device import read_device
 from profiler_agent.facts.environment import read_environment
-from profiler_agent.facts.identity import identify
 from shared.protocol.device import Environment, RuntimeInfo
 
 PHONE = {
@@ -96,7 +96,7 @@ def test_termux_tells_the_battery(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_identity_names_what_it_does_not_know(tmp_path: Path) -> None:
     runtimes = (RuntimeInfo("onnxruntime", "1.32.0"),)
-    device = identify("kitchen", runtimes, tree(tmp_path, PHONE))
+    device = read_device("kitchen", runtimes, tree(tmp_path, PHONE))
     assert device.name == "kitchen"
     assert device.cpu_model == "Qualcomm SM8550"
     assert device.core_max_khz == (2_000_000, None, 3_300_000)
@@ -106,7 +106,7 @@ def test_identity_names_what_it_does_not_know(tmp_path: Path) -> None:
 
 
 def test_a_board_is_known_from_its_device_tree(tmp_path: Path) -> None:
-    device = identify(None, (), tree(tmp_path, {"proc/device-tree/model": "Radxa ROCK 5B\0"}))
+    device = read_device(None, (), tree(tmp_path, {"proc/device-tree/model": "Radxa ROCK 5B\0"}))
     assert device.cpu_model == "Radxa ROCK 5B"
     assert device.name
     assert "temperature_c" in device.unknown

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from profiler_agent.measuring.lease import measure
+from profiler_agent.measuring.lease import measure_lease
 from profiler_agent.runtimes.base import UnsupportedWorkloadError
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Lease, LeaseItem, NodeSamples, Policy, Result
@@ -86,7 +86,7 @@ class NotingModel(CountingModel):
 
 def run(lease: Lease, canary_us: list[float], reference_us: float | None = None) -> dict[str, Result]:
     times = iter(canary_us)
-    results = measure(
+    results = measure_lease(
         lease, CountingRuntime(), {}, lambda _: None, (), reference_us, lambda: next(times, canary_us[-1])
     )
     return {result.item_id: result for result in results}
@@ -115,7 +115,7 @@ def test_items_take_turns_of_up_to_three_runs_and_share_them_with_the_anchor() -
 
 def test_a_turn_begins_with_untimed_runs() -> None:
     runtime = CountingRuntime()
-    results = list(measure(LEASE, runtime, {}, lambda _: None, (), None, lambda: 37.0))
+    results = list(measure_lease(LEASE, runtime, {}, lambda _: None, (), None, lambda: 37.0))
     assert runtime.models["net"].num_runs > 10 * len(results[1].runs.wall_us)
 
 
@@ -124,17 +124,27 @@ def test_a_model_runs_before_the_next_is_loaded_and_the_anchor_is_loaded_three_t
     plain = tuple(
         LeaseItem(name, WORKLOAD, is_anchor=name == "anchor") for name in ("anchor", "odd", "net")
     )
-    results = {r.item_id: r for r in measure(replace(LEASE, items=plain), runtime, {}, lambda _: None)}
+    results = {
+        r.item_id: r for r in measure_lease(replace(LEASE, items=plain), runtime, {}, lambda _: None)
+    }
     loads, runs = runtime.events[0:8:2], runtime.events[1:8:2]
     assert sorted(loads) == ["load anchor"] * 3 + ["load net"]
     assert [run.replace("run", "load") for run in runs] == loads
     assert (results["odd"].status, results["odd"].reason) == ("unsupported", "no such operator")
 
 
+def test_without_its_anchor_no_item_has_numbers() -> None:
+    items = (LeaseItem("odd", WORKLOAD, is_anchor=True), LeaseItem("net", WORKLOAD))
+    anchor, net = measure_lease(replace(LEASE, items=items), NotingRuntime(), {}, lambda _: None)
+    assert (anchor.status, anchor.reason) == ("unsupported", "no such operator")
+    assert (net.status, net.reason) == ("unsupported", "its anchor cannot run: no such operator")
+    assert net.runs.wall_us == ()
+
+
 def test_a_slow_model_takes_turns_of_one_run() -> None:
     runtime = CountingRuntime()
     runtime.models = {"anchor": SlowModel(), "net": SlowModel()}
-    anchor, net = measure(LEASE, runtime, {}, lambda _: None, (), None, lambda: 37.0)
+    anchor, net = measure_lease(LEASE, runtime, {}, lambda _: None, (), None, lambda: 37.0)
     assert anchor.runs.turn_index == net.runs.turn_index == tuple(range(POLICY.min_runs))
 
 
@@ -154,7 +164,7 @@ def test_a_device_wanted_hot_is_kept_under_load_while_it_settles() -> None:
     )
     runtime = CountingRuntime()
     times = iter([60.0])
-    results = list(measure(hot, runtime, {}, lambda _: None, (), 37.0, lambda: next(times, 37.0)))
+    results = list(measure_lease(hot, runtime, {}, lambda _: None, (), 37.0, lambda: next(times, 37.0)))
     assert {result.status for result in results} <= {"ok", "unstable"}
     assert results[0].paused_s > 0
     assert runtime.models["net"].num_runs > 1000

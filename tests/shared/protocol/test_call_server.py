@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from profiler_agent.facts.identity import identify
-from shared.protocol.call_server import ServerClient, ServerRefusedError, ServerUnreachableError
+from profiler_agent.facts.device import read_device
+from shared.protocol.call_server import NoAnswerError, RequestRefusedError, ServerClient
 from shared.protocol.device import DeviceCreate, DeviceCredential
 from shared.protocol.measurement import Heartbeat, LeaseRequest, Result
 from tests.profiler_agent.leases import odd_lease
@@ -18,11 +18,11 @@ from tests.profiler_agent.tiny_server import ENROLMENT_TOKEN, TOKEN, URL, Line, 
 def test_enrols() -> None:
     async def talk() -> None:
         server = TinyServer()
-        create = DeviceCreate(identify("phone", ()), "http://10.0.0.5:8070")
+        create = DeviceCreate(read_device("phone", ()), "http://10.0.0.5:8070")
         async with httpx.AsyncClient(transport=httpx.ASGITransport(server.app)) as http:
             client = ServerClient(URL, http=http)
             assert await client.enrol(ENROLMENT_TOKEN, create) == DeviceCredential("phone", TOKEN)
-            with pytest.raises(ServerRefusedError) as refusal:
+            with pytest.raises(RequestRefusedError) as refusal:
                 await client.enrol("edg_enrol_2_wrong", create)
         assert server.enrolled == [create]
         assert refusal.value.status == 401
@@ -42,7 +42,7 @@ def test_works_for_a_server() -> None:
             assert await client.lease(LeaseRequest(), wait_s=0) == lease
             assert await client.lease(LeaseRequest(), wait_s=0) is None
             assert not (await client.heartbeat(Heartbeat())).cancel
-            with pytest.raises(ServerRefusedError, match="404"):
+            with pytest.raises(RequestRefusedError, match="404"):
                 await client.artifact("0" * 64, print)
 
     asyncio.run(talk())
@@ -65,9 +65,9 @@ def test_a_line_that_is_down() -> None:
         line.is_down = True
         async with httpx.AsyncClient(transport=line) as http:
             client = ServerClient(URL, TOKEN, http)
-            with pytest.raises(ServerUnreachableError, match="http://server cannot be reached"):
+            with pytest.raises(NoAnswerError, match="http://server cannot be reached"):
                 await client.lease(LeaseRequest(), wait_s=0)
-            with pytest.raises(ServerUnreachableError):
+            with pytest.raises(NoAnswerError):
                 await client.artifact("0" * 64, print)
 
     asyncio.run(talk())
@@ -82,10 +82,10 @@ def test_what_is_no_edgenas_server(status: int) -> None:
         app = Starlette(routes=[Route("/{path:path}", portal, methods=["POST"])])
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
             client = ServerClient(URL, TOKEN, http)
-            expected = ServerUnreachableError if status == 200 else ServerRefusedError
+            expected = NoAnswerError if status == 200 else RequestRefusedError
             with pytest.raises(expected, match="edgenas server") as error:
                 await client.heartbeat(Heartbeat())
-        if isinstance(error.value, ServerRefusedError):
+        if isinstance(error.value, RequestRefusedError):
             assert error.value.is_temporary == (status == 502)
 
     asyncio.run(talk())
@@ -99,7 +99,7 @@ def test_a_url_of_another_kind_is_refused() -> None:
 def test_closes_what_it_built() -> None:
     async def talk() -> None:
         async with ServerClient("http://127.0.0.1:1") as client:
-            with pytest.raises(ServerUnreachableError):
+            with pytest.raises(NoAnswerError):
                 await client.heartbeat(Heartbeat())
 
     asyncio.run(talk())

@@ -15,7 +15,6 @@ from shared.protocol.measurement import (
     Policy,
     Result,
     RunSamples,
-    summarize,
 )
 from shared.protocol.wire import WireError, from_dict, from_json, to_dict, to_json
 from shared.search_space import search_space
@@ -85,13 +84,3 @@ def test_conditions_are_an_identity() -> None:
     assert Conditions().key != Conditions(threads=2).key
     with pytest.raises(ValueError, match="unknown runtime 'caffe'; the runtimes are onnxruntime"):
         Conditions(runtime="caffe")
-
-
-def test_order_statistics_by_hand() -> None:
-    summary = summarize([5, 1, 2, 3, 4])
-    assert (summary.minimum, summary.q25, summary.median, summary.num_samples) == (1, 2, 3, 5)
-    assert summary.q10 == pytest.approx(1.4)
-    assert summary.q90 == pytest.approx(4.6)
-    assert summarize([7.0]).median == 7
-    with pytest.raises(ValueError, match="empty"):
-        summarize([])

@@ -8,14 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from profiler_agent.carriers.app import create_app
-from profiler_agent.carriers.service import run_until_stopped, serve
-from profiler_agent.facts.identity import identify
+from profiler_agent.carriers.listen import create_app
+from profiler_agent.carriers.run_agent import run_until_stopped, serve
+from profiler_agent.facts.device import read_device
 from shared.protocol.wire import to_json
 from tests.profiler_agent.leases import agent_core, odd_lease
 
 TOKEN = "edg_agent_" + "x" * 40
-DEVICE = identify("phone", ())
+DEVICE = read_device("phone", ())
 
 
 async def wait_for_ever(started: asyncio.Event) -> None:

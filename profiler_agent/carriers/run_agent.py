@@ -1,4 +1,4 @@
-"""Both carriers in one event loop, until a signal: the first drains, the second abandons."""
+"""Runs the carriers until a signal: the first lets the lease at work end, a second one abandons it."""
 
 import asyncio
 import logging
@@ -14,9 +14,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from profiler_agent.agent import AgentCore
-from profiler_agent.carriers.app import create_app
 from profiler_agent.carriers.credentials import Credentials, credentials_path, ensure_serve_token
 from profiler_agent.carriers.dial_out import Backoff, DialOut
+from profiler_agent.carriers.listen import create_app
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.settings import parse_address
 from shared.protocol.call_server import ServerClient

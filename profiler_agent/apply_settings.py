@@ -1,12 +1,12 @@
-"""What this agent offers a server: a device with its runtimes, the limits on leases, who measures.
+"""The settings decide which device the agent offers, what it agrees to measure, and which program measures.
 
-It offers what is installed, or pretends to be another device, as its settings say.
+The device has the runtimes that are installed; or it is a simulated one, with made-up times.
 """
 
 from dataclasses import replace
 
 from profiler_agent.bounds import Bounds
-from profiler_agent.facts.identity import allowed_cores, identify
+from profiler_agent.facts.device import allowed_cores, read_device
 from profiler_agent.measuring.simulated_process import simulating_command
 from profiler_agent.measuring.supervision import MEASURING_COMMAND
 from profiler_agent.runtimes import available_runtimes, load_runtime
@@ -38,7 +38,7 @@ def offered_device(settings: AgentSettings) -> Device:
         runtimes = tuple(runtime for runtime in runtimes if runtime.name == settings.runtime)
         if not runtimes:
             load_runtime(settings.runtime)
-    return _lending(settings.cores, identify(settings.name, runtimes))
+    return _lending(settings.cores, read_device(settings.name, runtimes))
 
 
 def measuring_command(settings: AgentSettings) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def _lending(cores: tuple[int, ...], device: Device) -> Device:
 
 def _simulated_device(settings: AgentSettings) -> Device:
     runtime = SimulatedRuntime(settings.simulated_device or DEFAULT_DEVICE)
-    device = identify(
+    device = read_device(
         settings.name or f"simulated-{runtime.version}", (RuntimeInfo(runtime.name, runtime.version),)
     )
     return replace(_lending(settings.cores, device), cpu_model=f"simulated {runtime.version}")

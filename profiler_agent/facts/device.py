@@ -14,7 +14,7 @@ _CPUINFO_NAMES = ("model name", "Hardware", "Model")
 """In order of preference: x86, Android, boards such as the Raspberry Pi."""
 
 
-def identify(name: str | None, runtimes: tuple[RuntimeInfo, ...], root: Path = Path("/")) -> Device:
+def read_device(name: str | None, runtimes: tuple[RuntimeInfo, ...], root: Path = Path("/")) -> Device:
     """Return what this device is, and by name what it does not tell.
 
     Args:

@@ -1,74 +1,74 @@
 import pytest
 
-from profiler_agent.measuring.canary import REMEMBERED_S, CanaryMemory, canary_us, typical_us
+from profiler_agent.measuring.canary import REMEMBERED_S, CanaryMemory, canary_us, usual_us
 from shared.protocol.measurement import Result, Status
 from tests.profiler_agent.virtual_device import device
 
 
 def test_a_quiet_device_is_never_paused() -> None:
     quiet = device([37.0, 39.0, 37.5, 40.0])
-    pace = quiet.pace(reference_us=37.0)
+    watch = quiet.watch(reference_us=37.0)
     for _ in range(4):
-        assert pace.is_kept()
+        assert watch.wait_until_fast()
         quiet.clock_s += 1.0
-    assert (quiet.events, pace.paused_s, pace.is_lost) == ([], 0.0, False)
-    assert typical_us(pace.checks_us) == 38.25
+    assert (quiet.events, watch.paused_s, watch.gave_up) == ([], 0.0, False)
+    assert usual_us(watch.checks_us) == 38.25
 
 
 def test_between_checks_the_canary_is_left_alone() -> None:
     restless = device([37.0, 80.0])
-    pace = restless.pace()
-    assert pace.is_kept()
+    watch = restless.watch()
+    assert watch.wait_until_fast()
     restless.clock_s += 0.4
-    assert pace.is_kept()
+    assert watch.wait_until_fast()
     assert restless.canary_us == [80.0]
 
 
 def test_a_slow_device_rests_and_warms_up_until_it_is_fast_again() -> None:
     hot = device([50.0, 45.0, 38.0])
-    pace = hot.pace(reference_us=37.0)
-    assert pace.is_kept()
+    watch = hot.watch(reference_us=37.0)
+    assert watch.wait_until_fast()
     assert hot.events == ["rest 0.5", "warm up", "rest 1", "warm up"]
-    assert pace.paused_s == pytest.approx(1.7)
-    assert pace.checks_us == [38.0]
+    assert watch.paused_s == pytest.approx(1.7)
+    assert watch.checks_us == [38.0]
 
 
 def test_a_device_that_stays_slow_loses_its_lease() -> None:
     hot = device([50.0])
-    pace = hot.pace(reference_us=40.0)
-    assert not pace.is_kept()
-    assert pace.is_lost
-    assert pace.slowdown == 1.25
-    assert pace.paused_s == pytest.approx(0.5 + 1 + 2 + 4 + 4 * 0.1)
+    watch = hot.watch(reference_us=40.0)
+    assert not watch.wait_until_fast()
+    assert watch.gave_up
+    assert watch.slowdown == 1.25
+    assert watch.paused_s == pytest.approx(0.5 + 1 + 2 + 4 + 4 * 0.1)
 
 
 def test_without_a_reference_a_lease_is_judged_by_itself() -> None:
     falling = device([37.0, 37.0, 37.0, 45.0])
-    pace = falling.pace(max_pause_s=0.0)
+    watch = falling.watch(max_pause_s=0.0)
     for _ in range(3):
-        assert pace.is_kept()
+        assert watch.wait_until_fast()
         falling.clock_s += 1.0
-    assert not pace.is_kept()
+    assert not watch.wait_until_fast()
 
 
 def test_after_time_without_runs_models_warm_up() -> None:
     idle = device([37.0])
-    pace = idle.pace()
-    pace.resume()
-    pace.note_run(stalled_us=0.0)
+    watch = idle.watch()
+    watch.warm_up_if_idle()
+    watch.note_run(stalled_us=0.0)
     idle.clock_s += 0.15
-    pace.resume()
+    watch.warm_up_if_idle()
     assert idle.events == []
     idle.clock_s += 0.1
-    pace.resume()
+    watch.warm_up_if_idle()
     assert idle.events == ["warm up"]
 
 
 def test_a_run_that_was_stopped_in_its_middle_is_a_pause_too() -> None:
     stopped = device([37.0])
-    pace = stopped.pace()
-    pace.note_run(stalled_us=250_000.0)
-    pace.resume()
+    watch = stopped.watch()
+    watch.note_run(stalled_us=250_000.0)
+    watch.warm_up_if_idle()
     assert stopped.events == ["warm up"]
 
 

@@ -1,4 +1,4 @@
-"""The HTTP face of an agent that listens: a server posts a lease and reads results as they come.
+"""The carrier for agents that a server can reach: it posts a lease and reads results as they come.
 
 Every route but ``/healthz`` asks for the agent's token. Model files arrive before the lease that names
 them, and are kept only if their bytes hash to their name.
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profiler_agent.agent import AgentBusyError, AgentCore
 from profiler_agent.artifact_cache import ArtifactMismatchError
-from profiler_agent.carriers.lease_thread import LeaseRun
+from profiler_agent.carriers.lease_thread import LeaseThread
 from profiler_agent.carriers.metrics import agent_registry
 from shared.protocol.device import Device
 from shared.protocol.measurement import Artifact, Lease
@@ -106,7 +106,7 @@ class _Endpoints:
 
     async def run_lease(self, request: Request) -> Response:
         lease = from_json(await _body(request, MAX_LEASE_BYTES), Lease)
-        run = LeaseRun(self._core, lease)
+        run = LeaseThread(self._core, lease)
         return StreamingResponse(self._lines(run, lease, request), media_type="application/x-ndjson")
 
     async def cancel_lease(self, request: Request) -> Response:
@@ -127,7 +127,7 @@ class _Endpoints:
         is_here = self._core.artifacts.path(_sha256(request)) is not None
         return Response(status_code=200 if is_here else 404)
 
-    async def _lines(self, run: LeaseRun, lease: Lease, request: Request) -> AsyncIterator[str]:
+    async def _lines(self, run: LeaseThread, lease: Lease, request: Request) -> AsyncIterator[str]:
         """Yield a result a line; the open connection is the heartbeat that renews the lease."""
         hold = asyncio.create_task(self._hold(lease, request))
         try:

@@ -9,15 +9,15 @@ import pytest
 
 from profiler_agent.agent import AgentCore
 from profiler_agent.bounds import Bounds
-from profiler_agent.carriers.app import MAX_LEASE_BYTES, create_app
-from profiler_agent.facts.identity import identify
+from profiler_agent.carriers.listen import MAX_LEASE_BYTES, create_app
+from profiler_agent.facts.device import read_device
 from shared.protocol.device import Device
 from shared.protocol.measurement import Result
 from shared.protocol.wire import ErrorBody, from_json, to_json
 from tests.profiler_agent.leases import ARTIFACT, MODEL, agent_core, odd_lease, real_lease
 
 TOKEN = "edg_agent_" + "x" * 40
-DEVICE = identify("phone", ())
+DEVICE = read_device("phone", ())
 
 
 @asynccontextmanager

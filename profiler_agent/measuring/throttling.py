@@ -1,15 +1,16 @@
-"""Rounds go on only while the device keeps its pace: watch the canary, pause, warm up again.
+"""The rounds of a lease stop while the device is slower than it can be.
 
-A device that got hot lowers its clock. The rounds of a lease then stop for a while, and if the canary
-stays slow for as long as the lease may pause, the lease ends without numbers. After any time without
-runs, a pause or one that the system's scheduler made, the clock has dropped, so models run untimed first.
+A device that got hot lowers its clock. Ratios to the anchor hide that, milliseconds do not, so a lease
+pauses when the canary (``canary.py``) takes too long. If it takes too long for as long as the lease may
+pause, the lease ends without numbers. The clock also drops while nothing runs, in a pause or because the
+scheduler gave the core away; models then run untimed before the next timed run.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from profiler_agent.measuring.canary import canary_us, typical_us
+from profiler_agent.measuring.canary import canary_us, usual_us
 
 MAX_SLOWDOWN = 1.10
 """Canary over its best, above which nothing is measured."""
@@ -23,13 +24,13 @@ IDLE_S = 0.2
 
 
 @dataclass(slots=True)
-class Pace:
-    """Watches over the rounds of one lease."""
+class ThrottlingWatch:
+    """Pauses the rounds of one lease while its device is slow."""
 
     reference_us: float | None
     """The canary's best time so far under these conditions; None judges the lease by itself."""
     max_pause_s: float
-    """How long the lease may pause in all."""
+    """How long the pauses of the lease may take together."""
     pause: Callable[[float], None]
     """Lets so many seconds pass: at rest, or under load where a hot device is wanted."""
     warm_up: Callable[[], None]
@@ -41,19 +42,19 @@ class Pace:
     paused_s: float = 0.0
     slowdown: float = 1.0
     """Canary over its best at the last check."""
-    is_lost: bool = False
+    gave_up: bool = False
     """The device stayed slow for as long as the lease might pause."""
     _checked_s: float = float("-inf")
     _ran_s: float | None = None
 
-    def is_kept(self) -> bool:
-        """Return whether the device is as fast as it was, after pauses if need be."""
+    def wait_until_fast(self) -> bool:
+        """Pause until the device is as fast as it was; return False if it takes too long."""
         if self.now_s() - self._checked_s < CHECK_INTERVAL_S:
             return True
         pause_s = FIRST_PAUSE_S
         while not self._is_fast():
             if self.paused_s + pause_s > self.max_pause_s:
-                self.is_lost = True
+                self.gave_up = True
                 return False
             start_s = self.now_s()
             self.pause(pause_s)
@@ -64,7 +65,7 @@ class Pace:
         self._checked_s = self.now_s()
         return True
 
-    def resume(self) -> None:
+    def warm_up_if_idle(self) -> None:
         """Warm up again if nothing ran for a while; call right before a run."""
         if self._ran_s is not None and self.now_s() - self._ran_s > IDLE_S:
             self.warm_up()
@@ -75,9 +76,7 @@ class Pace:
 
     def _is_fast(self) -> bool:
         check_us = self.sense_us()
-        best_us = min(
-            self.reference_us or float("inf"), typical_us([*self.checks_us, check_us]) or check_us
-        )
+        best_us = min(self.reference_us or float("inf"), usual_us([*self.checks_us, check_us]) or check_us)
         self.slowdown = check_us / best_us
         if self.slowdown <= MAX_SLOWDOWN:
             self.checks_us.append(check_us)
