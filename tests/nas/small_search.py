@@ -1,7 +1,7 @@
-"""A space small enough to search in a second, and a latency table that is made up: a + b * MACs."""
+"""A space small enough to search in a second, some digits, and a latency table made up as a + b * MACs."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 
 import torch
@@ -12,12 +12,17 @@ from search_server.nas.budget.search_caps import Tables
 from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import Batches, training_batches
 from search_server.nas.data.data_sets import load_data
+from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.supernet import Supernet
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace, search_space
 
-SPACE = search_space("fbnet-tiny:width=0.25,resolution=16")
+SPACE = search_space(
+    "own:resolution=16,classes=10,stem=8s2,stages=8x4s1-16x2s2,head=32,"
+    "blocks=k3_e1-k3_e1_g2-k3_e3-k3_e6-k5_e1-k5_e1_g2-k5_e3-k5_e6-skip"
+)
+"""Layers 0 to 3 and 5 keep their shape; layer 4 halves the map and doubles the channels."""
 NUM_LAYERS, NUM_CANDIDATES = SPACE.num_layers, len(SPACE.candidates)
 
 
@@ -76,9 +81,14 @@ def supernet_with(theta_LK: torch.Tensor) -> Supernet:
     return supernet
 
 
-def digit_batches(num_images: int = 96, batch_size: int = 32) -> tuple[Batches, Batches]:
+@cache
+def digits() -> DataSplits:
+    return load_data("digits", SPACE.resolution)
+
+
+def digit_batches(num_images: int = 48, batch_size: int = 16) -> tuple[Batches, Batches]:
     """Some of the digits for weights, and some for theta."""
-    data = load_data("digits", SPACE.resolution)
+    data = digits()
     weights, theta = (part.select(range(num_images)) for part in (data.weights, data.theta))
     return training_batches(weights, batch_size, seed=1), training_batches(theta, batch_size, seed=2)
 

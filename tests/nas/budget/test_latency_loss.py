@@ -50,7 +50,7 @@ def test_the_gradient_by_theta_by_hand() -> None:
 
 
 def test_a_table_of_another_shape_or_with_gaps_is_refused() -> None:
-    with pytest.raises(ValueError, match="13 layers x 9 candidates, the space 22 x 9"):
+    with pytest.raises(ValueError, match="6 layers x 9 candidates, the space 22 x 9"):
         LatencyModel(TABLE, 22, NUM_CANDIDATES)
     with pytest.raises(ValueError, match="not finite"):
         LatencyModel(HandTable(rows=[[1.0, math.nan], [1.0, 1.0]]), 2, 2)
