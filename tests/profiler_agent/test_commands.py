@@ -137,7 +137,8 @@ def test_the_models_of_the_selftest_are_those_that_a_server_writes(runtime: str)
     model = model_file(parse_architecture(NETWORK).workload(), Conditions(runtime))
     assert model is not None
     shipped = (files("profiler_agent.selftest") / model_name(runtime)).read_bytes()
-    assert (MODEL_FORMATS[runtime], gzip.decompress(shipped)) == (model.format, model.content)
+    assert MODEL_FORMATS[runtime] == model.format
+    assert gzip.decompress(shipped) == model.content, "write them anew: python -m scripts.selftest_models"
 
 
 def on_core(core: int, *arguments: str) -> Any:
