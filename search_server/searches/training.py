@@ -9,8 +9,8 @@ from search_server.model_files.onnx_model import onnx_bytes
 from search_server.nas.choosing.finalist import finalist_network
 from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.data.images import DataSplits
+from search_server.nas.network_weights import load_network, numpy_weights, save_network
 from search_server.nas.search import SearchRun
-from search_server.nas.state import load_network, numpy_weights, save_network
 from search_server.nas.train import TrainConfig, evaluate, train
 from search_server.resources.searches import FoundArchitecture
 from search_server.searches.recording import record_architecture

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from search_server.exports.description import Description
 from search_server.exports.file_accuracy import onnx_accuracy
 from search_server.exports.onnx_file import onnx_file, quantised_onnx_file
-from search_server.nas.state import numpy_weights
+from search_server.nas.network_weights import numpy_weights
 from shared.architecture import parse_architecture
 from shared.modules import NetworkModule
 from shared.search_space import search_space

@@ -14,8 +14,8 @@ from search_server.nas.choosing.shortlist import shortlist
 from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.data.data_sets import load_data
+from search_server.nas.network_weights import load_network, save_network
 from search_server.nas.search import SearchRun, search
-from search_server.nas.state import load_network, save_network
 from search_server.nas.supernet.accelerator import CPU, accelerator_of, choose_accelerator
 from search_server.nas.supernet.paths import sample_paths
 from search_server.nas.train import TrainConfig, evaluate, train

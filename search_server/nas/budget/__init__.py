@@ -1,1 +1,1 @@
-"""What networks may cost: expected latency, caps, projection, the most probable network within them."""
+"""What networks may cost, and how theta and the decided network keep to it."""

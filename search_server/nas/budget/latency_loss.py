@@ -1,7 +1,7 @@
-"""The latency term: expected latency as one product, and the losses that trade it against accuracy.
+"""Expected latency, and the losses that trade it against accuracy.
 
-Source: FBNet (arXiv 1812.03443), equations 2, 4 and 8. The paper does not say in which unit LAT stands,
-yet the unit matters inside the logarithm; here it is a parameter, microseconds by default.
+Source: FBNet (arXiv 1812.03443), equations 2, 4 and 8. The paper does not name the unit of LAT. It matters
+inside the logarithm, so it is a parameter here, microseconds by default.
 
 Shape letters: L layers, K candidates.
 """

@@ -1,15 +1,14 @@
-"""Hold the distribution over networks at its caps, and make it more decided on a schedule.
+"""Theta is held at its caps, and made more decided on a schedule.
 
-Among all distributions with E[LAT] = T, the one nearest to softmax(theta) in relative entropy is
-``softmax(theta - multiplier * latency)``: the multiplier is the Lagrange multiplier of the budget. Since
-E[LAT] falls as the multiplier rises, it is raised while E[LAT] is over the target and lowered while it is
-under until they agree, after every step of theta, instead of chasing the target by gradient.
+Of all distributions with E[LAT] = T, the nearest to softmax(theta) in relative entropy is
+``softmax(theta - multiplier * latency)``, with the Lagrange multiplier of the budget. E[LAT] falls as the
+multiplier rises, so it is found by halving an interval, after every step of theta.
 
-Several caps have a multiplier each. What is held is the worst case: the largest of E[cost] / limit is 1.
+Several caps have a multiplier each. The worst case is held: the largest of E[cost] / limit is 1.
 
-E[LAT] at its target says little while theta is undecided: the most probable network of a spread
-distribution is far from its mean. So theta is also scaled up until its entropy is within a limit that
-falls as the search goes on; with little entropy left, mean and most probable network meet.
+While theta is undecided, its most probable network is far from the mean that is held. So theta is also
+scaled up until its entropy is within a limit that falls as the search goes on. With little entropy left,
+the mean and the most probable network meet.
 
 Source: Csiszar, "I-divergence geometry of probability distributions" (1975), theorem 3.1, of the tilting;
 Bregman, "The relaxation method of finding the common point of convex sets" (1967), of one cap at a time.

@@ -1,4 +1,4 @@
-"""What a search holds: the tables and limits of its configuration, as caps.
+"""The caps of a search, from its tables and the limits of its configuration.
 
 Shape letters: L layers, K candidates.
 """

@@ -1,1 +1,1 @@
-"""From theta to a few networks: drawn, tried out, trained."""
+"""From theta to a few networks: one is decided, others are drawn, short trainings rank them."""

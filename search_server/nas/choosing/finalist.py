@@ -1,8 +1,9 @@
 """How the training of a compared network begins: from fresh weights, or from those of the supernet.
 
-The supernet has trained most what theta drew most, so inherited weights favour the found network over its
-baselines; they are ahead where epochs are few. What is compared is trained in one way, all of it, at one
-rate: inherited weights of a short search gained nothing from a lower one.
+Inherited weights are ahead where epochs are few. They favour the found network over its baselines, since
+the supernet trains most what theta draws most. All networks that are compared train alike.
+
+Shape letters: N batch, C channels, H height, W width.
 """
 
 from collections.abc import Iterable

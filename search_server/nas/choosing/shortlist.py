@@ -1,7 +1,7 @@
 """The shortlist of a search: the decided network and others that theta draws, ranked by short trainings.
 
-Inherited weights tell poor networks from good ones, which theta knows already; among those that theta draws
-they tell nothing (docs/searching.md).
+Networks train from scratch for it. Weights inherited from the supernet tell poor networks from good ones,
+which theta knows already, and tell nothing among those that theta draws (docs/searching.md).
 """
 
 from collections.abc import Callable, Sequence

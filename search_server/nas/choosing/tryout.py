@@ -1,7 +1,7 @@
-"""Tryouts: a few networks train from scratch for a short time, and their loss ranks them.
+"""A tryout: a few networks train from scratch for half an epoch, and their loss ranks them.
 
-Half an epoch tells architectures apart about as well as a short search's theta does, and tells besides how
-well a network begins with the very weights and images that it will be trained with (docs/searching.md).
+That tells networks apart about as well as the theta of a short search does. It also tells how well a
+network begins with the very weights and images that it will be trained with (docs/searching.md).
 
 Source: Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization"
 (arXiv 1502.07943): those that do well early train on.

@@ -1,1 +1,1 @@
-"""The stochastic supernet: layers of candidates, paths through them, a step of the weights."""
+"""The supernet: layers of candidates, paths through them, a step of the weights."""

@@ -37,43 +37,43 @@ class EntangledLayer(MixedLayer):
 
     def __init__(self, segments: Sequence[Segment], generator: torch.Generator) -> None:
         super().__init__(segments)
+        self._operators = [segment.operators for segment in segments]
         self.slices: list[KernelSlice | None] = [_kernel_slice(segment) for segment in segments]
         slices = [part for part in self.slices if part is not None]
-        for index, part in enumerate(self.slices):
-            if part is not None and part.groups > 1:
-                self.register_buffer(f"hidden_order_{index}", part.hidden_order(), persistent=False)
-        self.skip: SegmentModule | None = None
-        """That of a layer that changes its shape."""
         self.has_super_kernel = bool(slices)
-        for index, (segment, part) in enumerate(zip(segments, self.slices, strict=True)):
-            if part is None and segment.operators:
-                if self.skip is not None:
-                    raise ValueError(f"layer {segment.name!r} has two candidates that are no slices")
-                self.skip = SegmentModule(segment)
-                self.own_candidate = index if slices else None
         if slices:
-            hidden = max(part.hidden for part in slices)
-            kernel_size = max(part.kernel_size for part in slices)
-            self.expand_MI11 = nn.Parameter(torch.empty(hidden, slices[0].in_channels, 1, 1))
-            self.depthwise_M1HW = nn.Parameter(torch.empty(hidden, 1, kernel_size, kernel_size))
-            self.project_OM11 = nn.Parameter(torch.empty(slices[0].out_channels, hidden, 1, 1))
-            init_conv_weight(self.expand_MI11, 1, generator)
-            init_conv_weight(self.depthwise_M1HW, hidden, generator)
-            init_conv_weight(self.project_OM11, 1, generator)
-        self.norms = nn.ModuleList(
-            nn.BatchNorm2d(channels)
-            for part in self.slices
-            for channels in (part.norm_channels if part else ())
-        )
-        """Three for each candidate that is a slice, in order."""
-        self._operators = [segment.operators for segment in segments]
+            self._make_super_kernel(slices, generator)
+        others = [k for k, part in enumerate(self.slices) if part is None and segments[k].operators]
+        if len(others) > 1:
+            raise ValueError(f"layer {segments[0].name!r} has two candidates that are no slices")
+        self.skip = SegmentModule(segments[others[0]]) if others else None
+        """That of a layer that changes its shape."""
         if self.skip is not None:
             initialise(self.skip, generator)
             if slices:
                 _begin_as_part(self.skip)
+                self.own_candidate = others[0]
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(channels) for part in slices for channels in part.norm_channels
+        )
+        """Three for each candidate that is a slice, in order."""
         if self.keeps_shape:
             for norm in list(self.norms)[2::3]:
                 scale_residual(norm)
+
+    def _make_super_kernel(self, slices: "Sequence[KernelSlice]", generator: torch.Generator) -> None:
+        """Make weights as large as the largest slices, and the channel order of each grouped one."""
+        hidden = max(part.hidden for part in slices)
+        kernel_size = max(part.kernel_size for part in slices)
+        self.expand_MI11 = nn.Parameter(torch.empty(hidden, slices[0].in_channels, 1, 1))
+        self.depthwise_M1HW = nn.Parameter(torch.empty(hidden, 1, kernel_size, kernel_size))
+        self.project_OM11 = nn.Parameter(torch.empty(slices[0].out_channels, hidden, 1, 1))
+        init_conv_weight(self.expand_MI11, 1, generator)
+        init_conv_weight(self.depthwise_M1HW, hidden, generator)
+        init_conv_weight(self.project_OM11, 1, generator)
+        for candidate, part in enumerate(self.slices):
+            if part is not None and part.groups > 1:
+                self.register_buffer(f"hidden_order_{candidate}", part.hidden_order(), persistent=False)
 
     def branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
         part = self.slices[candidate]

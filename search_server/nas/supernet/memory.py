@@ -1,4 +1,4 @@
-"""How much memory this process has used at most: the accelerator's own, where it has its own."""
+"""The largest amount of memory that a search has used."""
 
 import resource
 import sys

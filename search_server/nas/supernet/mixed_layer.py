@@ -1,9 +1,9 @@
-"""One searchable layer: K candidate blocks behind one forward pass, whatever their weights are made of.
+"""One searchable layer: K candidate blocks behind one forward pass.
 
 A layer that keeps its shape is ``y = x + sum_k m_k f_k(x)`` for any mixture ``m`` that sums to 1, since
 there every block is residual and the skip is the identity (``f = 0``). Soft, one-path and two-path
-execution differ only in the candidates they name; see ``paths.py``. A factor on a batch norm's output is a
-factor on its scale and shift, so weighing candidates costs no pass over their outputs.
+execution differ only in the candidates that they name; see ``paths.py``. A factor on a batch norm's output
+is a factor on its scale and shift, so weighing candidates costs no pass over their outputs.
 
 Source: FBNet (arXiv 1812.03443), equation 5.
 

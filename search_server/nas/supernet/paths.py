@@ -1,11 +1,10 @@
-"""Which candidates a forward pass runs, and with which factors: Gumbel softmax over theta.
+"""Paths: the candidates that a forward pass runs, and their factors, drawn from theta by Gumbel softmax.
 
 ``soft`` runs all candidates, weighted (the paper). ``one`` runs the most likely one of a Gumbel draw with
-factor 1 and lets the gradient through the soft factors (straight-through). ``two`` runs the two most
-likely, weighted against each other, as in ProxylessNAS.
+factor 1; the gradient goes through the soft factors (straight-through). ``two`` runs the two most likely,
+weighted against each other, as in ProxylessNAS.
 
-Everything is computed from clamped log-probabilities, with a floor under the temperature, so that no
-theta of any size gives NaN.
+Log-probabilities are clamped and the temperature has a floor, so that no theta gives NaN.
 
 Source: FBNet (arXiv 1812.03443), equations 6 and 7; Jang et al., "Categorical Reparameterization with
 Gumbel-Softmax" (arXiv 1611.01144); ProxylessNAS (arXiv 1812.00332), section 3.2.
@@ -51,17 +50,6 @@ def gumbel_logits(theta_LK: Tensor, generator: torch.Generator) -> Tensor:
     """Return log-probabilities with Gumbel noise: their argmax is a draw from softmax(theta)."""
     exponential_LK = torch.empty_like(theta_LK).exponential_(generator=generator)
     return log_probabilities(theta_LK) - exponential_LK.clamp_min(_SMALLEST).log()
-
-
-def gumbel_softmax(theta_LK: Tensor, tau: float, generator: torch.Generator) -> Tensor:
-    """Return one draw of soft factors, rows summing to 1.
-
-    Args:
-        theta_LK: unnormalised log-probabilities.
-        tau: temperature; below ``TAU_FLOOR`` it counts as ``TAU_FLOOR``.
-        generator: the source of the noise.
-    """
-    return F.softmax(gumbel_logits(theta_LK, generator) / max(tau, TAU_FLOOR), dim=1)
 
 
 def sample_paths(theta_LK: Tensor, tau: float, paths: PathsName, generator: torch.Generator) -> Paths:

@@ -1,4 +1,4 @@
-"""The stochastic supernet: fixed stem and head around mixed layers, and theta, which chooses.
+"""The supernet: a fixed stem and head around mixed layers, and theta, which chooses.
 
 Source: FBNet (arXiv 1812.03443), section 3.2.
 

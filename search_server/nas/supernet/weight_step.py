@@ -1,4 +1,4 @@
-"""One step of the weights: cross entropy along drawn paths, the gradient's norm clipped, SGD on a cosine.
+"""One step of the weights: SGD on cross entropy along drawn paths.
 
 Source: FBNet (arXiv 1812.03443), section 4.1, for SGD and the cosine.
 

@@ -1,1 +1,1 @@
-"""How theta learns: a step, and what each candidate adds to the loss."""
+"""How theta learns which candidates to choose."""

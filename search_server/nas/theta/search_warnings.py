@@ -1,4 +1,4 @@
-"""What a user of a search should know while it runs: where latency does not bear on the choice as asked."""
+"""Warnings of a running search: latency does not bear on the choice as was asked."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
-"""One step of theta: gradient of cross entropy, gradient of latency, and how decided theta must be.
+"""One step of theta: it follows cross entropy and latency, and is held at its caps.
 
-Deviation from FBNet (arXiv 1812.03443), equation 8: LAT is not that of the drawn factors but its mean under
-softmax(theta), which is exact where one path is drawn, and without noise.
+Unlike FBNet (arXiv 1812.03443), equation 8, LAT is not that of the drawn factors. It is the mean under
+softmax(theta), which has no noise.
 
 Shape letters: N batch, L layers, K candidates.
 """

@@ -11,8 +11,8 @@ from search_server.nas.checkpoint import load_checkpoint, save_checkpoint, state
 from search_server.nas.choosing.shortlist import shortlist
 from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import evaluation_batches, training_batches
+from search_server.nas.network_weights import load_network, numpy_weights, save_network
 from search_server.nas.search import SearchRun, search
-from search_server.nas.state import load_network, numpy_weights, save_network
 from search_server.nas.supernet.accelerator import CPU, accelerator_of, choose_accelerator
 from search_server.nas.supernet.paths import single_path
 from search_server.nas.train import TrainConfig, evaluate, train

@@ -7,13 +7,19 @@ from search_server.nas.config import search_config
 from search_server.nas.supernet.paths import (
     entropy_L,
     favour,
-    gumbel_softmax,
     log_probabilities,
     sample_paths,
     single_path,
 )
 from search_server.search_options import PathsName
 from tests.nas.small_search import NUM_CANDIDATES, NUM_LAYERS, generator, random_theta
+
+
+def soft_factors(theta_LK: torch.Tensor, tau: float, seed: int) -> torch.Tensor:
+    """The factors of all candidates, with the same noise as any other paths of this seed."""
+    weights_LK = sample_paths(theta_LK, tau, "soft", generator(seed)).weights_LK
+    assert weights_LK is not None
+    return weights_LK
 
 
 @pytest.mark.parametrize("paths", ["one", "two"])
@@ -36,7 +42,7 @@ def test_draws_follow_softmax_of_theta(paths: PathsName) -> None:
 
 def test_a_low_temperature_decides_and_a_high_one_spreads() -> None:
     theta_LK = random_theta(5)
-    cold_LK, hot_LK = (gumbel_softmax(theta_LK, tau, generator(7)) for tau in (1e-9, 1e4))
+    cold_LK, hot_LK = (soft_factors(theta_LK, tau, 7) for tau in (1e-9, 1e4))
     assert (cold_LK.max(1).values > 0.9).float().mean() > 0.9
     torch.testing.assert_close(hot_LK, torch.full_like(hot_LK, 1 / NUM_CANDIDATES), rtol=0.01, atol=0)
     torch.testing.assert_close(cold_LK.sum(1), torch.ones(NUM_LAYERS))
@@ -70,7 +76,7 @@ def test_one_path_is_hard_forward_and_soft_backward() -> None:
         assert row[candidate].item() == pytest.approx(1)
     factor_LK = random_theta(11)
     (gradient_LK,) = torch.autograd.grad((paths.weights_LK * factor_LK).sum(), theta_LK)
-    soft_LK = gumbel_softmax(theta_LK, 1.0, generator(10))
+    soft_LK = soft_factors(theta_LK, 1.0, 10)
     (expected_LK,) = torch.autograd.grad((soft_LK * factor_LK).sum(), theta_LK)
     torch.testing.assert_close(gradient_LK, expected_LK)
 
@@ -78,7 +84,7 @@ def test_one_path_is_hard_forward_and_soft_backward() -> None:
 def test_two_paths_weigh_the_two_largest_against_each_other() -> None:
     theta_LK = random_theta(5).requires_grad_()
     paths = sample_paths(theta_LK, 2.0, "two", generator(12))
-    soft_LK = gumbel_softmax(theta_LK, 2.0, generator(12))
+    soft_LK = soft_factors(theta_LK, 2.0, 12)
     assert paths.weights_LK is not None
     for row, soft_K, pair in zip(paths.weights_LK, soft_LK, paths.candidates_L, strict=True):
         assert set(pair) == set(soft_K.topk(2).indices.tolist())

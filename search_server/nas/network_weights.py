@@ -1,4 +1,4 @@
-"""A trained network leaves torch: as a state file, or as numpy arrays for any other format."""
+"""The weights of a trained network: as a file of torch, and as numpy arrays for other formats."""
 
 import os
 from pathlib import Path

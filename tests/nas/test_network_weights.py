@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from search_server.nas.state import load_network, numpy_weights, save_network
+from search_server.nas.network_weights import load_network, numpy_weights, save_network
 from shared.architecture import uniform_architecture
 from shared.modules import network_module
 from shared.operators import BatchNorm2d, Conv2d, Linear
