@@ -7,12 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import Batch
 from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.accelerator import CPU, accelerator_of, forward_precision, placed
 from search_server.nas.supernet.paths import Paths
-from search_server.search_options import PathsName, WeightsName
+from search_server.search_options import PathsName, SearchOptions, WeightsName
 from shared.modules import SegmentModule, initialise, to_channels_last
 from shared.search_space import SearchSpace
 
@@ -109,14 +108,14 @@ def even_paths(space: SearchSpace, candidates: Sequence[int]) -> Paths:
 
 def search_run(setting: Setting, paths: PathsName, recomputes: bool = False) -> SearchRun:
     """Return a search in training whose steps are taken from outside."""
-    config = SearchConfig(
+    options = SearchOptions(
         loss="fbnet",
         paths=paths,
         weights=setting.weights,
         recomputes_branches=recomputes,
         mixed_precision=setting.mixed_precision,
     )
-    run = search(setting.space, EvenTable(setting.space), [], [], config, setting.accelerator)
+    run = search(setting.space, EvenTable(setting.space), [], [], options, setting.accelerator)
     run.supernet.train()
     return run
 

@@ -11,13 +11,12 @@ from benchmarks.ledger import Outcome
 from benchmarks.truth import deal
 from search_server.latency.table import LatencyTable
 from search_server.nas.choosing.shortlist import shortlist
-from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.data.images import DataSplits, ImageSource, split_images
 from search_server.nas.search import SearchRun, search
 from search_server.nas.train import TrainConfig, evaluate, train
-from search_server.search_options import PathsName, WeightsName
+from search_server.search_options import PathsName, SearchOptions, WeightsName
 from shared.architecture import Architecture, parse_architecture
 from shared.modules import network_module
 from shared.protocol.device import Conditions
@@ -104,17 +103,17 @@ class SearchTrial:
 
     def _search(self, space: SearchSpace, table: LatencyTable, data: DataSplits) -> SearchRun:
         num_theta_epochs = 2 if self.paths == "one" else self.epochs // 2
-        config = SearchConfig(
+        options = SearchOptions(
             paths=self.paths,
             weights=self.weights,
-            target_us=self.target_us,
+            target_ms=self.target_us / 1000,
             epochs=self.epochs,
             warmup_epochs=max(1, self.epochs - num_theta_epochs),
             seed=self.seed,
         )
         weight_batches = training_batches(data.weights, 64, 2 * self.seed)
         theta_batches = training_batches(data.theta, 64, 2 * self.seed + 1)
-        run = search(space, table, weight_batches, theta_batches, config)
+        run = search(space, table, weight_batches, theta_batches, options)
         for _ in run:
             pass
         return run

@@ -31,9 +31,9 @@ from search_server.latency.formats.reading import ImportedFile
 from search_server.latency.table import LatencyTable
 from search_server.nas.budget.caps import Cap, Matrix
 from search_server.nas.budget.knapsack import most_probable_within
-from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import training_batches
 from search_server.nas.search import search
+from search_server.search_options import SearchOptions
 from shared.architecture import Architecture
 from shared.protocol.device import Conditions
 from shared.search_space import search_space
@@ -152,14 +152,14 @@ class EffectsTrial:
         weight_batches, theta_batches = (
             training_batches(part, 64, seed) for seed, part in enumerate((data.weights, data.theta))
         )
-        config = SearchConfig(
-            target_us=self.target_us,
+        options = SearchOptions(
+            target_ms=self.target_us / 1000,
             epochs=self.epochs,
             warmup_epochs=max(1, self.epochs - 2),
             theta_paths=THETA_PATHS,
             final_entropy=FINAL_ENTROPY,
         )
-        run = search(space, table, weight_batches, theta_batches, config)
+        run = search(space, table, weight_batches, theta_batches, options)
         for _ in run:
             pass
         return {"effects_LK": run.theta.effects.effects_LK().tolist()}

@@ -51,7 +51,8 @@ def search_request(
 def _check_keys(
     document: Any, target: type[SearchCreate] | type[DeviceTarget] | type[Conditions], where: str
 ) -> None:
-    names = [field.name for field in fields(target)]
+    # The fields that have to be given come first.
+    names = [field.name for field in sorted(fields(target), key=lambda field: field.kw_only is True)]
     if not isinstance(document, Mapping):
         raise ValueError(f"{where} must be keys and values, got {document!r}")
     unknown = sorted(set(document) - set(names))

@@ -47,7 +47,6 @@ def print_search(search: Search) -> None:
     limits = [f"{other.device} {other.target_ms:g} ms" for other in request.also]
     limits += [f"{count(request.max_macs)} MACs"] if request.max_macs else []
     limits += [f"{count(request.max_params)} parameters"] if request.max_params else []
-    limits += [f"with {request.latency_sigmas:g} sigma on top"] if request.latency_sigmas else []
     limits += ["their weighted mean only"] if request.combine == "weighted" else []
     stage = f", {search.stage}" if search.stage and job.status == "running" else ""
     status = f"{job.status}, {100 * job.progress:.0f} %{stage}"

@@ -165,15 +165,6 @@ class LatencyTable:
         own_us = sum(self._latency_us(placed) for placed in self._fixed_segments())
         return own_us + float(self._identity_us_L().sum())
 
-    def sigma_us_LK(self) -> list[list[float]]:
-        """Return the standard error of every entry of :meth:`latency_us_LK`, microseconds."""
-        return [[self._sigma_us(each) for each in row] for row in self.search_space.candidate_segments()]
-
-    @property
-    def fixed_sigma_us(self) -> float:
-        """Standard errors of stem and head, added, microseconds."""
-        return sum(self._sigma_us(placed) for placed in self._fixed_segments())
-
     def latency_range_us(self) -> tuple[float, float]:
         """Return the predicted latency of the fastest and of the slowest network of the space."""
         rows = self.latency_us_LK()
@@ -207,10 +198,6 @@ class LatencyTable:
                 "profile the space again on this device"
             )
         return self.entries[key].latency_units * self.anchor_us
-
-    def _sigma_us(self, placed: PlacedSegment) -> float:
-        key = placed.key
-        return 0.0 if key == IDENTITY_KEY else self.entries[key].sigma_units * self.anchor_us
 
     def _cell(self, placed: PlacedSegment) -> TableCell:
         key = placed.key

@@ -2,13 +2,12 @@
 
 A search that is killed and goes on from its last checkpoint ends with the same bits as one that was left
 alone: weights, theta, both optimisers, the place in the schedules, the random generators (torch's own
-too) and the order of the data are all part of it. Configuration, space and table are part of it too, so
+too) and the order of the data are all part of it. Options, space and table are part of it too, so
 that a checkpoint is never continued under other circumstances. The accelerator is not part of it: a search
 can go on on another one, yet only on the CPU to the same bits, since others do not sum in a fixed order.
 """
 
 import os
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -16,6 +15,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from search_server.nas.search import SearchRun
+from search_server.option_field import options_of
+from search_server.search_options import SearchOptions
 
 
 @runtime_checkable
@@ -68,7 +69,8 @@ def circumstances(run: SearchRun) -> dict[str, Any]:
     """Return what must be equal for a checkpoint to be continued."""
     return {
         "space": run.space.name,
-        "config": asdict(run.config),
+        "options": {name: getattr(run.options, name) for name in options_of(SearchOptions)},
+        "limits": {cap.name: cap.limit for cap in run.caps},
         "table": run.table_hash,
         "version": version("edgenas"),
     }

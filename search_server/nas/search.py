@@ -1,22 +1,5 @@
 """The search: weights and theta of a supernet trained in turns, from a table and two data loaders.
 
-    from pathlib import Path
-
-    from search_server.latency.table import LatencyTable
-    from search_server.nas.data.batches import training_batches
-    from search_server.nas.data.data_sets import load_data
-    from search_server.nas.search import SearchConfig, search
-    from shared.search_space import search_space
-
-    space = search_space("fbnet-tiny")
-    table = LatencyTable.from_json(Path("table.json").read_text())
-    data = load_data("digits", space.resolution)
-    batches = (training_batches(part, 64, seed=0) for part in (data.weights, data.theta))
-    run = search(space, table, *batches, SearchConfig(target_us=900.0))
-    for facts in run:
-        print(facts.epoch, facts.expected_latency_us, facts.accuracy)
-    print(run.architecture())
-
 Source: FBNet (arXiv 1812.03443), section 3.3: an epoch trains weights on their split, then theta on its
 own; the first epochs train weights only.
 
@@ -40,8 +23,7 @@ from search_server.nas.budget.latency_loss import (
     LatencyModel,
     table_hash,
 )
-from search_server.nas.budget.search_caps import Tables, latency_models, search_caps
-from search_server.nas.config import SearchConfig
+from search_server.nas.budget.search_caps import Tables, device_tables, search_caps
 from search_server.nas.data.batches import Batch
 from search_server.nas.supernet.accelerator import CPU, placed
 from search_server.nas.supernet.memory import peak_memory_bytes
@@ -50,6 +32,7 @@ from search_server.nas.supernet.supernet import Supernet
 from search_server.nas.supernet.weight_step import WeightStepper
 from search_server.nas.theta.search_warnings import search_warnings
 from search_server.nas.theta.theta_step import ThetaStepFacts, ThetaStepper, frozen_statistics
+from search_server.search_options import SearchOptions
 from shared.architecture import Architecture
 from shared.modules import to_channels_last
 from shared.search_space import SearchSpace
@@ -107,28 +90,32 @@ class SearchRun:
         tables: Tables,
         weight_batches: BatchSource,
         theta_batches: BatchSource,
-        config: SearchConfig,
+        options: SearchOptions,
         accelerator: torch.device = CPU,
     ) -> None:
         self.space = space
-        self.config = config
+        self.options = options
         self.accelerator = accelerator
         self.weight_batches = weight_batches
         self.theta_batches = theta_batches
-        latencies = latency_models(space, tables, config)
-        self.latency = next(iter(latencies.values()))
-        self.caps = search_caps(space, latencies, config)
-        self.table_hash = table_hash(latencies.values())
-        self.generator = torch.Generator().manual_seed(config.seed)
-        self.supernet = Supernet(space, config.weights, self.generator)
+        devices = device_tables(tables, options)
+        shape = (space.num_layers, len(space.candidates))
+        latencies = [LatencyModel(device.table, *shape) for device in devices]
+        self.latency = latencies[0]
+        self.caps = search_caps(space, devices, latencies, options)
+        self.table_hash = table_hash(latencies)
+        self.generator = torch.Generator().manual_seed(options.seed)
+        self.supernet = Supernet(space, options.weights, self.generator)
         self.supernet.place(accelerator)
-        if config.channels_last:
+        if options.channels_last:
             to_channels_last(self.supernet)
         for layer in self.supernet.mixed_layers():
-            layer.recomputes_branches = config.recomputes_branches
-        self.loss = _latency_loss(config, self.latency)
-        self.weights = WeightStepper(self.supernet, config)
-        self.theta = ThetaStepper(self.supernet, self.latency, self.caps, self.loss, config, self.generator)
+            layer.recomputes_branches = options.recomputes_branches
+        self.loss = _latency_loss(options, self.latency)
+        self.weights = WeightStepper(self.supernet, options)
+        self.theta = ThetaStepper(
+            self.supernet, self.latency, self.caps, self.loss, options, self.generator
+        )
         self.theta.hold(entropy_limit=1.0)
         self.epoch = 0
         self.step = 0
@@ -142,12 +129,12 @@ class SearchRun:
         Raises:
             StopIteration: all epochs are done.
         """
-        if self.epoch >= self.config.epochs:
+        if self.epoch >= self.options.epochs:
             raise StopIteration
         started = time.perf_counter()
         self.supernet.train()
-        tau = self.config.tau(self.epoch)
-        is_warmup = self.epoch < self.config.warmup_epochs
+        tau = self.options.tau(self.epoch)
+        is_warmup = self.epoch < self.options.warmup_epochs
         weight_loss, accuracy, num_images = self._train_weights(tau)
         steps: list[ThetaStepFacts] = []
         if not is_warmup:
@@ -170,7 +157,7 @@ class SearchRun:
             images_per_s=num_images / (time.perf_counter() - started),
             theta=probabilities,
             costs=costs,
-            warnings=search_warnings(self.config, costs, steps),
+            warnings=search_warnings(self.options, costs, steps),
             peak_memory_bytes=peak_memory_bytes(self.accelerator),
             accelerator=self.accelerator.type,
         )
@@ -188,8 +175,8 @@ class SearchRun:
     def _train_weights(self, tau: float) -> tuple[float, float, int]:
         steps = []
         for progress, batch in self._weight_steps():
-            paths = sample_paths(self.supernet.theta_LK.detach(), tau, self.config.paths, self.generator)
-            if self.config.paths == "one":
+            paths = sample_paths(self.supernet.theta_LK.detach(), tau, self.options.paths, self.generator)
+            if self.options.paths == "one":
                 paths = favour(paths, self.supernet.own_candidates_L(), OWN_WEIGHTS_SHARE, self.generator)
             steps.append(self.weights.step(batch, paths, progress))
             self.step += 1
@@ -199,11 +186,11 @@ class SearchRun:
 
     def _weight_steps(self) -> Iterator[tuple[float, Batch]]:
         """Yield the share of the search that is done, and the batch, of each step of an epoch."""
-        num_batches = self.config.epochs * len(self.weight_batches)
+        num_batches = self.options.epochs * len(self.weight_batches)
         first_batch = self.epoch * len(self.weight_batches)
         for index, batch in enumerate(self.weight_batches, first_batch):
             images_NCHW, labels_N = placed(batch, self.accelerator)
-            num_parts = max(1, len(labels_N) // (self.config.step_images or len(labels_N)))
+            num_parts = max(1, len(labels_N) // self.options.step_images)
             parts = zip(images_NCHW.tensor_split(num_parts), labels_N.tensor_split(num_parts), strict=True)
             for part, (part_NCHW, part_N) in enumerate(parts):
                 progress = (index + part / num_parts) / num_batches
@@ -211,21 +198,22 @@ class SearchRun:
 
     def _train_theta(self, tau: float) -> tuple[list[ThetaStepFacts], int]:
         facts, num_images = [], 0
-        first = self.config.warmup_epochs
-        num_epochs = self.config.epochs - first
+        first = self.options.warmup_epochs
+        num_epochs = self.options.epochs - first
         for index, batch in enumerate(self.theta_batches):
             images_NCHW, labels_N = placed(batch, self.accelerator)
             progress = (self.epoch - first + (index + 1) / len(self.theta_batches)) / num_epochs
             images_NCHW = images_NCHW.to(memory_format=self._memory_format)
-            facts.append(self.theta.step((images_NCHW, labels_N), tau, self.config.entropy_limit(progress)))
+            entropy_limit = self.options.entropy_limit(progress)
+            facts.append(self.theta.step((images_NCHW, labels_N), tau, entropy_limit))
             num_images += len(labels_N)
             self.step += 1
-        self.theta.hold(self.config.entropy_limit((self.epoch - first + 1) / num_epochs))
+        self.theta.hold(self.options.entropy_limit((self.epoch - first + 1) / num_epochs))
         return facts, num_images
 
     @property
     def _memory_format(self) -> torch.memory_format:
-        return torch.channels_last if self.config.channels_last else torch.contiguous_format
+        return torch.channels_last if self.options.channels_last else torch.contiguous_format
 
 
 def search(
@@ -233,29 +221,29 @@ def search(
     tables: Tables,
     weight_batches: BatchSource,
     theta_batches: BatchSource,
-    config: SearchConfig,
+    options: SearchOptions,
     accelerator: torch.device = CPU,
 ) -> SearchRun:
     """Return a search that trains an epoch each time the next facts are asked for.
 
     Args:
         space: what is searched.
-        tables: the latency of each candidate in each layer, on one device or on each of several, in
-            the order of ``config.target_us``.
+        tables: the latency of each candidate in each layer, on one device, whose target is
+            ``options.target_ms``, or on each of several, as ``DeviceTable`` with its own target.
         weight_batches: images that train the weights.
         theta_batches: other images, that train theta.
-        config: see ``SearchConfig`` and ``search_config``.
+        options: see ``SearchOptions``.
         accelerator: where weights and images are; see ``accelerator.py``.
 
     Raises:
         ValueError: a table does not fit the space, or no network keeps the limits.
     """
-    return SearchRun(space, tables, weight_batches, theta_batches, config, accelerator)
+    return SearchRun(space, tables, weight_batches, theta_batches, options, accelerator)
 
 
-def _latency_loss(config: SearchConfig, latency: LatencyModel) -> LatencyLoss:
-    if config.loss == "fbnet":
-        return FBNetLoss(latency.min_us, config.alpha, config.beta, config.latency_unit)
-    if config.loss == "additive":
-        return AdditiveLoss(config.latency_weight)
+def _latency_loss(options: SearchOptions, latency: LatencyModel) -> LatencyLoss:
+    if options.loss == "fbnet":
+        return FBNetLoss(latency.min_us, options.alpha, options.beta, options.latency_unit)
+    if options.loss == "additive":
+        return AdditiveLoss(options.latency_weight)
     return BudgetLoss()

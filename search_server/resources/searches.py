@@ -1,15 +1,13 @@
 """Searches: asked for, watched, and what they found."""
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
+from search_server.option_field import option
 from search_server.resources.jobs import Job
-from search_server.resources.search_presets import OF_PRESET, SEARCH_PRESETS, PresetName
-from search_server.search_options import CombineName, LossName, PathsName, TrainingName, WeightsName
+from search_server.search_options import SearchOptions, TrainingName
 from shared.protocol.device import Conditions
 
-LatencyUnit = Literal["us", "ms"]
 CostUnit = Literal["us", "MACs", "parameters", "of the targets"]
 Role = Literal["found", "uniform", "random"]
 
@@ -34,119 +32,53 @@ class DeviceTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchCreate:
+class SearchCreate(SearchOptions):
     """Search a space for networks within a latency on a device, or on several.
 
-    What is not given of ``loss``, ``paths``, ``weights``, ``epochs``, ``warmup_epochs``, ``batch_size`` and
-    ``step_images`` is that of the preset, and stands in the request from then on.
+    Options that are not given are those of the preset, and stand in the request from then on.
     """
 
     device: str
     space: str
     data: str
     """A data set known by name, or a folder on the server."""
-    target_ms: float | None = None
-    """None: the loss alone decides (with loss ``fbnet`` or ``additive``)."""
-    loss: LossName = OF_PRESET
-    """``budget`` holds the target; ``fbnet``: CE * alpha * log(LAT)^beta, the paper's; ``additive``: CE +
-    latency_weight * log(LAT)."""
-    paths: PathsName = OF_PRESET
-    epochs: int = OF_PRESET
-    warmup_epochs: int = OF_PRESET
-    train_epochs: int = 30
-    """Epochs of the short training of each network that is compared."""
-    batch_size: int = OF_PRESET
-    step_images: int = OF_PRESET
-    """A batch trains weights in parts of so many images, each along paths of its own."""
-    num_samples: int = 6
-    """Networks that are tried out and measured: the best of three times as many drawn."""
-    seed: int = 0
+    _: KW_ONLY
+    batch_size: int = option(64, "Images of a batch.", unit="images", at_least=2, at_most=8192)
+    training: TrainingName = option(
+        "scratch",
+        "Networks that are compared train from scratch, or inherit the supernet's weights and are "
+        "fine-tuned.",
+    )
+    train_epochs: int = option(
+        30, "Epochs of the short training of each network that is compared.", at_least=1, at_most=10_000
+    )
+    num_samples: int = option(
+        6,
+        "Networks tried out and measured: the best of three times as many drawn.",
+        at_least=1,
+        at_most=100,
+    )
+    compare_baselines: bool = option(
+        True,
+        "Also train and measure a uniform and a random network near the same latency.",
+        flags="--baselines/--no-baselines",
+    )
+    snapshot: str | None = option(None, "Hash of the latency table to use; left out: the newest.")
+    num_classes: int | None = option(
+        None, "Search with so many classes of the data, drawn by seed.", at_least=2, flags=""
+    )
+    class_names: tuple[str, ...] = option((), "Search with these classes of the data.", flags="")
     conditions: Conditions = Conditions()
-    snapshot: str | None = None
-    compare_baselines: bool = True
-    """Also train and measure a uniform and a random network near the same latency."""
     also: tuple[DeviceTarget, ...] = ()
     """Further devices, each with its own target."""
-    combine: CombineName = "worst"
-    """Each device within its target, or only the weighted mean of latency / target."""
-    latency_sigmas: float = 0.0
-    """Standard errors of the latency tables that the search puts on top of each entry."""
-    max_macs: int | None = None
-    """Most multiply-accumulates of a network, for one image."""
-    max_params: int | None = None
-    num_classes: int | None = None
-    """Search with so many classes of the data, drawn by ``seed``; None: all of them."""
-    class_names: tuple[str, ...] = ()
-    """Search with these classes of the data; empty: see ``num_classes``."""
-    preset: PresetName = "small-budget"
-    weights: WeightsName = OF_PRESET
-    """One super-kernel a layer, or weights of its own for each candidate, as in the paper."""
-    alpha: float = 0.2
-    beta: float = 0.6
-    latency_unit: LatencyUnit = "us"
-    """Of LAT in loss ``fbnet``; the paper names none."""
-    latency_weight: float = 0.1
-    """Of log(LAT) in loss ``additive``."""
-    mixed_precision: bool = False
-    """Forward passes in bf16: for accelerators; most CPUs get slower."""
-    recomputes_branches: bool = False
-    """Compute each branch again in the backward pass: less memory, more time."""
-    training: TrainingName = "scratch"
-    """Of the networks that are compared: fresh weights, or those of the supernet, fine-tuned."""
 
     def __post_init__(self) -> None:
-        if self.preset not in SEARCH_PRESETS:
-            raise ValueError(f"preset must be one of {', '.join(SEARCH_PRESETS)}, got {self.preset!r}")
-        for name, value in SEARCH_PRESETS[self.preset].items():
-            if getattr(self, name) is OF_PRESET:
-                object.__setattr__(self, name, value)
-        if self.target_ms is not None and self.target_ms <= 0:
-            raise ValueError(f"target_ms must be above 0, got {self.target_ms}")
-        if self.loss == "budget" and self.target_ms is None:
-            raise ValueError("loss 'budget' needs target_ms; give a target, or use another loss")
-        if not 1 <= self.epochs <= 10_000:
-            raise ValueError(f"epochs must lie in 1..10000, got {self.epochs}")
-        if not 0 <= self.warmup_epochs < self.epochs:
-            raise ValueError(
-                f"warmup_epochs must lie in 0..{self.epochs - 1} (below epochs), got {self.warmup_epochs}"
-            )
-        if not 1 <= self.train_epochs <= 10_000:
-            raise ValueError(f"train_epochs must lie in 1..10000, got {self.train_epochs}")
-        if not 2 <= self.batch_size <= 8192:
-            raise ValueError(f"batch_size must lie in 2..8192, got {self.batch_size}")
-        if not 2 <= self.step_images <= 8192:
-            raise ValueError(f"step_images must lie in 2..8192, got {self.step_images}")
-        if not 1 <= self.num_samples <= 100:
-            raise ValueError(f"num_samples must lie in 1..100, got {self.num_samples}")
-        self._check_loss()
-        self._check_limits()
-
-    def _check_loss(self) -> None:
-        if not (self.alpha > 0 and math.isfinite(self.alpha)):
-            raise ValueError(f"alpha must be above 0, got {self.alpha:g}")
-        for name in ("beta", "latency_weight"):
-            value = getattr(self, name)
-            if not (value >= 0 and math.isfinite(value)):
-                raise ValueError(f"{name} must be at least 0, got {value:g}")
-
-    def _check_limits(self) -> None:
-        if not 0 <= self.latency_sigmas <= 5:
-            raise ValueError(f"latency_sigmas must lie in 0..5, got {self.latency_sigmas:g}")
+        SearchOptions.__post_init__(self)
         if len(self.also) > 7:
             raise ValueError(f"a search takes up to 8 devices, got {1 + len(self.also)}")
-        for name in ("max_macs", "max_params"):
-            limit = getattr(self, name)
-            if limit is not None and limit < 1:
-                raise ValueError(f"{name} must be at least 1, got {limit}")
-        if self.num_classes is not None and self.num_classes < 2:
-            raise ValueError(f"num_classes must be at least 2, got {self.num_classes}")
+        self.require_limits([self.target_ms, *(other.target_ms for other in self.also)])
         if self.class_names and self.num_classes is not None:
             raise ValueError("give num_classes or class_names, not both")
-        if self.loss != "budget" and (self.also or self.max_macs or self.max_params):
-            raise ValueError(
-                f"loss {self.loss!r} holds no limits; several devices, max_macs and max_params need "
-                "loss 'budget'"
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from search_server.clock import utc_now
+from search_server.nas.budget.search_caps import DeviceTable
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
-from search_server.nas.config import SearchConfig, search_config
 from search_server.nas.data.batches import training_batches
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.data.images import DataSplits
@@ -82,9 +82,9 @@ def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
         training_batches(part, request.batch_size, seed=2 * request.seed + index)
         for index, part in enumerate((data.weights, data.theta))
     )
-    tables = {device.name: device.table for device in job.devices}
+    tables = [DeviceTable(each.name, each.table, each.target_ms, each.weight) for each in job.devices]
     accelerator = choose_accelerator(job.accelerator)
-    run = search(job.space, tables, weight_batches, theta_batches, search_settings(job), accelerator)
+    run = search(job.space, tables, weight_batches, theta_batches, request, accelerator)
     checkpoint = job.folder / "search.pt"
     if checkpoint.exists():
         load_checkpoint(run, checkpoint)
@@ -99,33 +99,6 @@ def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
             message = "; ".join(facts.warnings) or f"searching: epoch {run.epoch} of {request.epochs}"
             job.tell("search", SEARCHED * run.epoch / request.epochs, message)
     return run
-
-
-def search_settings(job: SearchJob) -> SearchConfig:
-    """Return what a request says of the search itself."""
-    request = job.request
-    return search_config(
-        request.preset,
-        paths=request.paths,
-        weights=request.weights,
-        loss=request.loss,
-        target_us=job.targets_us or None,
-        latency_sigmas=request.latency_sigmas,
-        combine=request.combine,
-        table_weights=tuple(device.weight for device in job.devices) if request.also else None,
-        max_macs=request.max_macs,
-        max_params=request.max_params,
-        alpha=request.alpha,
-        beta=request.beta,
-        latency_unit=request.latency_unit,
-        latency_weight=request.latency_weight,
-        mixed_precision=request.mixed_precision,
-        recomputes_branches=request.recomputes_branches,
-        step_images=request.step_images,
-        epochs=request.epochs,
-        warmup_epochs=request.warmup_epochs,
-        seed=request.seed,
-    )
 
 
 def outcome(job: SearchJob, found: FoundArchitecture) -> str:

@@ -31,11 +31,16 @@ class SearchDevice:
     """Unique in the search; with the conditions where a device takes part twice."""
     device_id: str
     table: LatencyTable
-    target_us: float | None
+    target_ms: float | None
     """None: the loss alone decides."""
     weight: float
     can_measure: bool
     """The device has an agent; one that only an imported table speaks of has none."""
+
+    @property
+    def target_us(self) -> float | None:
+        """The same in microseconds."""
+        return None if self.target_ms is None else 1000 * self.target_ms
 
     def predict_us(self, architecture: Architecture) -> float:
         """Return the predicted latency of a network in microseconds."""
@@ -128,7 +133,7 @@ def _devices(session: Session, request: SearchCreate, snapshots: Sequence[str]) 
                 name=f"{row.name} ({table.conditions})" if is_again else row.name,
                 device_id=row.device_id,
                 table=table,
-                target_us=None if target_ms is None else 1000 * target_ms,
+                target_ms=target_ms,
                 weight=weight,
                 can_measure=not row.is_imported,
             )

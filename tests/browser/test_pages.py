@@ -62,7 +62,7 @@ def _submit(served: Served) -> str:
     device_id = served.enrol().device_id
     served.store(table(device_id))
     with served.client() as client:
-        request = SearchCreate("bench", "fbnet-tiny", "digits", 0.55, conditions=CONDITIONS)
+        request = SearchCreate("bench", "fbnet-tiny", "digits", target_ms=0.55, conditions=CONDITIONS)
         return client.start_search(request).job.job_id
 
 

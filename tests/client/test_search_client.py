@@ -24,7 +24,7 @@ from tests.client.served import CONDITIONS, Served, compared, search_steps, tabl
 def _submit(served: Served) -> str:
     device_id = served.enrol().device_id
     served.store(table(device_id))
-    request = SearchCreate("bench", "fbnet-tiny", "digits", 0.6, conditions=CONDITIONS)
+    request = SearchCreate("bench", "fbnet-tiny", "digits", target_ms=0.6, conditions=CONDITIONS)
     with served.client() as client:
         return client.start_search(request).job.job_id
 
@@ -64,7 +64,7 @@ def test_lists_are_read_page_by_page(served: Served) -> None:
 def test_the_same_request_sent_twice_makes_one_job(served: Served) -> None:
     device_id = served.enrol().device_id
     served.store(table(device_id))
-    create = SearchCreate("bench", "fbnet-tiny", "digits", 0.6, conditions=CONDITIONS)
+    create = SearchCreate("bench", "fbnet-tiny", "digits", target_ms=0.6, conditions=CONDITIONS)
     request = endpoints.start_search(create)
     with served.client() as client:
         assert client.send(request).job.job_id == client.send(request).job.job_id

@@ -31,7 +31,7 @@ def job(tmp_path: Path) -> Iterator[SearchJob]:
     with database.transaction() as session:
         table = import_table(session, content, "json", "shelf", None, NOW)
         target_ms = table.summary.anchor_us / 1000
-        create = SearchCreate("shelf", "fbnet-tiny", "digits", target_ms)
+        create = SearchCreate("shelf", "fbnet-tiny", "digits", target_ms=target_ms)
         job_id = submit_search(session, create, Submission(None), NOW).job_id
     yield open_search_job(job_id, database.transaction, tmp_path, lambda: False)
     database.close()

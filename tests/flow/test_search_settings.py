@@ -1,7 +1,7 @@
-"""From a request to a search: presets agree, settings arrive, finalists inherit, mixed precision holds."""
+"""From a request to a search: presets and options arrive, finalists inherit, mixed precision holds."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +13,8 @@ from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
 from search_server.jobs.registry import Submission, find_job
 from search_server.latency.stored.imports import import_table
-from search_server.nas.config import PRESET_NAMES, SearchConfig, search_config
-from search_server.resources.search_presets import SEARCH_PRESETS
 from search_server.resources.searches import Search, SearchCreate
-from search_server.searches.pipeline import run_search_job, search_settings
-from search_server.searches.search_job import open_search_job
+from search_server.searches.pipeline import run_search_job
 from search_server.searches.searches import search_resource, search_steps_after, submit_search
 from shared.search_space import search_space
 from tests.search_server.tables import known_table
@@ -68,45 +65,14 @@ def run(database: Database, folder: Path, create: SearchCreate) -> Search:
     return search
 
 
-def settings(database: Database, folder: Path, create: SearchCreate) -> SearchConfig:
-    job = open_search_job(submit(database, create), database.transaction, folder, lambda: False)
-    return search_settings(job)
-
-
-def test_the_presets_of_requests_are_those_of_the_search(database: Database, tmp_path: Path) -> None:
-    assert tuple(SEARCH_PRESETS) == PRESET_NAMES
-    for preset, values in SEARCH_PRESETS.items():
-        wanted = search_config(preset, target_us=(1000 * (request().target_ms or 0),))
-        assert settings(database, tmp_path, request(preset=preset)) == wanted
-        shown = {name: value for name, value in values.items() if name != "batch_size"}
-        assert {name: asdict(wanted)[name] for name in shown} == shown
-
-
-def test_what_is_given_wins_over_the_preset(database: Database, tmp_path: Path) -> None:
-    given = {
-        "weights": "entangled",
-        "paths": "two",
-        "alpha": 0.3,
-        "beta": 0.7,
-        "latency_unit": "us",
-        "latency_weight": 0.4,
-        "epochs": 33,
-        "warmup_epochs": 3,
-        "mixed_precision": True,
-        "recomputes_branches": True,
-        "step_images": 48,
-    }
-    create = request(preset="fbnet-paper", loss="additive", **given)
-    config = settings(database, tmp_path, create)
-    assert {name: asdict(config)[name] for name in given} == given
-    assert (config.loss, config.tau_start, config.theta_lr) == ("additive", 5.0, 0.01)
-
-
 def test_finalists_and_baselines_go_on_from_the_supernet(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    create = request(training="inherit", **FEW)
+    create = request(training="inherit", tau_start=7.0, tau_decay=0.0, **FEW)
     search = run(database, tmp_path, create)
+    with database.transaction() as session:
+        steps = search_steps_after(session, search.job.job_id, -1)
+    assert [step.tau for step in steps] == [7.0, 7.0]
     roles = {network.role for network in search.architectures}
     assert {"found", "uniform"} <= roles
     assert all(network.test_accuracy is not None for network in search.architectures)
@@ -136,6 +102,7 @@ def test_the_paper_s_search_in_mixed_precision_ends(
     with database.transaction() as session:
         steps = search_steps_after(session, search.job.job_id, -1)
     assert [step.accelerator for step in steps] == ["cpu", "cpu"]
+    assert [step.tau for step in steps] == pytest.approx([5.0, 4.78], abs=1e-3)
     assert "img/s on cpu" in step_line(steps[-1], 2)
     print_search(search)
     assert "fbnet-paper: loss fbnet (alpha 0.2, beta 0.6, LAT in us), paths soft" in " ".join(

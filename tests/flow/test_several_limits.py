@@ -66,7 +66,7 @@ def request() -> SearchCreate:
         "quick",
         SPACE.name,
         "digits",
-        targets_ms[0],
+        target_ms=targets_ms[0],
         epochs=2,
         warmup_epochs=1,
         train_epochs=1,
@@ -116,7 +116,7 @@ def test_the_found_network_keeps_every_limit(
 
 def test_event_files_hold_the_steps(database: Database, tmp_path: Path) -> None:
     reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    create = replace(request(), also=(), max_macs=None, latency_sigmas=1.0)
+    create = replace(request(), also=(), max_macs=None)
     job_id = submit(database, create)
     run_search_job(job_id, database.transaction, tmp_path, lambda: False, tmp_path / "events")
     events = reading.EventAccumulator(str(tmp_path / "events" / job_id)).Reload()

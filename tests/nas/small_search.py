@@ -9,12 +9,12 @@ import torch
 from search_server.nas.budget.caps import Cap, latency_cap
 from search_server.nas.budget.latency_loss import LatencyModel, LatencySource
 from search_server.nas.budget.search_caps import Tables
-from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import Batches, training_batches
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.supernet import Supernet
+from search_server.search_options import SearchOptions
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace, search_space
 
@@ -60,6 +60,7 @@ LATENCY = LatencyModel(TABLE, NUM_LAYERS, NUM_CANDIDATES)
 LEAST_US = TABLE.fixed_us + sum(map(min, TABLE.latency_us_LK()))
 MOST_US = TABLE.fixed_us + sum(map(max, TABLE.latency_us_LK()))
 MIDDLE_US = (LEAST_US + MOST_US) / 2
+MIDDLE_MS = MIDDLE_US / 1000
 
 
 def cap_at(limit_us: float, table: LatencySource = TABLE) -> Cap:
@@ -93,8 +94,8 @@ def digit_batches(num_images: int = 48, batch_size: int = 16) -> tuple[Batches, 
     return training_batches(weights, batch_size, seed=1), training_batches(theta, batch_size, seed=2)
 
 
-def small_search(config: SearchConfig, tables: Tables = TABLE) -> SearchRun:
-    return search(SPACE, tables, *digit_batches(), config)
+def small_search(options: SearchOptions, tables: Tables = TABLE) -> SearchRun:
+    return search(SPACE, tables, *digit_batches(), options)
 
 
 def run_epochs(run: SearchRun, num_epochs: int) -> None:

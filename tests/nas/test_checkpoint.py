@@ -13,14 +13,13 @@ from search_server.nas.checkpoint import (
     save_checkpoint,
     state,
 )
-from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import normalise
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.search import SearchRun, search
-from search_server.search_options import PathsName
-from tests.nas.small_search import MIDDLE_US, SPACE, TABLE, run_epochs, small_search
+from search_server.search_options import PathsName, SearchOptions
+from tests.nas.small_search import MIDDLE_MS, SPACE, TABLE, run_epochs, small_search
 
-CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=4, warmup_epochs=1, theta_paths=2)
+OPTIONS = SearchOptions(target_ms=MIDDLE_MS, epochs=4, warmup_epochs=1, theta_paths=2)
 
 
 def assert_same_bits(one: Any, other: Any) -> None:
@@ -45,7 +44,7 @@ def assert_resumes_to_the_same_bits(
     """Run a search at once, and again with a break in the middle; return the second and the first."""
     whole, interrupted, resumed = new_run(), new_run(), new_run()
     list(whole)
-    run_epochs(interrupted, interrupted.config.epochs // 2)
+    run_epochs(interrupted, interrupted.options.epochs // 2)
     save_checkpoint(interrupted, folder / "search.pt")
     load_checkpoint(resumed, folder / "search.pt")
     assert list(resumed)
@@ -55,8 +54,8 @@ def assert_resumes_to_the_same_bits(
 
 @pytest.mark.parametrize("paths", ["one", "two"])
 def test_an_interrupted_search_ends_with_the_same_bits(paths: PathsName, tmp_path: Path) -> None:
-    config = replace(CONFIG, paths=paths)
-    resumed, whole = assert_resumes_to_the_same_bits(lambda: small_search(config), tmp_path)
+    options = replace(OPTIONS, paths=paths)
+    resumed, whole = assert_resumes_to_the_same_bits(lambda: small_search(options), tmp_path)
     assert resumed.architecture() == whole.architecture()
     assert [path.name for path in tmp_path.iterdir()] == ["search.pt"]
 
@@ -67,7 +66,7 @@ def test_a_plain_data_loader_is_resumed_by_torch_s_own_generator(tmp_path: Path)
     loader = DataLoader(TensorDataset(images_NCHW, source.labels_N), batch_size=32, shuffle=True)
 
     def new_run() -> SearchRun:
-        return search(SPACE, TABLE, loader, loader, replace(CONFIG, epochs=2))
+        return search(SPACE, TABLE, loader, loader, replace(OPTIONS, epochs=2))
 
     torch.manual_seed(5)
     whole = new_run()
@@ -82,10 +81,10 @@ def test_a_plain_data_loader_is_resumed_by_torch_s_own_generator(tmp_path: Path)
 
 
 def test_a_checkpoint_of_another_search_is_refused_by_name(tmp_path: Path) -> None:
-    save_checkpoint(small_search(CONFIG), tmp_path / "search.pt")
+    save_checkpoint(small_search(OPTIONS), tmp_path / "search.pt")
     for other, difference in (
-        (small_search(replace(CONFIG, seed=7, weight_lr=0.05)), r"config \(seed, weight_lr\) differ"),
-        (small_search(CONFIG, replace(TABLE, overhead_us=6.5)), "table differ"),
+        (small_search(replace(OPTIONS, seed=7, weight_lr=0.05)), r"options \(seed, weight_lr\) differ"),
+        (small_search(OPTIONS, replace(TABLE, overhead_us=6.5)), "table differ"),
     ):
         with pytest.raises(CheckpointMismatchError, match=difference):
             load_checkpoint(other, tmp_path / "search.pt")

@@ -11,7 +11,6 @@ import torch
 
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.choosing.shortlist import shortlist
-from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.network_weights import load_network, save_network
@@ -19,10 +18,11 @@ from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.accelerator import CPU, accelerator_of, choose_accelerator
 from search_server.nas.supernet.paths import sample_paths
 from search_server.nas.train import TrainConfig, evaluate, train
-from search_server.search_options import PathsName, ThetaGradientName, WeightsName
+from search_server.search_options import PathsName, SearchOptions, ThetaGradientName, WeightsName
 from shared.architecture import uniform_architecture
 from shared.modules import network_module
 from tests.nas.small_search import (
+    MIDDLE_MS,
     MIDDLE_US,
     SPACE,
     TABLE,
@@ -36,7 +36,7 @@ from tests.nas.test_checkpoint import assert_resumes_to_the_same_bits
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")
 
 CUDA = torch.device("cuda")
-CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=3, warmup_epochs=1, theta_paths=2)
+OPTIONS = SearchOptions(target_ms=MIDDLE_MS, epochs=3, warmup_epochs=1, theta_paths=2)
 MODES: list[tuple[PathsName, WeightsName, ThetaGradientName]] = [
     ("one", "entangled", "effects"),
     ("one", "entangled", "straight_through"),
@@ -46,8 +46,8 @@ MODES: list[tuple[PathsName, WeightsName, ThetaGradientName]] = [
 ]
 
 
-def run_at(accelerator: torch.device, config: SearchConfig) -> SearchRun:
-    return search(SPACE, TABLE, *digit_batches(), config, accelerator)
+def run_at(accelerator: torch.device, options: SearchOptions) -> SearchRun:
+    return search(SPACE, TABLE, *digit_batches(), options, accelerator)
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def test_auto_chooses_cuda() -> None:
 def test_logits_are_those_of_the_cpu(
     paths: PathsName, weights: WeightsName, theta_gradient: ThetaGradientName
 ) -> None:
-    config = replace(CONFIG, paths=paths, weights=weights, theta_gradient=theta_gradient)
-    here, there = (run_at(accelerator, config).supernet.train() for accelerator in (CPU, CUDA))
+    options = replace(OPTIONS, paths=paths, weights=weights, theta_gradient=theta_gradient)
+    here, there = (run_at(accelerator, options).supernet.train() for accelerator in (CPU, CUDA))
     images_NCHW, _ = next(iter(digit_batches()[0]))
     with torch.no_grad():
         for seed in range(3):
@@ -83,15 +83,15 @@ def test_logits_are_those_of_the_cpu(
 def test_a_search_learns_and_holds_its_budget(
     paths: PathsName, weights: WeightsName, theta_gradient: ThetaGradientName, mixed_precision: bool
 ) -> None:
-    config = replace(
-        CONFIG,
+    options = replace(
+        OPTIONS,
         paths=paths,
         weights=weights,
         theta_gradient=theta_gradient,
         mixed_precision=mixed_precision,
         epochs=6,
     )
-    run = run_at(CUDA, config)
+    run = run_at(CUDA, options)
     facts = list(run)
     assert facts[-1].weight_loss < facts[0].weight_loss
     assert all(math.isfinite(each.theta_loss) for each in facts if each.theta_loss is not None)
@@ -110,19 +110,19 @@ def test_a_search_learns_and_holds_its_budget(
 def test_an_interrupted_search_ends_with_the_same_bits(
     paths: PathsName, weights: WeightsName, theta_gradient: ThetaGradientName, tmp_path: Path
 ) -> None:
-    config = replace(CONFIG, paths=paths, weights=weights, theta_gradient=theta_gradient)
-    assert_resumes_to_the_same_bits(lambda: run_at(CUDA, config), tmp_path)
+    options = replace(OPTIONS, paths=paths, weights=weights, theta_gradient=theta_gradient)
+    assert_resumes_to_the_same_bits(lambda: run_at(CUDA, options), tmp_path)
 
 
 def test_a_search_moves_between_cuda_and_the_cpu(tmp_path: Path) -> None:
-    begun = run_at(CUDA, CONFIG)
+    begun = run_at(CUDA, OPTIONS)
     run_epochs(begun, 1)
     save_checkpoint(begun, tmp_path / "first.pt")
-    here = run_at(CPU, CONFIG)
+    here = run_at(CPU, OPTIONS)
     load_checkpoint(here, tmp_path / "first.pt")
     run_epochs(here, 1)
     save_checkpoint(here, tmp_path / "second.pt")
-    ended = run_at(CUDA, CONFIG)
+    ended = run_at(CUDA, OPTIONS)
     load_checkpoint(ended, tmp_path / "second.pt")
     (facts,) = ended
     assert facts.epoch == 2
@@ -130,11 +130,11 @@ def test_a_search_moves_between_cuda_and_the_cpu(tmp_path: Path) -> None:
 
 
 def test_recomputed_branches_take_less_memory_and_end_alike() -> None:
-    config = replace(CONFIG, paths="soft", weights="separate", epochs=2)
+    options = replace(OPTIONS, paths="soft", weights="separate", epochs=2)
     peaks, losses = [], []
     for recomputes in (False, True):
         torch.cuda.reset_peak_memory_stats()
-        facts = list(run_at(CUDA, replace(config, recomputes_branches=recomputes)))
+        facts = list(run_at(CUDA, replace(options, recomputes_branches=recomputes)))
         peaks.append(torch.cuda.max_memory_allocated())
         losses.append([each.weight_loss for each in facts])
     assert peaks[1] < peaks[0]
@@ -143,7 +143,7 @@ def test_recomputed_branches_take_less_memory_and_end_alike() -> None:
 
 def test_networks_are_ranked_trained_and_saved(tmp_path: Path) -> None:
     data = load_data("digits", SPACE.resolution)
-    run = run_at(CUDA, CONFIG)
+    run = run_at(CUDA, OPTIONS)
     list(run)
     networks = shortlist(run.supernet, [cap_at(MIDDLE_US)], data, 2, seed=0, least_share=0.9)
     assert all(0.9 * MIDDLE_US <= TABLE.predict_us(network) <= MIDDLE_US for network in networks)

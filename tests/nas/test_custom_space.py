@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from search_server.nas.choosing.finalist import inherit
-from search_server.nas.config import SearchConfig
 from search_server.nas.search import search
 from search_server.nas.supernet.paths import Paths, single_path
 from search_server.nas.supernet.supernet import Supernet
-from search_server.search_options import WeightsName
+from search_server.search_options import SearchOptions, WeightsName
 from shared.architecture import random_architecture
 from shared.search_space import search_space
 from tests.nas.small_search import MacsTable, digit_batches, generator
@@ -39,7 +38,7 @@ def test_blocks_beyond_the_nine_compute_what_the_network_alone_computes(weights:
 @pytest.mark.parametrize("weights", ["separate", "entangled"])
 def test_a_space_of_one_s_own_is_searched(weights: WeightsName) -> None:
     table = MacsTable(SPACE)
-    config = SearchConfig(target_us=90.0, weights=weights, epochs=2, warmup_epochs=1, theta_paths=2)
-    *_, last = search(SPACE, table, *digit_batches(), config)
+    options = SearchOptions(target_ms=0.09, weights=weights, epochs=2, warmup_epochs=1, theta_paths=2)
+    *_, last = search(SPACE, table, *digit_batches(), options)
     assert last.expected_latency_us == pytest.approx(90.0, rel=1e-3)
     assert len(last.theta[0]) == len(SPACE.candidates)

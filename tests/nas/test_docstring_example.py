@@ -1,11 +1,10 @@
-"""The example at the top of the search's file, as it stands but for a smaller space and fewer epochs."""
+"""The Python example of the README, as it stands but for a smaller space and fewer epochs."""
 
-import textwrap
+import re
 from pathlib import Path
 
 import pytest
 
-from search_server.nas import search
 from shared.search_space import search_space
 from tests.search_server.tables import known_table
 
@@ -18,12 +17,11 @@ def test_the_example_runs(
     table = known_table("device", SMALLER)
     (tmp_path / "table.json").write_text(table.to_json())
     monkeypatch.chdir(tmp_path)
-    assert search.__doc__ is not None
-    lines = search.__doc__.splitlines()
-    example = textwrap.dedent("\n".join(line for line in lines if line.startswith("    ")))
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (example,) = re.findall(r"^```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
     for written, quicker in (
         ('"fbnet-tiny"', f'"{SMALLER}"'),
-        ("SearchConfig(target", "SearchConfig(epochs=1, warmup_epochs=0, theta_paths=2, target"),
+        ("SearchOptions(target", "SearchOptions(epochs=1, warmup_epochs=0, theta_paths=2, target"),
     ):
         assert example.count(written) == 1
         example = example.replace(written, quicker)

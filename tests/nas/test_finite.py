@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from search_server.nas.budget.latency_loss import FBNetLoss
-from search_server.nas.config import SearchConfig
 from search_server.nas.search import SearchRun
 from search_server.nas.supernet.paths import sample_paths
-from search_server.search_options import TAU_FLOOR, PathsName, ThetaGradientName
+from search_server.search_options import TAU_FLOOR, PathsName, SearchOptions, ThetaGradientName
 from tests.nas.small_search import (
     LEAST_US,
-    MIDDLE_US,
+    MIDDLE_MS,
     MOST_US,
     NUM_CANDIDATES,
     NUM_LAYERS,
@@ -21,7 +20,7 @@ from tests.nas.small_search import (
     small_search,
 )
 
-CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=2, warmup_epochs=0, theta_paths=2, step_images=None)
+OPTIONS = SearchOptions(target_ms=MIDDLE_MS, epochs=2, warmup_epochs=0, theta_paths=2, step_images=8192)
 
 ONE_HOT = torch.nn.functional.one_hot(torch.full((NUM_LAYERS,), 3), NUM_CANDIDATES).float()
 
@@ -46,10 +45,10 @@ def assert_finite(run: SearchRun) -> None:
 def test_steps_stay_finite_at_every_theta_and_temperature(
     paths: PathsName, theta_gradient: ThetaGradientName, theta: str
 ) -> None:
-    run = small_search(replace(CONFIG, paths=paths, theta_gradient=theta_gradient))
+    run = small_search(replace(OPTIONS, paths=paths, theta_gradient=theta_gradient))
     run.supernet.train()
     images_NCHW, labels_N = next(iter(run.weight_batches))
-    for tau in (CONFIG.tau_start, TAU_FLOOR, 0.0):
+    for tau in (OPTIONS.tau_start, TAU_FLOOR, 0.0):
         with torch.no_grad():
             run.supernet.theta_LK.copy_(THETAS[theta])
         drawn = sample_paths(run.supernet.theta_LK.detach(), tau, paths, run.generator)
@@ -62,7 +61,7 @@ def test_steps_stay_finite_at_every_theta_and_temperature(
 @pytest.mark.parametrize("paths", ["soft", "one"])
 def test_images_that_are_all_alike_stay_finite(paths: PathsName) -> None:
     """Every variance is zero: only a batch norm's epsilon is left."""
-    run = small_search(replace(CONFIG, paths=paths))
+    run = small_search(replace(OPTIONS, paths=paths))
     run.supernet.train()
     images_NCHW, labels_N = next(iter(run.weight_batches))
     drawn = sample_paths(run.supernet.theta_LK.detach(), 1.0, paths, run.generator)

@@ -4,12 +4,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from search_server.nas.config import SearchConfig, search_config
+from search_server.nas.budget.search_caps import DeviceTable
 from search_server.nas.search import search
 from search_server.nas.theta.theta_step import frozen_statistics
-from search_server.search_options import PathsName, ThetaGradientName
+from search_server.search_options import PathsName, SearchOptions, ThetaGradientName
 from tests.nas.small_search import (
     LATENCY,
+    MIDDLE_MS,
     MIDDLE_US,
     NUM_CANDIDATES,
     NUM_LAYERS,
@@ -20,7 +21,7 @@ from tests.nas.small_search import (
     small_search,
 )
 
-CONFIG = SearchConfig(target_us=MIDDLE_US, epochs=3, warmup_epochs=1, theta_paths=2)
+OPTIONS = SearchOptions(target_ms=MIDDLE_MS, epochs=3, warmup_epochs=1, theta_paths=2)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def test_a_search_holds_its_target_and_becomes_decided(
     paths: PathsName, theta_gradient: ThetaGradientName
 ) -> None:
     num_paths = 1 if paths == "soft" else 2
-    run = small_search(replace(CONFIG, paths=paths, theta_gradient=theta_gradient, theta_paths=num_paths))
+    run = small_search(replace(OPTIONS, paths=paths, theta_gradient=theta_gradient, theta_paths=num_paths))
     warmup, *epochs = list(run)
     assert [facts.phase for facts in (warmup, *epochs)] == ["warmup", "search", "search"]
     assert [facts.step for facts in (warmup, *epochs)] == [3, 9, 15]
@@ -51,16 +52,16 @@ def test_a_search_holds_its_target_and_becomes_decided(
 @pytest.mark.parametrize("loss", ["fbnet", "additive"])
 def test_the_other_losses_press_on_latency(loss: str) -> None:
     """With a weight that outdoes cross entropy, E[LAT] falls; no target is needed."""
-    config = SearchConfig(
+    options = SearchOptions(
         loss=loss,  # type: ignore[arg-type]  # parametrised
         beta=8.0,
         latency_weight=50.0,
         epochs=2,
         warmup_epochs=0,
         theta_paths=2,
-        final_entropy=None,
+        final_entropy=1.0,
     )
-    run = small_search(config)
+    run = small_search(options)
     before_us = run.theta.expected_us()
     facts = list(run)
     assert before_us == pytest.approx(float(LATENCY.expected_us(torch.full((NUM_LAYERS, 9), 1 / 9))))
@@ -68,7 +69,7 @@ def test_the_other_losses_press_on_latency(loss: str) -> None:
 
 
 def test_a_decided_theta_goes_on_learning_of_candidates_that_it_leans_away_from() -> None:
-    run = small_search(replace(CONFIG, theta_paths=NUM_CANDIDATES))
+    run = small_search(replace(OPTIONS, theta_paths=NUM_CANDIDATES))
     with torch.no_grad():
         run.supernet.theta_LK.zero_()
         run.supernet.theta_LK[:, 0] = 30.0
@@ -78,7 +79,7 @@ def test_a_decided_theta_goes_on_learning_of_candidates_that_it_leans_away_from(
 
 
 def test_the_same_seed_gives_the_same_theta_and_another_seed_another() -> None:
-    first, second, other = (small_search(replace(CONFIG, seed=seed)) for seed in (0, 0, 1))
+    first, second, other = (small_search(replace(OPTIONS, seed=seed)) for seed in (0, 0, 1))
     for run in (first, second, other):
         run_epochs(run, 2)
     assert torch.equal(first.supernet.theta_LK, second.supernet.theta_LK)
@@ -87,7 +88,7 @@ def test_the_same_seed_gives_the_same_theta_and_another_seed_another() -> None:
 
 
 def test_the_warm_up_leaves_theta_alone() -> None:
-    run = small_search(CONFIG)
+    run = small_search(OPTIONS)
     before_LK = run.supernet.theta_LK.detach().clone()
     run_epochs(run, 1)
     assert torch.equal(run.supernet.theta_LK, before_LK)
@@ -95,9 +96,9 @@ def test_the_warm_up_leaves_theta_alone() -> None:
 
 def test_a_batch_of_weights_is_taken_in_even_parts_and_theta_leaves_the_statistics_alone() -> None:
     weights, theta = digit_batches(num_images=70, batch_size=35)
-    for step_images, num_parts in ((16, 2), (10, 3), (64, 1), (None, 1)):
-        config = replace(CONFIG, epochs=2, warmup_epochs=1, step_images=step_images)
-        run = search(SPACE, TABLE, weights, theta, config)
+    for step_images, num_parts in ((16, 2), (10, 3), (64, 1), (8192, 1)):
+        options = replace(OPTIONS, epochs=2, warmup_epochs=1, step_images=step_images)
+        run = search(SPACE, TABLE, weights, theta, options)
         assert next(run).step == 2 * num_parts
         before = {name: value.clone() for name, value in run.supernet.named_buffers()}
         with frozen_statistics(run.supernet):
@@ -108,8 +109,8 @@ def test_a_batch_of_weights_is_taken_in_even_parts_and_theta_leaves_the_statisti
 
 def test_a_path_of_identities_gives_theta_no_gradient_instead_of_failing() -> None:
     """Straight-through: what no candidate computes has nothing to say about its factor."""
-    config = replace(CONFIG, theta_gradient="straight_through", warmup_epochs=0)
-    run = small_search(config)
+    options = replace(OPTIONS, theta_gradient="straight_through", warmup_epochs=0)
+    run = small_search(options)
     skip = SPACE.candidates.index("skip")
     with torch.no_grad():
         run.supernet.theta_LK[:, skip] = 100.0
@@ -118,27 +119,16 @@ def test_a_path_of_identities_gives_theta_no_gradient_instead_of_failing() -> No
     assert torch.isfinite(run.supernet.theta_LK).all()
 
 
-def test_presets_and_values_out_of_range() -> None:
-    paper = search_config("fbnet-paper")
-    assert paper.tau(0) == 5
-    assert paper.tau(80) == pytest.approx(0.137, abs=5e-4)
-    assert search_config(target_us=900.0).loss == "budget"
-    assert [search_config(target_us=1.0, paths=p).num_theta_paths for p in ("one", "two", "soft")] == [
-        8,
-        4,
-        1,
-    ]
-    for changes, message in (
-        ({"target_us": None, "loss": "budget"}, "needs target_us"),
-        ({"warmup_epochs": 20}, "must lie in 0..19"),
-        ({"step_images": 1}, "step_images must be at least 2"),
-        ({"theta_paths": 1}, "at least 2"),
-        ({"theta_paths": 0, "paths": "two"}, "theta_paths must be at least 1, got 0"),
-        ({"paths": "three"}, "one of soft, one, two"),
-        ({"theta_lr": 0.0}, "theta_lr must be above 0"),
-        ({"final_entropy": 2.0}, "final_entropy"),
+def test_several_tables_have_a_target_each_and_a_loss_that_holds_them() -> None:
+    pair = [DeviceTable("a", TABLE, MIDDLE_MS), DeviceTable("b", TABLE, None)]
+    for options, tables, message in (
+        (SearchOptions(), TABLE, "needs target_ms"),
+        (SearchOptions(), pair, "needs target_ms"),
+        (SearchOptions(preset="fbnet-paper"), pair, "loss 'fbnet' holds no limits; several devices"),
+        (SearchOptions(loss="fbnet", max_macs=1), TABLE, "holds no limits"),
+        (SearchOptions(), [], "needs a latency table"),
     ):
         with pytest.raises(ValueError, match=message):
-            search_config("small-budget", **{"target_us": 900.0, **changes})
-    with pytest.raises(ValueError, match="small-budget, fbnet-paper"):
-        search_config("cheap")
+            small_search(options, tables)
+    with pytest.raises(ValueError, match="target_ms of device a must be above 0, got 0"):
+        DeviceTable("a", TABLE, 0.0)

@@ -56,8 +56,10 @@ async def test_imported_device_has_no_agent(api: Api) -> None:
     body = {"device": "raspi4", "space": "fbnet-cifar", "conditions": {"runtime": "litert"}}
     assert (await api.refused("POST", "/profiles", body)).type == "device_has_no_agent"
     litert = Conditions(runtime="litert")
-    await api.post("/searches", SearchCreate("raspi4", "fbnet-cifar", "digits", 17.0, conditions=litert))
-    wrong = SearchCreate("raspi4", "fbnet-cifar", "digits", 17.0)
+    await api.post(
+        "/searches", SearchCreate("raspi4", "fbnet-cifar", "digits", target_ms=17.0, conditions=litert)
+    )
+    wrong = SearchCreate("raspi4", "fbnet-cifar", "digits", target_ms=17.0)
     assert table.summary.snapshot in (await api.refused("POST", "/searches", wrong)).detail
 
 

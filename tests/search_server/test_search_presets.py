@@ -1,5 +1,6 @@
 """Presets over REST: what they fill in, what wins over them, what is refused, and what is stored."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +9,7 @@ import pytest
 from search_server.db.models import JobRow
 from search_server.db.session import Database
 from search_server.latency.stored.snapshots import store_table
-from search_server.resources.search_presets import SEARCH_PRESETS
 from search_server.resources.searches import SearchCreate
-from search_server.searches.searches import find_request
 from shared.protocol.wire import from_dict
 from tests.search_server.api import Api
 from tests.search_server.conftest import Clock
@@ -28,37 +27,77 @@ def snapshot(device: SyntheticDevice, database: Database, clock: Clock) -> str:
         return store_known_table(session, device.device_id, clock())
 
 
+PAPER = {
+    "loss": "fbnet",
+    "alpha": 0.2,
+    "beta": 0.6,
+    "paths": "soft",
+    "weights": "separate",
+    "epochs": 90,
+    "warmup_epochs": 10,
+    "batch_size": 192,
+    "step_images": 192,
+    "weight_lr": 0.1,
+    "weight_momentum": 0.9,
+    "weight_decay": 1e-4,
+    "theta_lr": 0.01,
+    "theta_decay": 5e-4,
+    "tau_start": 5.0,
+}
+"""FBNet, arXiv 1812.03443, section 4.1."""
+
+STORED = json.loads(
+    """{"device": "raspi", "space": "fbnet-tiny", "data": "digits", "target_ms": null, "loss": "fbnet",
+    "paths": "two", "epochs": 9, "warmup_epochs": 4, "train_epochs": 30, "batch_size": 64,
+    "step_images": 16, "num_samples": 6, "seed": 3, "snapshot": null, "compare_baselines": true,
+    "conditions": {"runtime": "onnxruntime", "threads": 1, "dtype": "fp32", "batch": 1, "cores": [],
+    "thermal": "cold"}, "also": [], "combine": "worst", "latency_sigmas": 1.5, "max_macs": null}"""
+)
+"""A request from before presets, with an option that has since been removed."""
+
+
 @pytest.mark.usefixtures("snapshot")
 async def test_the_paper_s_search_is_asked_for_by_name_and_stored_in_full(
     api: Api, database: Database
 ) -> None:
     asked = {**BODY, "preset": "fbnet-paper", "epochs": 30, "beta": 0.9}
     search = await api.post("/searches", asked)
-    request = search["request"]
-    wanted = {
-        **SEARCH_PRESETS["fbnet-paper"],
-        "epochs": 30,
-        "alpha": 0.2,
-        "beta": 0.9,
-        "latency_unit": "us",
-    }
-    assert {name: request[name] for name in wanted} == wanted
+    wanted = {**PAPER, "epochs": 30, "beta": 0.9}
+    assert {name: search["request"][name] for name in wanted} == wanted
     with database.reading() as session:
         row = session.get_one(JobRow, search["job"]["job_id"])
         assert {name: row.request[name] for name in wanted} == wanted
-        assert find_request(row) == from_dict(asked, SearchCreate)
+    # Section 4.1: the temperature falls by the factor exp(-0.045), about 0.956, an epoch.
+    options = from_dict(row.request, SearchCreate)
+    assert options.tau(1) / options.tau(0) == pytest.approx(0.956, abs=5e-4)
 
 
 @pytest.mark.usefixtures("snapshot")
 async def test_a_stored_request_of_an_earlier_version_still_loads(api: Api, database: Database) -> None:
-    search = await api.post("/searches", {**BODY, "loss": "fbnet", "paths": "two", "epochs": 9})
-    job_id = search["job"]["job_id"]
-    later = {"preset", "weights", "alpha", "beta", "latency_unit", "latency_weight"}
-    later |= {"mixed_precision", "recomputes_branches", "training"}
+    job_id = (await api.post("/searches", {**BODY, "target_ms": None, "loss": "fbnet"}))["job"]["job_id"]
     with database.transaction() as session:
-        row = session.get_one(JobRow, job_id)
-        row.request = {name: value for name, value in row.request.items() if name not in later}
-    assert await api.get(f"/searches/{job_id}") == search
+        session.get_one(JobRow, job_id).request = STORED
+    request = (await api.get(f"/searches/{job_id}"))["request"]
+    kept = {name: value for name, value in STORED.items() if name not in ("latency_sigmas", "conditions")}
+    assert {name: request[name] for name in kept} == kept
+    assert "latency_sigmas" not in request
+    assert (request["preset"], request["weights"], request["theta_lr"]) == (
+        "small-budget",
+        "entangled",
+        0.1,
+    )
+
+
+async def test_the_schema_tells_defaults_limits_and_meaning(api: Api) -> None:
+    schema = api.app.openapi()
+    known = schema["components"]["schemas"]["SearchCreate"]["properties"]
+    assert (known["epochs"]["default"], known["epochs"]["minimum"], known["epochs"]["maximum"]) == (
+        20,
+        1,
+        10_000,
+    )
+    assert known["alpha"]["exclusiveMinimum"] == 0
+    assert known["max_macs"]["description"] == "Most multiply-accumulates of a network for one image."
 
 
 @pytest.mark.parametrize(
@@ -76,6 +115,9 @@ async def test_a_stored_request_of_an_earlier_version_still_loads(api: Api, data
             "body",
             "latency_weight must be at least 0, got -0.5",
         ),
+        ({"tau_start": 0}, "body", "tau_start must be above 0, got 0"),
+        ({"final_entropy": 2.0}, "body", "final_entropy must lie in 0..1 (above 0), got 2"),
+        ({"step_images": 1}, "body", "step_images must lie in 2..8192, got 1"),
         ({"max_macs": 10}, "body", "loss 'fbnet' holds no limits"),
         ({"loss": "budget"}, "body", "loss 'budget' needs target_ms"),
     ],

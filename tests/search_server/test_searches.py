@@ -52,7 +52,7 @@ def snapshot(device: SyntheticDevice, database: Database, clock: Clock) -> str:
 @pytest.fixture
 async def job_id(api: Api, device: SyntheticDevice, snapshot: str) -> str:
     """A queued search."""
-    create = SearchCreate("raspi", "fbnet-tiny", "digits", target_ms(device), snapshot=snapshot)
+    create = SearchCreate("raspi", "fbnet-tiny", "digits", target_ms=target_ms(device), snapshot=snapshot)
     word: str = (await api.post("/searches", create))["job"]["job_id"]
     return word
 
@@ -76,7 +76,7 @@ async def test_search_quotes_its_table(api: Api, job_id: str, snapshot: str) -> 
 
 @pytest.mark.usefixtures("device")
 async def test_search_without_a_table_names_the_command(api: Api) -> None:
-    create = SearchCreate("raspi", "fbnet-tiny", "digits", 1.0)
+    create = SearchCreate("raspi", "fbnet-tiny", "digits", target_ms=1.0)
     error = await api.refused("POST", "/searches", create)
     assert (error.status, error.type) == (409, "no_table")
     assert "edgenas profile -d raspi -s fbnet-tiny" in error.detail
@@ -87,7 +87,7 @@ async def test_refused_table_is_not_searched_with(
 ) -> None:
     with database.transaction() as session:
         refused = store_known_table(session, device.device_id, clock(), verdict=REFUSED)
-    create = SearchCreate("raspi", "fbnet-tiny", "digits", 1.0)
+    create = SearchCreate("raspi", "fbnet-tiny", "digits", target_ms=1.0)
     assert (await api.refused("POST", "/searches", create)).type == "no_table"
     named = replace(create, snapshot=refused)
     assert (await api.refused("POST", "/searches", named)).type == "table_refused"
@@ -100,7 +100,7 @@ async def test_unreachable_target_gives_the_range(
 ) -> None:
     fastest_us, slowest_us = known_table(device.device_id).latency_range_us()
     target = share * (fastest_us if share < 1 else slowest_us) / 1000
-    create = SearchCreate("raspi", "fbnet-tiny", "digits", target)
+    create = SearchCreate("raspi", "fbnet-tiny", "digits", target_ms=target)
     error = await api.refused("POST", "/searches", create)
     assert (error.status, error.type) == (422, "unreachable_target")
     assert side in error.detail
@@ -110,7 +110,7 @@ async def test_unreachable_target_gives_the_range(
 @pytest.mark.usefixtures("snapshot")
 async def test_data_is_checked(api: Api, device: SyntheticDevice, tmp_path: Path) -> None:
     async def detail(data: str) -> str:
-        create = SearchCreate("raspi", "fbnet-tiny", data, target_ms(device))
+        create = SearchCreate("raspi", "fbnet-tiny", data, target_ms=target_ms(device))
         return (await api.refused("POST", "/searches", create)).detail
 
     assert "digits" in await detail("digts")
@@ -122,7 +122,7 @@ async def test_data_is_checked(api: Api, device: SyntheticDevice, tmp_path: Path
     assert "without images: cat, dog" in await detail(str(tmp_path / "pets"))
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name / "1.JPG").touch()
-    create = SearchCreate("raspi", "fbnet-tiny", str(tmp_path / "pets"), target_ms(device))
+    create = SearchCreate("raspi", "fbnet-tiny", str(tmp_path / "pets"), target_ms=target_ms(device))
     await api.post("/searches", create)
     assert [data["name"] for data in await api.get("/data")] == ["digits", "hf:NAME[:CONFIG]"]
 

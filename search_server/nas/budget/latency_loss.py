@@ -17,10 +17,10 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from search_server.search_options import UnitName
+from search_server.search_options import LatencyUnit
 from shared.architecture import Architecture
 
-_UNITS_PER_US: dict[UnitName, float] = {"us": 1.0, "ms": 1e-3}
+_UNITS_PER_US: dict[LatencyUnit, float] = {"us": 1.0, "ms": 1e-3}
 
 
 class LatencySource(Protocol):
@@ -94,7 +94,7 @@ class FBNetLoss(LatencyLoss):
     min_us: float
     alpha: float = 0.2
     beta: float = 0.6
-    unit: UnitName = "us"
+    unit: LatencyUnit = "us"
 
     def __post_init__(self) -> None:
         smallest = self.min_us * _UNITS_PER_US[self.unit]

@@ -1,63 +1,85 @@
-"""The caps of a search, from its tables and the limits of its configuration.
+"""The caps of a search, from its tables and the limits of its options.
 
 Shape letters: L layers, K candidates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from search_server.nas.budget.caps import Cap, amount, latency_cap, macs_cap, params_cap, weighted_cap
-from search_server.nas.budget.cautious_table import cautious_table
 from search_server.nas.budget.knapsack import most_probable_within
 from search_server.nas.budget.latency_loss import LatencyModel, LatencySource
-from search_server.nas.config import SearchConfig
+from search_server.search_options import SearchOptions
 from shared.search_space import SearchSpace
 
-Tables = LatencySource | Sequence[LatencySource] | Mapping[str, LatencySource]
-"""One table; several; or several by the name of their device."""
 
-
-def latency_models(space: SearchSpace, tables: Tables, config: SearchConfig) -> dict[str, LatencyModel]:
-    """Return the latencies that a search uses, by name, the first one first.
+@dataclass(frozen=True, slots=True)
+class DeviceTable:
+    """The latency table of one of several devices, and the latency to hold there.
 
     Raises:
-        ValueError: a table does not fit the space, knows no errors where ``latency_sigmas`` asks for
-            them, or there are not as many tables as targets.
+        ValueError: the target or the weight is not above 0.
     """
-    named = _named(tables)
-    num_targets = len(config.targets_us) or 1
-    if len(named) != num_targets:
-        raise ValueError(
-            f"{len(named)} latency tables ({', '.join(named)}) need as many targets, got {num_targets}: "
-            "give target_us=(first, second, ...) in microseconds"
-        )
-    return {
-        name: LatencyModel(
-            cautious_table(table, config.latency_sigmas), space.num_layers, len(space.candidates)
-        )
-        for name, table in named.items()
-    }
+
+    name: str
+    table: LatencySource
+    target_ms: float | None
+    """None: the loss alone decides."""
+    weight: float = 1.0
+    """Of ``combine="weighted"``."""
+
+    def __post_init__(self) -> None:
+        if self.target_ms is not None and not self.target_ms > 0:
+            raise ValueError(f"target_ms of device {self.name} must be above 0, got {self.target_ms:g}")
+        if not self.weight > 0:
+            raise ValueError(f"weight of device {self.name} must be above 0, got {self.weight:g}")
+
+
+Tables = LatencySource | Sequence[DeviceTable]
+"""One table, whose target is that of the options; or the tables of several devices."""
+
+
+def device_tables(tables: Tables, options: SearchOptions) -> tuple[DeviceTable, ...]:
+    """Return the tables of a search with their targets.
+
+    Raises:
+        ValueError: there is no table, a target is missing, or the loss cannot hold what is asked.
+    """
+    if isinstance(tables, Sequence):
+        devices = tuple(tables)
+    else:
+        devices = (DeviceTable("latency", tables, options.target_ms),)
+    if not devices:
+        raise ValueError("a search needs a latency table; profile the space on a device")
+    options.require_limits([device.target_ms for device in devices])
+    return devices
 
 
 def search_caps(
-    space: SearchSpace, latencies: Mapping[str, LatencyModel], config: SearchConfig
+    space: SearchSpace,
+    devices: Sequence[DeviceTable],
+    latencies: Sequence[LatencyModel],
+    options: SearchOptions,
 ) -> tuple[Cap, ...]:
     """Return the caps of loss ``budget``; none for the losses that hold nothing.
 
     Raises:
         ValueError: no network keeps a limit, or none keeps all of them; the message gives the ranges.
     """
-    if config.loss != "budget":
+    if options.loss != "budget":
         return ()
-    pairs = zip(latencies.items(), config.targets_us, strict=True)
-    caps = [latency_cap(name, latency, target_us) for (name, latency), target_us in pairs]
-    if config.combine == "weighted":
-        caps = [weighted_cap(caps, config.table_weights or (1.0,) * len(caps))]
-    if config.max_macs is not None:
-        caps.append(macs_cap(space, config.max_macs))
-    if config.max_params is not None:
-        caps.append(params_cap(space, config.max_params))
+    caps = [
+        latency_cap(device.name, latency, 1000 * (device.target_ms or 0.0))
+        for device, latency in zip(devices, latencies, strict=True)
+    ]
+    if options.combine == "weighted":
+        caps = [weighted_cap(caps, [device.weight for device in devices])]
+    if options.max_macs is not None:
+        caps.append(macs_cap(space, options.max_macs))
+    if options.max_params is not None:
+        caps.append(params_cap(space, options.max_params))
     for cap in caps:
         cap.require_reachable()
     if not are_kept(caps):
@@ -73,11 +95,3 @@ def search_caps(
 def are_kept(caps: Sequence[Cap]) -> bool:
     """Return whether some network keeps all limits at once, by looking for one."""
     return most_probable_within(np.zeros(caps[0].cost_LK.shape), caps) is not None
-
-
-def _named(tables: Tables) -> Mapping[str, LatencySource]:
-    if isinstance(tables, Mapping):
-        return tables
-    if isinstance(tables, Sequence):
-        return {f"table {index}": table for index, table in enumerate(tables, 1)}
-    return {"latency": tables}

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import Batch
 from search_server.nas.supernet.accelerator import forward_precision, repeatable
 from search_server.nas.supernet.paths import Paths
 from search_server.nas.supernet.supernet import Supernet
+from search_server.search_options import SearchOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,15 @@ class WeightStepFacts:
 class WeightStepper:
     """Moves the weights of a supernet by batches of the weight split."""
 
-    def __init__(self, supernet: Supernet, config: SearchConfig) -> None:
+    def __init__(self, supernet: Supernet, options: SearchOptions) -> None:
         self.supernet = supernet
-        self.config = config
+        self.options = options
         self.parameters = list(supernet.weight_parameters())
         self.optimiser = torch.optim.SGD(
             self.parameters,
-            lr=config.weight_lr,
-            momentum=config.weight_momentum,
-            weight_decay=config.weight_decay,
+            lr=options.weight_lr,
+            momentum=options.weight_momentum,
+            weight_decay=options.weight_decay,
         )
 
     @repeatable()
@@ -51,14 +51,15 @@ class WeightStepper:
             progress: share of the search that is done: the rate falls along half a cosine from 0 to 1.
         """
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.weight_lr * 0.5 * (1 + math.cos(math.pi * progress))
+            group["lr"] = self.options.weight_lr * 0.5 * (1 + math.cos(math.pi * progress))
         images_NCHW, labels_N = batch
-        with forward_precision(images_NCHW.device, self.config.mixed_precision):
+        with forward_precision(images_NCHW.device, self.options.mixed_precision):
             logits_NC = self.supernet(images_NCHW, paths)
         loss = F.cross_entropy(logits_NC.float(), labels_N)
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.config.weight_clip)
+        if self.options.weight_clip:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.options.weight_clip)
         self.optimiser.step()
         num_correct = int((logits_NC.argmax(1) == labels_N).sum())
         return WeightStepFacts(float(loss.detach()), num_correct, len(labels_N))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from search_server.nas.budget.caps import ExpectedCost, amount
-from search_server.nas.config import SearchConfig
 from search_server.nas.theta.theta_step import ThetaStepFacts
+from search_server.search_options import SearchOptions
 
 NEGLIGIBLE = 0.02
 """Gradient of latency relative to that of cross entropy, below which latency hardly moves theta."""
@@ -12,26 +12,26 @@ _TOLERANCE = 0.01
 
 
 def search_warnings(
-    config: SearchConfig, costs: Sequence[ExpectedCost], steps: Sequence[ThetaStepFacts]
+    options: SearchOptions, costs: Sequence[ExpectedCost], steps: Sequence[ThetaStepFacts]
 ) -> tuple[str, ...]:
     """Return a sentence for each thing that is not as the configuration asks, with figures.
 
     Args:
-        config: what was asked.
+        options: what was asked.
         costs: where theta stands against its limits after the steps.
         steps: the steps of theta of an epoch; none in the warm-up.
     """
     if not steps:
         return ()
-    if config.loss == "budget":
+    if options.loss == "budget":
         return _missed_limits(costs)
     by_latency = sum(step.latency_gradient for step in steps)
     by_cross_entropy = sum(step.cross_entropy_gradient for step in steps)
     if by_latency >= NEGLIGIBLE * by_cross_entropy:
         return ()
-    knob = f"beta (now {config.beta:g})"
-    if config.loss == "additive":
-        knob = f"latency_weight (now {config.latency_weight:g})"
+    knob = f"beta (now {options.beta:g})"
+    if options.loss == "additive":
+        knob = f"latency_weight (now {options.latency_weight:g})"
     return (
         f"latency hardly bears on theta: its gradient is {by_latency / by_cross_entropy:.2%} of that of "
         f"cross entropy (at least {NEGLIGIBLE:.0%} is wanted); raise {knob}, or use loss "

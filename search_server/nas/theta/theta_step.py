@@ -18,12 +18,12 @@ from torch.nn import functional as F
 from search_server.nas.budget.caps import Cap
 from search_server.nas.budget.latency_loss import LatencyLoss, LatencyModel
 from search_server.nas.budget.projection import hold, undecided
-from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import Batch
 from search_server.nas.supernet.accelerator import forward_precision, repeatable
 from search_server.nas.supernet.paths import Paths, balanced_paths, log_probabilities, sample_paths
 from search_server.nas.supernet.supernet import Supernet
 from search_server.nas.theta.effects import BlockEffects
+from search_server.search_options import SearchOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +49,22 @@ class ThetaStepper:
         latency: LatencyModel,
         caps: Sequence[Cap],
         loss: LatencyLoss,
-        config: SearchConfig,
+        options: SearchOptions,
         generator: torch.Generator,
     ) -> None:
         self.supernet = supernet
         self.latency = latency
         self.caps = caps
         self.loss = loss
-        self.config = config
+        self.options = options
         self.generator = generator
         self.effects = BlockEffects(supernet.space)
-        self.uses_effects = config.paths == "one" and config.theta_gradient == "effects"
-        has_schedule = config.loss == "budget" and config.final_entropy is not None
+        self.uses_effects = options.paths == "one" and options.theta_gradient == "effects"
+        has_schedule = options.loss == "budget" and options.final_entropy < 1
         self.follows_effects = self.uses_effects and has_schedule
         """Theta is what the effects and the limits say, without a memory of its own."""
         self.optimiser = torch.optim.Adam(
-            [supernet.theta_LK], lr=config.theta_lr, weight_decay=config.theta_decay
+            [supernet.theta_LK], lr=options.theta_lr, weight_decay=options.theta_decay
         )
 
     @repeatable()
@@ -110,10 +110,10 @@ class ThetaStepper:
     def _path_gradient(self, batch: Batch, tau: float) -> tuple[float, float, Tensor]:
         """Differentiate cross entropy through the factors of the paths, averaged over several draws."""
         theta_LK = self.supernet.theta_LK
-        num_paths = self.config.num_theta_paths
+        num_paths = self.options.num_theta_paths
         gradient_LK, total, accuracy = torch.zeros_like(theta_LK), 0.0, 0.0
         for _ in range(num_paths):
-            paths = sample_paths(theta_LK, tau, self.config.paths, self.generator)
+            paths = sample_paths(theta_LK, tau, self.options.paths, self.generator)
             logits_NC = self._logits(batch, paths)
             cross_entropy = F.cross_entropy(logits_NC, batch[1])
             gradient_LK += (
@@ -135,11 +135,11 @@ class ThetaStepper:
         probability_LK = log_probabilities(theta_LK).exp()
         losses, accuracy, draws_PLK = [], 0.0, []
         for paths in balanced_paths(
-            torch.zeros_like(theta_LK), self.config.num_theta_paths, self.generator
+            torch.zeros_like(theta_LK), self.options.num_theta_paths, self.generator
         ):
             logits_NC = self._logits(batch, paths)
             losses.append(F.cross_entropy(logits_NC, batch[1]))
-            accuracy += _accuracy(logits_NC, batch[1]) / self.config.num_theta_paths
+            accuracy += _accuracy(logits_NC, batch[1]) / self.options.num_theta_paths
             draws_PLK.append(_one_hot(paths, theta_LK.shape[1]))
         losses_P = torch.stack(losses).to(theta_LK.device)
         self.effects.add(torch.stack(draws_PLK), losses_P)
@@ -160,7 +160,7 @@ class ThetaStepper:
 
     def _logits(self, batch: Batch, paths: Paths) -> Tensor:
         """Return fp32 logits ``(N, num_classes)`` along a path."""
-        with forward_precision(batch[0].device, self.config.mixed_precision):
+        with forward_precision(batch[0].device, self.options.mixed_precision):
             logits_NC: Tensor = self.supernet(batch[0], paths)
         return logits_NC.float()
 

@@ -9,24 +9,23 @@ import pytest
 import torch
 
 from search_server.nas.budget.caps import Cap, is_within, macs_cap, params_cap
-from search_server.nas.budget.cautious_table import cautious_table
+from search_server.nas.budget.latency_loss import LatencyModel
 from search_server.nas.budget.projection import hold, mean_entropy, project, softmax
-from search_server.nas.budget.search_caps import latency_models, search_caps
+from search_server.nas.budget.search_caps import DeviceTable, search_caps
 from search_server.nas.choosing.decided import decided_architecture
-from search_server.nas.config import SearchConfig
 from search_server.nas.supernet.paths import log_probabilities
-from search_server.search_options import CombineName
+from search_server.search_options import CombineName, SearchOptions
 from shared.architecture import random_architecture
 from tests.nas.small_search import (
     LATENCY,
     LEAST_US,
+    MIDDLE_MS,
     MIDDLE_US,
     MOST_US,
     NUM_CANDIDATES,
     NUM_LAYERS,
     SPACE,
     TABLE,
-    MacsTable,
     cap_at,
     random_theta,
     small_search,
@@ -42,15 +41,6 @@ class HandTable:
 
     def latency_us_LK(self) -> list[list[float]]:
         return self.rows
-
-
-@dataclass(frozen=True)
-class UncertainTable(MacsTable):
-    network_sigma: float = 0.01
-    fixed_sigma_us: float = 5.0
-
-    def sigma_us_LK(self) -> list[list[float]]:
-        return [[0.5] * NUM_CANDIDATES] * NUM_LAYERS
 
 
 TARGETS_US = [LEAST_US + share * (MOST_US - LEAST_US) for share in (0.02, 0.3, 0.9)]
@@ -116,8 +106,8 @@ def test_the_tilted_distribution_is_the_nearest_one_that_holds_the_target() -> N
 
 
 def test_every_step_of_theta_holds_the_target() -> None:
-    config = SearchConfig(target_us=MIDDLE_US, epochs=2, warmup_epochs=0, theta_lr=1.0, theta_paths=2)
-    run = small_search(config)
+    options = SearchOptions(target_ms=MIDDLE_MS, epochs=2, warmup_epochs=0, theta_lr=1.0, theta_paths=2)
+    run = small_search(options)
     assert run.theta.expected_us() == pytest.approx(MIDDLE_US, rel=1e-4)
     run.supernet.train()
     for batch, progress in zip(
@@ -160,14 +150,15 @@ def test_several_caps_are_held_by_the_nearest_distribution(limits: tuple[float, 
 def test_a_search_for_two_devices_holds_both_or_their_mean(combine: CombineName) -> None:
     slow = replace(TABLE, us_per_mac=3e-4, overhead_us=1.0)
     slow_us = cap_at(1.0, slow)
-    config = SearchConfig(
-        target_us=(MIDDLE_US, slow_us.least + 0.3 * (slow_us.most - slow_us.least)),
+    slow_target_us = slow_us.least + 0.3 * (slow_us.most - slow_us.least)
+    devices = (DeviceTable("fast", TABLE, MIDDLE_MS), DeviceTable("slow", slow, slow_target_us / 1000))
+    options = SearchOptions(
         combine=combine,
         epochs=2,
         warmup_epochs=1,
         theta_paths=2,
     )
-    run = small_search(config, {"fast": TABLE, "slow": slow})
+    run = small_search(options, devices)
     *_, facts = run
     shares = [cost.expected / cost.limit for cost in facts.costs]
     assert [cost.name for cost in facts.costs] == (
@@ -183,16 +174,16 @@ def test_macs_and_parameters_are_limits_like_any_other() -> None:
     workload = network.workload()
     macs, params = macs_cap(SPACE, 1.0), params_cap(SPACE, 1.0)
     assert (macs.cost(network), params.cost(network)) == (workload.macs, workload.num_params)
-    max_macs = (macs.least + macs.most) / 2
-    config = SearchConfig(
-        target_us=0.9 * MOST_US,
+    max_macs = round((macs.least + macs.most) / 2)
+    options = SearchOptions(
+        target_ms=0.9 * MOST_US / 1000,
         max_macs=max_macs,
-        max_params=params.most,
+        max_params=round(params.most),
         epochs=1,
         warmup_epochs=0,
         theta_paths=2,
     )
-    run = small_search(config)
+    run = small_search(options)
     (facts,) = run
     shares = {cost.name: cost.expected / cost.limit for cost in facts.costs}
     assert shares["MACs"] == pytest.approx(1, abs=1e-4)
@@ -200,41 +191,25 @@ def test_macs_and_parameters_are_limits_like_any_other() -> None:
     assert decided_architecture(run.supernet, run.caps).workload().macs <= max_macs
 
 
-def test_sigmas_make_the_table_slower() -> None:
-    table = UncertainTable(SPACE)
-    cautious = cautious_table(table, 2.0)
-    assert cautious.fixed_us == pytest.approx((50 + 2 * 5) * 1.02)
-    assert cautious.latency_us_LK()[3][2] == pytest.approx((TABLE.latency_us_LK()[3][2] + 2 * 0.5) * 1.02)
-    network = random_architecture(SPACE, random.Random(0))
-    by_hand_us = (TABLE.predict_us(network) + 2 * (5 + NUM_LAYERS * 0.5)) * 1.02
-    assert cap_at(1.0, cautious).cost(network) == pytest.approx(by_hand_us)
-    assert cautious_table(table, 0.0) is table
-    with pytest.raises(ValueError, match="tells no errors"):
-        cautious_table(TABLE, 1.0)
-    config = SearchConfig(target_us=MIDDLE_US, latency_sigmas=2.0, epochs=1, warmup_epochs=0)
-    run = small_search(config, table)
-    assert TABLE.predict_us(decided_architecture(run.supernet, run.caps)) < MIDDLE_US / 1.02
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"target_us": 20.0}, r"target 0\.02 ms of latency is out of reach, below.*0\.\d+ ms to 0\.\d+ ms"),
-        ({"target_us": 1e6}, r"target 1000 ms of latency is out of reach, above.*0\.\d+ ms to 0\.\d+ ms"),
-        ({"max_macs": 1e3}, r"limit 0\.001 M MACs of MACs is out of reach"),
-        ({"target_us": (500.0, 600.0)}, r"1 latency tables \(latency\) need as many targets, got 2"),
+        ({"target_ms": 0.02}, r"target 0\.02 ms of latency is out of reach, below.*0\.\d+ ms to 0\.\d+ ms"),
+        ({"target_ms": 1e3}, r"target 1000 ms of latency is out of reach, above.*0\.\d+ ms to 0\.\d+ ms"),
+        ({"max_macs": 1000}, r"limit 0\.001 M MACs of MACs is out of reach"),
     ],
 )
 def test_a_limit_out_of_reach_is_refused_with_figures(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        small_search(SearchConfig(**{"target_us": MIDDLE_US, **changes}))
+        small_search(SearchOptions(**{"target_ms": MIDDLE_MS, **changes}))
 
 
 def test_limits_that_no_network_keeps_together_are_refused() -> None:
     rows = np.array([[1.0, 9.0]] * NUM_LAYERS)
     pair = {name: HandTable(each.tolist()) for name, each in (("a", rows), ("b", rows[:, ::-1]))}
-    config = SearchConfig(target_us=(3.0 * NUM_LAYERS, 3.0 * NUM_LAYERS))
+    devices = [DeviceTable(name, table, 3e-3 * NUM_LAYERS) for name, table in pair.items()]
+    latencies = [LatencyModel(device.table, NUM_LAYERS, 2) for device in devices]
     with pytest.raises(
         ValueError, match=r"no network keeps all limits at once \(a: 0\.018 ms, of 0\.006 ms to 0\.054 ms"
     ):
-        search_caps(TWO_CANDIDATES, latency_models(TWO_CANDIDATES, pair, config), config)
+        search_caps(TWO_CANDIDATES, devices, latencies, SearchOptions())

@@ -9,18 +9,18 @@ import torch
 
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint, state
 from search_server.nas.choosing.shortlist import shortlist
-from search_server.nas.config import SearchConfig
 from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.network_weights import load_network, numpy_weights, save_network
 from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.accelerator import CPU, accelerator_of, choose_accelerator
 from search_server.nas.supernet.paths import single_path
 from search_server.nas.train import TrainConfig, evaluate, train
-from search_server.search_options import PathsName, ThetaGradientName, WeightsName
+from search_server.search_options import PathsName, SearchOptions, ThetaGradientName, WeightsName
 from shared.architecture import uniform_architecture
 from shared.modules import NetworkModule, network_module
 from tests.nas.pretended_accelerator import ACCELERATOR, PretendedAccelerator
 from tests.nas.small_search import (
+    MIDDLE_MS,
     MIDDLE_US,
     SPACE,
     TABLE,
@@ -32,8 +32,8 @@ from tests.nas.small_search import (
 )
 from tests.nas.test_checkpoint import assert_resumes_to_the_same_bits, assert_same_bits
 
-CONFIG = SearchConfig(
-    target_us=MIDDLE_US, epochs=1, warmup_epochs=0, theta_paths=2, channels_last=False, step_images=None
+OPTIONS = SearchOptions(
+    target_ms=MIDDLE_MS, epochs=1, warmup_epochs=0, theta_paths=2, channels_last=False, step_images=8192
 )
 """Maps with the channels last are summed in another order where torch cannot see the CPU."""
 DATA = digits()
@@ -45,8 +45,8 @@ FEW = replace(
 )
 
 
-def run_at(accelerator: torch.device, config: SearchConfig) -> SearchRun:
-    return search(SPACE, TABLE, *digit_batches(num_images=16, batch_size=8), config, accelerator)
+def run_at(accelerator: torch.device, options: SearchOptions) -> SearchRun:
+    return search(SPACE, TABLE, *digit_batches(num_images=16, batch_size=8), options, accelerator)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def run_at(accelerator: torch.device, config: SearchConfig) -> SearchRun:
 def test_a_search_elsewhere_ends_with_the_same_bits(
     paths: PathsName, weights: WeightsName, theta_gradient: ThetaGradientName
 ) -> None:
-    config = replace(CONFIG, paths=paths, weights=weights, theta_gradient=theta_gradient)
-    here = run_at(CPU, config)
+    options = replace(OPTIONS, paths=paths, weights=weights, theta_gradient=theta_gradient)
+    here = run_at(CPU, options)
     list(here)
     wanted = here.supernet.state_dict()
     with PretendedAccelerator():
-        elsewhere = run_at(ACCELERATOR, config)
+        elsewhere = run_at(ACCELERATOR, options)
         facts = list(elsewhere)
         assert accelerator_of(elsewhere.supernet.layers) == ACCELERATOR
         assert elsewhere.supernet.theta_LK.device == CPU
@@ -77,29 +77,29 @@ def test_a_search_elsewhere_ends_with_the_same_bits(
 
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
 def test_a_search_moves_between_accelerators_at_its_checkpoints(tmp_path: Path) -> None:
-    config = replace(CONFIG, epochs=3)
-    whole = run_at(CPU, config)
+    options = replace(OPTIONS, epochs=3)
+    whole = run_at(CPU, options)
     run_epochs(whole, 3)
     with PretendedAccelerator():
-        begun = run_at(ACCELERATOR, config)
+        begun = run_at(ACCELERATOR, options)
         run_epochs(begun, 1)
         save_checkpoint(begun, tmp_path / "first.pt")
-    here = run_at(CPU, config)
+    here = run_at(CPU, options)
     load_checkpoint(here, tmp_path / "first.pt")
     run_epochs(here, 1)
     save_checkpoint(here, tmp_path / "second.pt")
     with PretendedAccelerator():
-        ended = run_at(ACCELERATOR, config)
+        ended = run_at(ACCELERATOR, options)
         load_checkpoint(ended, tmp_path / "second.pt")
         run_epochs(ended, 1)
         save_checkpoint(ended, tmp_path / "third.pt")
-    last = run_at(CPU, config)
+    last = run_at(CPU, options)
     load_checkpoint(last, tmp_path / "third.pt")
     assert_same_bits(state(last), state(whole))
 
 
 def test_networks_are_ranked_trained_and_saved_elsewhere(tmp_path: Path) -> None:
-    here = run_at(CPU, CONFIG)
+    here = run_at(CPU, OPTIONS)
     workload = uniform_architecture(SPACE, "k3_e1").workload()
     train_config = TrainConfig(epochs=1)
 
@@ -109,7 +109,7 @@ def test_networks_are_ranked_trained_and_saved_elsewhere(tmp_path: Path) -> None
 
     at_home = trained(network_module(workload, generator(1)))
     with PretendedAccelerator():
-        elsewhere = run_at(ACCELERATOR, CONFIG)
+        elsewhere = run_at(ACCELERATOR, OPTIONS)
         ranked = [
             shortlist(run.supernet, [cap_at(MIDDLE_US)], FEW, 2, seed=0, least_share=0.9, batch_size=8)
             for run in (here, elsewhere)
@@ -146,14 +146,14 @@ def test_an_accelerator_that_torch_cannot_use_is_refused_by_name() -> None:
             choose_accelerator(name)
 
 
-MIXED = SearchConfig(target_us=MIDDLE_US, epochs=2, warmup_epochs=1, theta_paths=2, mixed_precision=True)
+MIXED = SearchOptions(target_ms=MIDDLE_MS, epochs=2, warmup_epochs=1, theta_paths=2, mixed_precision=True)
 
 
 @pytest.mark.parametrize("paths", ["one", "soft"])
 def test_what_adds_up_stays_fp32_in_mixed_precision(paths: PathsName) -> None:
-    config = replace(MIXED, paths=paths, epochs=1, warmup_epochs=0)
-    run = run_at(CPU, config)
-    facts, exact = next(run), next(run_at(CPU, replace(config, mixed_precision=False)))
+    options = replace(MIXED, paths=paths, epochs=1, warmup_epochs=0)
+    run = run_at(CPU, options)
+    facts, exact = next(run), next(run_at(CPU, replace(options, mixed_precision=False)))
     assert facts.weight_loss == pytest.approx(exact.weight_loss, rel=0.02)
     assert facts.weight_loss != exact.weight_loss
     assert math.isfinite(facts.theta_loss or math.nan)

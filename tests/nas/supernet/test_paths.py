@@ -3,7 +3,6 @@ import math
 import pytest
 import torch
 
-from search_server.nas.config import search_config
 from search_server.nas.supernet.paths import (
     entropy_L,
     favour,
@@ -11,7 +10,7 @@ from search_server.nas.supernet.paths import (
     sample_paths,
     single_path,
 )
-from search_server.search_options import PathsName
+from search_server.search_options import PathsName, SearchOptions
 from tests.nas.small_search import NUM_CANDIDATES, NUM_LAYERS, generator, random_theta
 
 
@@ -51,14 +50,14 @@ def test_a_low_temperature_decides_and_a_high_one_spreads() -> None:
 @pytest.mark.parametrize("paths", ["soft", "one", "two"])
 @pytest.mark.parametrize("size", [0.0, 1.0, 1e3, 1e8, math.inf])
 def test_nothing_is_nan_over_the_whole_schedule(paths: PathsName, size: float) -> None:
-    config = search_config("fbnet-paper")
+    options = SearchOptions(preset="fbnet-paper")
     theta_LK = random_theta(8, 1.0 if math.isinf(size) else size)
     if math.isinf(size):
         theta_LK[:, 0], theta_LK[:, 1] = math.inf, -math.inf
     theta_LK.requires_grad_()
     noise = generator(9)
-    for epoch in range(config.epochs):
-        weights_LK = sample_paths(theta_LK, config.tau(epoch), paths, noise).weights_LK
+    for epoch in range(options.epochs):
+        weights_LK = sample_paths(theta_LK, options.tau(epoch), paths, noise).weights_LK
         assert weights_LK is not None
         (gradient_LK,) = torch.autograd.grad(weights_LK.square().sum(), theta_LK)
         assert torch.isfinite(weights_LK).all()

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from search_server.client.job_file import search_request
-from search_server.client.search_options import class_options, device_options, number
+from search_server.client.short_values import class_options, device_options, number
 from search_server.resources.searches import DeviceTarget
 from shared.protocol.device import Conditions
 

@@ -1,4 +1,4 @@
-"""Options of a search that a person writes in short: devices with targets, counts in millions, classes."""
+"""What a person writes in short, in full: devices with targets, counts in millions, classes."""
 
 import re
 from collections.abc import Sequence
