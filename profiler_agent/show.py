@@ -1,4 +1,4 @@
-"""What the agent's commands print for people."""
+"""Prints devices and self-tests as tables for people."""
 
 from collections.abc import Sequence
 from dataclasses import fields

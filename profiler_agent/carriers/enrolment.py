@@ -1,4 +1,4 @@
-"""Swapping a short-lived enrolment token for this device's own credential."""
+"""Swaps a short-lived enrolment token for this device's own credential."""
 
 import sys
 from collections.abc import Mapping

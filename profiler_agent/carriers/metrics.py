@@ -1,4 +1,4 @@
-"""What an agent tells Prometheus about itself."""
+"""Tells Prometheus what the agent does and how the device is."""
 
 from collections.abc import Iterator
 

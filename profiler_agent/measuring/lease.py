@@ -8,7 +8,7 @@ from pathlib import Path
 from profiler_agent.facts.environment import read_environment
 from profiler_agent.measuring.canary import usual_us
 from profiler_agent.measuring.rounds import Profile, Rounds
-from profiler_agent.measuring.stability import cores_remark, judge, judge_slow_device
+from profiler_agent.measuring.stability import cores_remark, judge_runs, judge_slow_device
 from profiler_agent.runtimes.base import Clock, InVirtualTime, Runtime
 from shared.protocol.measurement import Lease, LeaseItem, NodeSamples, Result
 
@@ -39,8 +39,8 @@ def measure_lease(
     before = read_environment()
     rounds = Rounds(lease, runtime, artifact_paths, clock, report_progress)
     watch = rounds.throttling_watch(canary_reference_us, sense_canary_us or clock.canary_us)
-    runs = rounds.plain_rounds(watch)
-    profiles = rounds.profiled_rounds(watch)
+    runs = rounds.run_plain_rounds(watch)
+    profiles = rounds.run_profiled_rounds(watch)
     after = read_environment()
     anchor_id = next((item.item_id for item in lease.items if item.is_anchor), "")
     cores_seen = tuple(sorted(rounds.cores_seen))
@@ -69,7 +69,7 @@ def measure_lease(
         if watch.gave_up:
             judgement = judge_slow_device(watch.slowdown, watch.paused_s, after)
         else:
-            judgement = judge(
+            judgement = judge_runs(
                 runs[item.item_id], runs.get(anchor_id), cores_remark(cores_asked, cores_seen)
             )
         profile = profiles.get(item.item_id, Profile())

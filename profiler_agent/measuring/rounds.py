@@ -86,7 +86,7 @@ class Rounds:
             now_s=lambda: self._clock.wall_ns() / 1e9,
         )
 
-    def plain_rounds(self, watch: ThrottlingWatch) -> dict[str, RunSamples]:
+    def run_plain_rounds(self, watch: ThrottlingWatch) -> dict[str, RunSamples]:
         """Run the items plain, each right after the anchor; return their samples by item."""
         lease = self._lease
         items = [replace(item, profile_segments=False) for item in lease.items]
@@ -124,7 +124,7 @@ class Rounds:
             )
         return {item_id: recorder.samples() for item_id, recorder in recorders.items()}
 
-    def profiled_rounds(self, watch: ThrottlingWatch) -> dict[str, Profile]:
+    def run_profiled_rounds(self, watch: ThrottlingWatch) -> dict[str, Profile]:
         """Run the items that ask for it under the runtime's profiler; return what it tells by item."""
         self._warming = []  # the last hold on the models of the plain rounds
         gc.collect()

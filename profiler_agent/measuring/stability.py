@@ -66,7 +66,7 @@ def ratio_error(runs: RunSamples, anchor: RunSamples) -> float:
     return 1.2533 * deviation / math.sqrt(len(ratios)) / median
 
 
-def judge(runs: RunSamples, anchor: RunSamples | None, remark: str | None = None) -> Judgement:
+def judge_runs(runs: RunSamples, anchor: RunSamples | None, remark: str | None = None) -> Judgement:
     """Return what the runs of one item are worth.
 
     Args:

@@ -16,7 +16,7 @@ _MANY_SWITCHES_PER_RUN = 0.5
 
 
 def spread_of(wall_us: Sequence[float]) -> float | None:
-    """Return median over minimum; None without samples."""
+    """Return the median over the minimum of some times; None without any."""
     return statistics.median(wall_us) / min(wall_us) if any(wall_us) else None
 
 

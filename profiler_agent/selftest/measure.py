@@ -1,4 +1,4 @@
-"""Measure a published network on every runtime of this device, the way a server would have it measured.
+"""Measures a published network on every runtime of this device, the way a server would have it measured.
 
 The network is FBNet-96-0.35-1 (arXiv 1812.03443): small enough for any board, slow enough to be timed.
 Its model files come with the package, compressed; ``python -m scripts.selftest_models`` writes them.

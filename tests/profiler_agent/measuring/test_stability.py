@@ -4,7 +4,7 @@ import pytest
 
 from profiler_agent.measuring.stability import (
     cores_remark,
-    judge,
+    judge_runs,
     judge_slow_device,
     ratio_error,
     waited_share,
@@ -33,22 +33,24 @@ ANCHOR = runs([100.0] * 9, offset_us=0.0)
 def test_what_every_run_waits_is_not_held_against_it() -> None:
     on_accelerator = runs([100.0] * 9, cpu_us=[2.0] * 9)
     assert waited_share(on_accelerator) == 0
-    assert judge(on_accelerator, None).status == "ok"
+    assert judge_runs(on_accelerator, None).status == "ok"
 
 
 def test_most_runs_waiting_for_a_core_are_unstable() -> None:
     pushed_aside = runs([100.0, *[200.0] * 8], cpu_us=[100.0] * 9)
     assert waited_share(pushed_aside) == 0.5
-    judgement = judge(pushed_aside, None)
+    judgement = judge_runs(pushed_aside, None)
     assert judgement.status == "unstable"
     assert "waits for a core during 50% of its time (limit 33%) and is pushed aside 1.0" in str(
         judgement.reason
     )
-    assert str(judge(ANCHOR, pushed_aside).reason).startswith("the anchor's runs: the median run waits")
+    assert str(judge_runs(ANCHOR, pushed_aside).reason).startswith(
+        "the anchor's runs: the median run waits"
+    )
 
 
 def test_a_neighbour_that_hits_few_runs_spoils_nothing() -> None:
-    assert judge(runs([100.0] * 6 + [900.0] * 3, cpu_us=[100.0] * 9), ANCHOR).status == "ok"
+    assert judge_runs(runs([100.0] * 6 + [900.0] * 3, cpu_us=[100.0] * 9), ANCHOR).status == "ok"
 
 
 def test_error_of_the_ratio_from_the_median_deviation() -> None:
@@ -59,17 +61,17 @@ def test_error_of_the_ratio_from_the_median_deviation() -> None:
 
 
 def test_ratios_that_stay_open_are_unstable() -> None:
-    judgement = judge(runs([100.0, 150.0, 60.0]), ANCHOR)
+    judgement = judge_runs(runs([100.0, 150.0, 60.0]), ANCHOR)
     assert judgement.status == "unstable"
     assert "known to 45% only (limit 20%) after 3 runs" in str(judgement.reason)
 
 
 def test_page_faults_are_named_with_their_remedy() -> None:
-    judgement = judge(runs([1000.0] * 9, faults=49), None)
+    judgement = judge_runs(runs([1000.0] * 9, faults=49), None)
     assert judgement.status == "unstable"
     assert "49 page faults a millisecond of CPU time (limit 10)" in str(judgement.reason)
     assert "MALLOC_" in str(judgement.reason)
-    assert judge(runs([1000.0] * 9, faults=2), None).status == "ok"
+    assert judge_runs(runs([1000.0] * 9, faults=2), None).status == "ok"
 
 
 def test_other_cores_than_asked_are_remarked() -> None:
@@ -77,7 +79,7 @@ def test_other_cores_than_asked_are_remarked() -> None:
     assert cores_remark((2, 3), (3,)) is None
     remark = cores_remark((2, 3), (0, 3))
     assert "cores 2,3 were asked for, but runs were also seen on 0" in str(remark)
-    judgement = judge(ANCHOR, ANCHOR, remark)
+    judgement = judge_runs(ANCHOR, ANCHOR, remark)
     assert (judgement.status, judgement.reason) == ("ok", remark)
 
 
