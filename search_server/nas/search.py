@@ -15,14 +15,8 @@ import numpy as np
 import torch
 
 from search_server.nas.budget.caps import ExpectedCost, expected_costs
-from search_server.nas.budget.latency_loss import (
-    AdditiveLoss,
-    BudgetLoss,
-    FBNetLoss,
-    LatencyLoss,
-    LatencyModel,
-    table_hash,
-)
+from search_server.nas.budget.latency_loss import latency_loss
+from search_server.nas.budget.latency_model import LatencyModel, table_hash
 from search_server.nas.budget.search_caps import Tables, device_tables, search_caps
 from search_server.nas.data.batches import Batch
 from search_server.nas.supernet.accelerator import CPU, placed
@@ -111,11 +105,9 @@ class SearchRun:
             to_channels_last(self.supernet)
         for layer in self.supernet.mixed_layers():
             layer.recomputes_branches = options.recomputes_branches
-        self.loss = _latency_loss(options, self.latency)
         self.weights = WeightStepper(self.supernet, options)
-        self.theta = ThetaStepper(
-            self.supernet, self.latency, self.caps, self.loss, options, self.generator
-        )
+        loss = latency_loss(options, self.latency.min_us)
+        self.theta = ThetaStepper(self.supernet, self.latency, self.caps, loss, options, self.generator)
         self.theta.hold(entropy_limit=1.0)
         self.epoch = 0
         self.step = 0
@@ -239,11 +231,3 @@ def search(
         ValueError: a table does not fit the space, or no network keeps the limits.
     """
     return SearchRun(space, tables, weight_batches, theta_batches, options, accelerator)
-
-
-def _latency_loss(options: SearchOptions, latency: LatencyModel) -> LatencyLoss:
-    if options.loss == "fbnet":
-        return FBNetLoss(latency.min_us, options.alpha, options.beta, options.latency_unit)
-    if options.loss == "additive":
-        return AdditiveLoss(options.latency_weight)
-    return BudgetLoss()

@@ -15,7 +15,7 @@ from search_server.errors import InvalidValueError
 from search_server.jobs.registry import Submission, find_job
 from search_server.latency.stored.imports import import_table
 from search_server.nas.budget.caps import latency_cap, macs_cap
-from search_server.nas.budget.latency_loss import LatencyModel
+from search_server.nas.budget.latency_model import LatencyModel
 from search_server.resources.searches import (
     DeviceLatency,
     DeviceTarget,

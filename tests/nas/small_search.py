@@ -7,7 +7,7 @@ from itertools import islice
 import torch
 
 from search_server.nas.budget.caps import Cap, latency_cap
-from search_server.nas.budget.latency_loss import LatencyModel, LatencySource
+from search_server.nas.budget.latency_model import LatencyModel, LatencySource
 from search_server.nas.budget.search_caps import Tables
 from search_server.nas.data.batches import Batches, training_batches
 from search_server.nas.data.data_sets import load_data

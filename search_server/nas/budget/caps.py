@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from search_server.nas.budget.latency_loss import LatencyModel
+from search_server.nas.budget.latency_model import LatencyModel
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace
 

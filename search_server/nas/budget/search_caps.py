@@ -10,7 +10,7 @@ import numpy as np
 
 from search_server.nas.budget.caps import Cap, amount, latency_cap, macs_cap, params_cap, weighted_cap
 from search_server.nas.budget.knapsack import most_probable_within
-from search_server.nas.budget.latency_loss import LatencyModel, LatencySource
+from search_server.nas.budget.latency_model import LatencyModel, LatencySource
 from search_server.search_options import SearchOptions
 from shared.search_space import SearchSpace
 

@@ -7,7 +7,6 @@ Shape letters: N batch, C channels, H height, W width.
 """
 
 from collections.abc import Iterable
-from typing import Literal
 
 import torch
 
@@ -15,10 +14,9 @@ from search_server.nas.data.batches import Batch, evaluation_batches
 from search_server.nas.data.images import DataSplits, ImageSource
 from search_server.nas.supernet.accelerator import accelerator_of, forward_precision, placed
 from search_server.nas.supernet.supernet import Supernet
+from search_server.search_options import TrainingName
 from shared.architecture import Architecture
 from shared.modules import NetworkModule, network_module, to_channels_last
-
-TrainingName = Literal["scratch", "inherit"]
 
 NUM_STATISTICS_IMAGES = 512
 """On which the batch-norm statistics of inherited weights are taken."""

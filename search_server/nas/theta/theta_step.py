@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from search_server.nas.budget.caps import Cap
-from search_server.nas.budget.latency_loss import LatencyLoss, LatencyModel
+from search_server.nas.budget.latency_loss import LatencyLoss
+from search_server.nas.budget.latency_model import LatencyModel
 from search_server.nas.budget.projection import hold, undecided
 from search_server.nas.data.batches import Batch
 from search_server.nas.supernet.accelerator import forward_precision, repeatable

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from search_server.nas.budget.latency_loss import AdditiveLoss, FBNetLoss, LatencyModel
+from search_server.nas.budget.latency_loss import AdditiveLoss, FBNetLoss
+from search_server.nas.budget.latency_model import LatencyModel
 from search_server.nas.supernet.paths import log_probabilities
 from tests.nas.small_search import LATENCY, NUM_CANDIDATES, NUM_LAYERS, TABLE, random_theta
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from search_server.nas.budget.caps import Cap, is_within, macs_cap, params_cap
-from search_server.nas.budget.latency_loss import LatencyModel
+from search_server.nas.budget.latency_model import LatencyModel
 from search_server.nas.budget.projection import hold, mean_entropy, project, softmax
 from search_server.nas.budget.search_caps import DeviceTable, search_caps
 from search_server.nas.choosing.decided import decided_architecture
