@@ -181,8 +181,10 @@ class _Ncnn:
         options.blob_allocator, options.workspace_allocator = self._pools
         options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
         options.use_bf16_packed = options.use_bf16_storage = False
-        if self._net.load_param(str(path)) or self._net.load_model(ncnn.DataReaderFromEmpty()):
-            raise ValueError("ncnn cannot load a param file")
+        stored = path.with_suffix(".bin")
+        weights = str(stored) if stored.exists() else ncnn.DataReaderFromEmpty()
+        if self._net.load_param(str(path)) or self._net.load_model(weights):
+            raise ValueError(f"ncnn cannot load {path.name} with its weights")
         images_CHW = _images(workload)[0]  # the first Mat does not keep it alive
         self._images = ncnn.Mat(images_CHW).clone()
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.plain_models import PlainModel, environment_of, load_model
-from search_server.model_files.model_file import model_file
+from search_server.model_files.model_file import ModelFile, model_file
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_json, to_json
 from shared.workload import Workload
@@ -87,13 +87,26 @@ def time_in_new_process(
     Raises:
         RuntimeError: the process failed, or its runs met page faults; the message says what to do.
     """
+    files = [model_file(workload, conditions) for workload in workloads]
+    return time_files(workloads, files, conditions, seconds, warm_s, seed, min_runs)
+
+
+def time_files(
+    workloads: Sequence[Workload],
+    files: Sequence[ModelFile | None],
+    conditions: Conditions,
+    seconds: float,
+    warm_s: float,
+    seed: int,
+    min_runs: int = 3,
+) -> Timing:
+    """Do the same with the model file of each network, which may stand there in several forms.
+
+    Raises:
+        RuntimeError: the process failed, or its runs met page faults; the message says what to do.
+    """
     with tempfile.TemporaryDirectory(prefix="edgenas-timing-") as folder:
-        paths: list[str | None] = []
-        for index, workload in enumerate(workloads):
-            model = model_file(workload, conditions)
-            paths.append(str(Path(folder) / f"{index}.{model.format}") if model else None)
-            if model:
-                Path(str(paths[-1])).write_bytes(model.content)
+        paths = [str(file.write(Path(folder), str(i))) if file else None for i, file in enumerate(files)]
         how_long = (seconds, warm_s, seed, min_runs)
         order = Order(conditions.runtime, tuple(workloads), tuple(paths), *how_long)
         order_path = Path(folder) / "order.json"

@@ -19,6 +19,7 @@ _VECTOR_TYPES: dict[str, type[np.generic]] = {
     "[Uint32]": np.uint32,
     "[Int64]": np.int64,
     "[Uint64]": np.uint64,
+    "[Float32]": np.float32,
 }
 
 

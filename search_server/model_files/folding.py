@@ -21,9 +21,24 @@ class Step:
     index: int
     """Of the operator in its segment."""
     operator: Conv2d | ReLU | ChannelShuffle | GlobalAvgPool | Linear
-    norm: str | None = None
-    """Name of the batch norm that is folded into the convolution."""
-    has_relu: bool = False
+    norm_index: int | None = None
+    """Of the batch norm that is folded into the convolution."""
+    relu_index: int | None = None
+    """Of the ReLU that goes with a convolution or a linear layer."""
+
+    @property
+    def has_relu(self) -> bool:
+        return self.relu_index is not None
+
+    @property
+    def kernel_shape(self) -> tuple[int, ...]:
+        """``(out, in / groups, k, k)`` of a convolution, ``(out, in)`` of a linear layer."""
+        match self.operator:
+            case Conv2d() as conv:
+                return conv.out_channels, conv.in_channels // conv.groups, *[conv.kernel_size] * 2
+            case Linear() as linear:
+                return linear.out_features, linear.in_features
+        raise ValueError(f"{self.operator.kind} has no kernel")
 
     def name(self, segment: str) -> str:
         """Return ``<segment>/<operator index>/<kind>``."""
@@ -37,16 +52,15 @@ def steps(segment: Segment) -> Iterator[Step]:
     while index < len(operators):
         operator = operators[index]
         following = index + 1
-        norm = None
-        has_relu = False
+        norm_index = relu_index = None
         if not isinstance(operator, BatchNorm2d):
             if isinstance(operator, Conv2d) and isinstance(_at(operators, following), BatchNorm2d):
-                norm = f"{segment.name}.{following}"
+                norm_index = following
                 following += 1
             if isinstance(operator, Conv2d | Linear) and isinstance(_at(operators, following), ReLU):
-                has_relu = True
+                relu_index = following
                 following += 1
-            yield Step(index, operator, norm, has_relu)
+            yield Step(index, operator, norm_index, relu_index)
         index = following
 
 
@@ -60,38 +74,28 @@ class FoldedWeights:
 
     arrays: Mapping[str, Array]
 
-    def convolution(self, name: str, conv: Conv2d, norm: str | None) -> tuple[Array, Array]:
-        """Return kernel ``(out, in / groups, k, k)`` and bias ``(out,)``, the batch norm folded in.
+    def of(self, segment: str, step: Step) -> tuple[Array, Array]:
+        """Return kernel and bias of a convolution, its batch norm folded in, or of a linear layer.
 
-        Args:
-            name: ``<segment>.<operator index>`` of the convolution.
-            conv: the convolution.
-            norm: the same of the batch norm behind it, if there is one.
+        Returns:
+            Kernel of the step's ``kernel_shape``, and bias ``(out,)``.
 
         Raises:
             ValueError: an array is missing or has another shape than its operator.
         """
-        size = conv.kernel_size
-        kernel = self._array(
-            f"{name}.weight", (conv.out_channels, conv.in_channels // conv.groups, size, size)
-        )
-        if norm is None:
-            return kernel, np.zeros(conv.out_channels, np.float32)
+        name = f"{segment}.{step.index}"
+        kernel = self._array(f"{name}.weight", step.kernel_shape)
+        channels = kernel.shape[:1]
+        if isinstance(step.operator, Linear):
+            return kernel, self._array(f"{name}.bias", channels)
+        if step.norm_index is None:
+            return kernel, np.zeros(channels, np.float32)
         gain, shift, mean, variance = (
-            self._array(f"{norm}.{part}", (conv.out_channels,))
+            self._array(f"{segment}.{step.norm_index}.{part}", channels)
             for part in ("weight", "bias", "running_mean", "running_var")
         )
         scale = gain / np.sqrt(variance + BATCH_NORM_EPS)
         return kernel * scale[:, None, None, None], shift - mean * scale
-
-    def linear(self, name: str, linear: Linear) -> tuple[Array, Array]:
-        """Return kernel ``(out, in)`` and bias ``(out,)``.
-
-        Raises:
-            ValueError: an array is missing or has another shape than its operator.
-        """
-        kernel = self._array(f"{name}.weight", (linear.out_features, linear.in_features))
-        return kernel, self._array(f"{name}.bias", (linear.out_features,))
 
     def _array(self, name: str, shape: tuple[int, ...]) -> Array:
         if name not in self.arrays:

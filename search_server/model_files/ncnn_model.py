@@ -28,7 +28,7 @@ def ncnn_param(workload: Workload) -> str:
 
 
 def ncnn_weights(workload: Workload, weights: FoldedWeights) -> bytes:
-    """Return the ``.bin`` file that belongs to the ``.param`` file.
+    """Return the ``.bin`` file that belongs to the ``.param`` file when a trained network is delivered.
 
     Raises:
         ValueError: an array is missing or has another shape than its operator.
@@ -36,15 +36,10 @@ def ncnn_weights(workload: Workload, weights: FoldedWeights) -> bytes:
     parts: list[bytes] = []
     for segment in workload.segments:
         for step in steps(segment):
-            name, operator = f"{segment.name}.{step.index}", step.operator
-            if isinstance(operator, Conv2d):
-                kernel, bias = weights.convolution(name, operator, step.norm)
-            elif isinstance(operator, Linear):
-                kernel, bias = weights.linear(name, operator)
-            else:
-                continue
-            stored_as_fp32 = np.zeros(1, np.uint32)
-            parts += [stored_as_fp32.tobytes(), kernel.tobytes(), bias.tobytes()]
+            if isinstance(step.operator, Conv2d | Linear):
+                kernel, bias = weights.of(segment.name, step)
+                stored_as_fp32 = np.zeros(1, np.uint32)
+                parts += [stored_as_fp32.tobytes(), kernel.tobytes(), bias.tobytes()]
     return b"".join(parts)
 
 

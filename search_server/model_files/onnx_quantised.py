@@ -9,7 +9,6 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from search_server.model_files.onnx_graph import Graph
-from shared.operators import Conv2d, Linear
 
 _ACTIVATION_SCALE = 0.05
 _KERNEL_SCALE = 0.01
@@ -26,14 +25,7 @@ class QuantisedGraph(Graph):
         stored = self.add("QuantizeLinear", f"{name}/quantize", [tensor, scale, zero], f"{name}/uint8")
         return self.add("DequantizeLinear", f"{name}/dequantize", [stored, scale, zero], f"{name}/float")
 
-    def _convolution(self, name: str, conv: Conv2d, norm: str | None) -> tuple[str, str]:
-        size = conv.kernel_size
-        return self._constants(name, (conv.out_channels, conv.in_channels // conv.groups, size, size))
-
-    def _linear(self, name: str, linear: Linear) -> tuple[str, str]:
-        return self._constants(name, (linear.out_features, linear.in_features))
-
-    def _constants(self, name: str, shape: tuple[int, ...]) -> tuple[str, str]:
+    def _fill(self, name: str, shape: tuple[int, ...]) -> tuple[str, str]:
         number = 1 + self._num_fills % _NUM_KERNEL_VALUES
         value = helper.make_tensor("value", TensorProto.INT8, [1], [number])
         kernel = self._filled(f"{name}.int8", shape, value)

@@ -9,21 +9,67 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import flatbuffers
 import numpy as np
-import tflite
 from numpy.typing import NDArray
 
+from search_server.model_files.flat_tables import Member, Schema, Table, flat_bytes
+
+_SCHEMA = Schema.of(
+    Model="version:Uint32 operator_codes:[table] subgraphs:[table] description:text buffers:[table] "
+    "metadata_buffer:[Int32] metadata:[table] signature_defs:[table]",
+    OperatorCode="deprecated_builtin_code:Int8 custom_code:text version:Int32 builtin_code:Int32",
+    SubGraph="tensors:[table] inputs:[Int32] outputs:[Int32] operators:[table] name:text",
+    Tensor="shape:[Int32] type:Int8 buffer:Uint32 name:text quantization:table",
+    QuantizationParameters="min:[Float32] max:[Float32] scale:[Float32] zero_point:[Int64] details:union "
+    "quantized_dimension:Int32",
+    Buffer="data:[Uint8] offset:Uint64 size:Uint64",
+    Operator="opcode_index:Uint32 inputs:[Int32] outputs:[Int32] builtin_options:union",
+    Conv2DOptions="padding:Int8 stride_w:Int32 stride_h:Int32 fused_activation_function:Int8",
+    DepthwiseConv2DOptions="padding:Int8 stride_w:Int32 stride_h:Int32 depth_multiplier:Int32 "
+    "fused_activation_function:Int8",
+    FullyConnectedOptions="fused_activation_function:Int8 weights_format:Int8 keep_num_dims:Bool",
+    AddOptions="",
+    ReducerOptions="keep_dims:Bool",
+    PadOptions="",
+    ReshapeOptions="",
+    TransposeOptions="",
+    SignatureDef="inputs:[table] outputs:[table] signature_key:text deprecated_tag:text "
+    "subgraph_index:Uint32",
+    TensorMap="name:text tensor_index:Uint32",
+)
 _SCHEMA_VERSION = 3
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 64
 _UNKNOWN_OFFSET = 1 << 30
 
 TensorType = Literal["FLOAT32", "INT32", "INT8"]
-_OPERATOR_VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "RESHAPE": 1}
-"""The first that take int8, per channel for convolutions; 2 for those not named."""
-
+_TYPE_NUMBERS = {"FLOAT32": 0, "INT32": 2, "INT8": 9}
 _SIZES = {"FLOAT32": 4, "INT32": 4, "INT8": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A builtin operator in the format's lists."""
+
+    code: int
+    version: int = 2
+    """The first that takes int8, per channel for convolutions."""
+    options_number: int = 0
+    """In the union of options; 0: it has none."""
+    options: str = ""
+
+
+_KINDS = {
+    "ADD": _Kind(0, 2, 11, "AddOptions"),
+    "CONV_2D": _Kind(3, 3, 1, "Conv2DOptions"),
+    "DEPTHWISE_CONV_2D": _Kind(4, 3, 2, "DepthwiseConv2DOptions"),
+    "FULLY_CONNECTED": _Kind(9, 4, 8, "FullyConnectedOptions"),
+    "RELU": _Kind(19),
+    "RESHAPE": _Kind(22, 1, 17, "ReshapeOptions"),
+    "PAD": _Kind(34, 2, 22, "PadOptions"),
+    "TRANSPOSE": _Kind(39, 2, 26, "TransposeOptions"),
+    "MEAN": _Kind(40, 2, 27, "ReducerOptions"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +98,6 @@ class Operation:
     """Such as ``CONV_2D``."""
     inputs: tuple[int, ...]
     output: int
-    options_kind: str = ""
-    """Table of the options, such as ``Conv2DOptions``; empty if there are none."""
     options: dict[str, int] = field(default_factory=dict)
 
 
@@ -70,12 +114,10 @@ class Subgraph:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def add(
-        self, kind: str, inputs: Sequence[int], output: Tensor, options_kind: str = "", **options: int
-    ) -> int:
+    def add(self, kind: str, inputs: Sequence[int], output: Tensor, **options: int) -> int:
         """Append an operation and return the index of its output; the last one is the subgraph's."""
         index = self.add_tensor(output)
-        self.operations.append(Operation(kind, tuple(inputs), index, options_kind, options))
+        self.operations.append(Operation(kind, tuple(inputs), index, options))
         return index
 
 
@@ -90,73 +132,51 @@ def file_bytes(subgraphs: Sequence[Subgraph]) -> bytes:
 
 
 class _File:
-    """Tables of one file; the format wants children to be written before their parents."""
+    """Tables of one file; buffers and operator codes are listed once, where they are first needed."""
 
     def __init__(self, zeros_offset: int) -> None:
-        self._builder = flatbuffers.Builder(1 << 16)
         self._zeros_offset = zeros_offset
-        self._buffers: list[int] = [self._table("Buffer")]
+        self._buffers = [Table("Buffer", {})]
         """The first one is empty: computed tensors name it."""
         self._buffer_index: dict[bytes | int, int] = {}
-        self._operator_codes: dict[str, int] = {}
+        self._kinds: list[str] = []
 
     def build(self, subgraphs: Sequence[Subgraph]) -> bytes:
         graphs = [self._subgraph(subgraph) for subgraph in subgraphs]
-        signatures = [self._signature(index, subgraph) for index, subgraph in enumerate(subgraphs)]
-        codes = [self._operator_code(kind) for kind in self._operator_codes]
-        model = self._table(
-            "Model",
-            Version=_SCHEMA_VERSION,
-            OperatorCodes=self._offsets(codes),
-            Subgraphs=self._offsets(graphs),
-            Buffers=self._offsets(self._buffers),
-            SignatureDefs=self._offsets(signatures),
-        )
-        self._builder.Finish(model, file_identifier=_IDENTIFIER)
-        return bytes(self._builder.Output())
-
-    def _table(self, kind: str, **fields: Any) -> int:
-        getattr(tflite, f"{kind}Start")(self._builder)
-        for name, value in fields.items():
-            getattr(tflite, f"{kind}Add{name}")(self._builder, value)
-        return int(getattr(tflite, f"{kind}End")(self._builder))
-
-    def _offsets(self, offsets: Sequence[int]) -> int:
-        self._builder.StartVector(4, len(offsets), 4)
-        for offset in reversed(offsets):
-            self._builder.PrependUOffsetTRelative(offset)
-        return int(self._builder.EndVector())
-
-    def _numbers(self, values: Sequence[float], dtype: type[np.generic] = np.int32) -> int:
-        return int(self._builder.CreateNumpyVector(np.array(values, dtype)))
-
-    def _subgraph(self, subgraph: Subgraph) -> int:
-        tensors = [self._tensor(tensor) for tensor in subgraph.tensors]
-        operations = [self._operation(operation) for operation in subgraph.operations]
         fields = {
-            "Tensors": self._offsets(tensors),
-            "Inputs": self._numbers([0]),
-            "Outputs": self._numbers([len(tensors) - 1]),
-            "Operators": self._offsets(operations),
-            "Name": self._builder.CreateString(subgraph.name),
+            "version": _SCHEMA_VERSION,
+            "operator_codes": [_operator_code(_KINDS[kind]) for kind in self._kinds],
+            "subgraphs": graphs,
+            "buffers": self._buffers,
+            "signature_defs": [_signature(index, subgraph) for index, subgraph in enumerate(subgraphs)],
         }
-        return self._table("SubGraph", **fields)
+        return flat_bytes(_SCHEMA, Table("Model", fields), _IDENTIFIER)
 
-    def _tensor(self, tensor: Tensor) -> int:
+    def _subgraph(self, subgraph: Subgraph) -> Table:
+        fields = {
+            "tensors": [self._tensor(tensor) for tensor in subgraph.tensors],
+            "inputs": [0],
+            "outputs": [len(subgraph.tensors) - 1],
+            "operators": [self._operation(operation) for operation in subgraph.operations],
+            "name": subgraph.name,
+        }
+        return Table("SubGraph", fields)
+
+    def _tensor(self, tensor: Tensor) -> Table:
         fields: dict[str, Any] = {
-            "Buffer": self._buffer(tensor),
-            "Name": self._builder.CreateString(tensor.name),
-            "Shape": self._numbers(tensor.shape),
-            "Type": getattr(tflite.TensorType, tensor.type),
+            "shape": tensor.shape,
+            "type": _TYPE_NUMBERS[tensor.type],
+            "buffer": self._buffer(tensor),
+            "name": tensor.name,
         }
         if tensor.scales:
-            fields["Quantization"] = self._table(
-                "QuantizationParameters",
-                Scale=self._numbers(tensor.scales, np.float32),
-                ZeroPoint=self._numbers([0] * len(tensor.scales), np.int64),
-                QuantizedDimension=tensor.channel_dimension,
-            )
-        return self._table("Tensor", **fields)
+            quantization = {
+                "scale": tensor.scales,
+                "zero_point": [0] * len(tensor.scales),
+                "quantized_dimension": tensor.channel_dimension,
+            }
+            fields["quantization"] = Table("QuantizationParameters", quantization)
+        return Table("Tensor", fields)
 
     def _buffer(self, tensor: Tensor) -> int:
         if tensor.content is None:
@@ -165,39 +185,38 @@ class _File:
         content = tensor.num_bytes if is_zeros else np.ascontiguousarray(tensor.content).tobytes()
         if content not in self._buffer_index:
             if isinstance(content, bytes):
-                data = self._builder.CreateNumpyVector(np.frombuffer(content, np.uint8))
-                table = self._table("Buffer", Data=data)
+                fields: dict[str, Any] = {"data": np.frombuffer(content, np.uint8)}
             else:
-                table = self._table("Buffer", Offset=self._zeros_offset, Size=content)
+                fields = {"offset": self._zeros_offset, "size": content}
             self._buffer_index[content] = len(self._buffers)
-            self._buffers.append(table)
+            self._buffers.append(Table("Buffer", fields))
         return self._buffer_index[content]
 
-    def _operation(self, operation: Operation) -> int:
+    def _operation(self, operation: Operation) -> Table:
+        if operation.kind not in self._kinds:
+            self._kinds.append(operation.kind)
+        kind = _KINDS[operation.kind]
         fields: dict[str, Any] = {
-            "OpcodeIndex": self._operator_codes.setdefault(operation.kind, len(self._operator_codes)),
-            "Inputs": self._numbers(operation.inputs),
-            "Outputs": self._numbers([operation.output]),
+            "opcode_index": self._kinds.index(operation.kind),
+            "inputs": operation.inputs,
+            "outputs": [operation.output],
         }
-        if operation.options_kind:
-            fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, operation.options_kind)
-            fields["BuiltinOptions"] = self._table(operation.options_kind, **operation.options)
-        return self._table("Operator", **fields)
+        if kind.options:
+            options = Table(kind.options, operation.options)
+            fields["builtin_options"] = Member(kind.options_number, options)
+        return Table("Operator", fields)
 
-    def _operator_code(self, kind: str) -> int:
-        code = getattr(tflite.BuiltinOperator, kind)
-        version = _OPERATOR_VERSIONS.get(kind, 2)
-        return self._table("OperatorCode", DeprecatedBuiltinCode=code, BuiltinCode=code, Version=version)
 
-    def _signature(self, index: int, subgraph: Subgraph) -> int:
-        fields = {
-            "Inputs": self._offsets([self._tensor_map("input", 0)]),
-            "Outputs": self._offsets([self._tensor_map("output", len(subgraph.tensors) - 1)]),
-            "SignatureKey": self._builder.CreateString(subgraph.name),
-            "SubgraphIndex": index,
-        }
-        return self._table("SignatureDef", **fields)
+def _operator_code(kind: _Kind) -> Table:
+    fields = {"deprecated_builtin_code": kind.code, "builtin_code": kind.code, "version": kind.version}
+    return Table("OperatorCode", fields)
 
-    def _tensor_map(self, name: str, tensor_index: int) -> int:
-        text = self._builder.CreateString(name)
-        return self._table("TensorMap", Name=text, TensorIndex=tensor_index)
+
+def _signature(index: int, subgraph: Subgraph) -> Table:
+    fields = {
+        "inputs": [Table("TensorMap", {"name": "input", "tensor_index": 0})],
+        "outputs": [Table("TensorMap", {"name": "output", "tensor_index": len(subgraph.tensors) - 1})],
+        "signature_key": subgraph.name,
+        "subgraph_index": index,
+    }
+    return Table("SignatureDef", fields)

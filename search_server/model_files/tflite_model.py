@@ -10,7 +10,6 @@ before it, which XNNPACK fuses.
 from collections.abc import Mapping
 
 import numpy as np
-import tflite
 
 from search_server.model_files.folding import Array, FoldedWeights, Step, steps
 from search_server.model_files.tflite_file import Subgraph, Tensor, TensorType, file_bytes
@@ -19,6 +18,10 @@ from shared.workload import Segment, Workload
 
 NETWORK = "network"
 """Signature of the whole network; the others are called by their segment."""
+
+_NO_ACTIVATION, _RELU = 0, 1
+_SAME, _VALID = 0, 1
+"""Numbers of the format: activations that an operator contains, and paddings."""
 
 _ACTIVATION_SCALE = 1 / 16
 _KERNEL_SCALE = 1 / 128
@@ -35,7 +38,8 @@ def tflite_bytes(
 
     Args:
         workload: the network.
-        weights: one array per parameter as in ``FoldedWeights``; None makes all of them zero, for timing.
+        weights: of a trained network that goes to a device in this format, one array per parameter as in
+            ``FoldedWeights``; None makes all of them zero, for timing.
         batch: images per run.
         dtype: fp32 or int8; int8 models are for timing only.
 
@@ -72,7 +76,7 @@ class _Writer:
                 shape = step.operator.output_shape(shape)
             if segment.residual:
                 output = self._activation(f"{segment.name}/add", shape)
-                tensor = graph.add("ADD", [tensor, entry], output, "AddOptions", FusedActivationFunction=0)
+                tensor = graph.add("ADD", [tensor, entry], output)
         return graph
 
     def _activation(self, name: str, shape: Shape) -> Tensor:
@@ -83,7 +87,7 @@ class _Writer:
     def _add_step(self, graph: Subgraph, segment: str, step: Step, tensor: int, shape: Shape) -> int:
         name = step.name(segment)
         output = self._activation(name, step.operator.output_shape(shape))
-        relu = tflite.ActivationFunctionType.RELU if step.has_relu else tflite.ActivationFunctionType.NONE
+        relu = _RELU if step.has_relu else _NO_ACTIVATION
         match step.operator:
             case Conv2d() as conv:
                 return self._add_convolution(graph, segment, step, conv, tensor, shape, output, relu)
@@ -93,20 +97,19 @@ class _Writer:
                 return self._add_shuffle(graph, groups, tensor, shape, output)
             case GlobalAvgPool():
                 axes = graph.add_tensor(_integers(f"{name}/axes", [1, 2]))
-                return graph.add("MEAN", [tensor, axes], output, "ReducerOptions", KeepDims=1)
+                return graph.add("MEAN", [tensor, axes], output, keep_dims=1)
             case Linear() as linear:
                 kernel = bias = None
                 if self._weights is not None:
-                    kernel, bias = self._weights.linear(f"{segment}.{step.index}", linear)
+                    kernel, bias = self._weights.of(segment, step)
                 size = (linear.out_features, linear.in_features)
                 constants = self._constants(graph, name, size, kernel, bias, 0)
                 return graph.add(
                     "FULLY_CONNECTED",
                     [tensor, *constants],
                     output,
-                    "FullyConnectedOptions",
-                    FusedActivationFunction=relu,
-                    KeepNumDims=1,
+                    fused_activation_function=relu,
+                    keep_num_dims=1,
                 )
 
     def _add_convolution(
@@ -122,51 +125,47 @@ class _Writer:
     ) -> int:
         kernel = bias = None
         if self._weights is not None:
-            kernel, bias = self._weights.convolution(f"{segment}.{step.index}", conv, step.norm)
+            kernel, bias = self._weights.of(segment, step)
         is_depthwise = conv.groups == conv.in_channels and conv.groups > 1
         size, name = conv.kernel_size, step.name(segment)
-        options = {"StrideW": conv.stride, "StrideH": conv.stride, "FusedActivationFunction": relu}
+        options = {"stride_w": conv.stride, "stride_h": conv.stride, "fused_activation_function": relu}
         if is_depthwise:
             shape_of_kernel = (1, size, size, conv.out_channels)
             kernel = kernel.transpose(1, 2, 3, 0) if kernel is not None else None
-            options["DepthMultiplier"] = conv.out_channels // conv.in_channels
+            options["depth_multiplier"] = conv.out_channels // conv.in_channels
         else:
             shape_of_kernel = (conv.out_channels, size, size, conv.in_channels // conv.groups)
             kernel = kernel.transpose(0, 2, 3, 1) if kernel is not None else None
         constants = self._constants(graph, name, shape_of_kernel, kernel, bias, 3 if is_depthwise else 0)
         if _pads_alike(conv, shape):
-            options["Padding"] = tflite.Padding.SAME
+            options["padding"] = _SAME
         else:
-            options["Padding"] = tflite.Padding.VALID
+            options["padding"] = _VALID
             tensor = self._add_padding(graph, name, tensor, shape, size // 2)
-        kind, options_kind = (
-            ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions")
-            if is_depthwise
-            else ("CONV_2D", "Conv2DOptions")
-        )
-        return graph.add(kind, [tensor, *constants], output, options_kind, **options)
+        kind = "DEPTHWISE_CONV_2D" if is_depthwise else "CONV_2D"
+        return graph.add(kind, [tensor, *constants], output, **options)
 
     def _add_padding(self, graph: Subgraph, name: str, tensor: int, shape: Shape, pad: int) -> int:
         channels, height, width = shape
         amounts = np.array([[0, 0], [pad, pad], [pad, pad], [0, 0]], np.int32)
         paddings = graph.add_tensor(Tensor(f"{name}/paddings", (4, 2), "INT32", amounts))
         padded = self._activation(f"{name}/pad", (channels, height + 2 * pad, width + 2 * pad))
-        return graph.add("PAD", [tensor, paddings], padded, "PadOptions")
+        return graph.add("PAD", [tensor, paddings], padded)
 
     def _add_shuffle(self, graph: Subgraph, groups: int, tensor: int, shape: Shape, output: Tensor) -> int:
         channels, height, width = shape
         maps = (self._batch, height, width)
         split = (*maps, groups, channels // groups)
         joined = (*maps, channels // groups, groups)
-        for kind, size, argument, options_kind in (
-            ("RESHAPE", split, split, "ReshapeOptions"),
-            ("TRANSPOSE", joined, (0, 1, 2, 4, 3), "TransposeOptions"),
-            ("RESHAPE", output.shape, output.shape, "ReshapeOptions"),
+        for kind, size, argument in (
+            ("RESHAPE", split, split),
+            ("TRANSPOSE", joined, (0, 1, 2, 4, 3)),
+            ("RESHAPE", output.shape, output.shape),
         ):
             name = f"{output.name}/{len(graph.tensors)}"
             constant = graph.add_tensor(_integers(f"{name}/argument", argument))
             result = Tensor(name, size, self._type, scales=output.scales)
-            tensor = graph.add(kind, [tensor, constant], result, options_kind)
+            tensor = graph.add(kind, [tensor, constant], result)
         return tensor
 
     def _constants(

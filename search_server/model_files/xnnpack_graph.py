@@ -128,16 +128,14 @@ class XnnpackGraph:
 
     def _add_step(self, segment: str, step: Step, tensor: int, shape: Shape) -> int:
         dims = self._dims(step.operator.output_shape(shape))
-        name, weights = f"{segment}.{step.index}", self._constants.weights
+        weights = self._constants.weights
         kernel = bias = None
+        if weights is not None and isinstance(step.operator, Conv2d | Linear):
+            kernel, bias = weights.of(segment, step)
         match step.operator:
             case Conv2d() as conv:
-                if weights is not None:
-                    kernel, bias = weights.convolution(name, conv, step.norm)
                 return self._add_convolution(conv, tensor, dims, kernel, bias, step.has_relu)
             case Linear() as linear:
-                if weights is not None:
-                    kernel, bias = weights.linear(name, linear)
                 fields = {
                     "input1_id": tensor,
                     "filter_id": self._add_constant((linear.out_features, linear.in_features), kernel),

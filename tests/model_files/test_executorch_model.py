@@ -6,7 +6,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from search_server.model_files.pte_model import NETWORK, pte_bytes
+from search_server.model_files.executorch_model import NETWORK, pte_bytes
 from shared.architecture import parse_architecture
 from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d, ReLU
 from shared.workload import Segment, Workload

@@ -54,7 +54,8 @@ def pte_bytes(workload: Workload, weights: Mapping[str, Array] | None = None, ba
 
     Args:
         workload: the network.
-        weights: one array per parameter as in ``FoldedWeights``; None makes all of them zero, for timing.
+        weights: of a trained network that goes to a device in this format, one array per parameter as in
+            ``FoldedWeights``; None makes all of them zero, for timing.
         batch: images per run.
 
     Raises:

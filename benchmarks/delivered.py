@@ -1,0 +1,99 @@
+"""Does the file that is delivered run as fast as the file that was timed in its place?
+
+Each network stands in one process four times, twice as the timing model, whose weights are not stored, and
+twice with weights, as it is delivered. A file is timed right after the first timing model; the figure of a
+process is the delivered files' mean over the timing models' mean, that of a network the median over the
+processes. They load in another random order in each process, since models that load late run faster.
+
+For each runtime that loads files and is installed: ``exported_over_timed`` by network, ``bias`` (its mean
+less 1) and ``within_5`` (share of networks within 5 %).
+"""
+
+import argparse
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.machine import print_figures
+from benchmarks.plain_models import RUNTIME_DTYPES
+from benchmarks.plain_timing import NETWORK_WARM_S, time_files
+from profiler_agent.runtimes import available_runtimes
+from search_server.model_files.model_file import model_file
+from search_server.nas.network_weights import numpy_weights
+from shared.architecture import Architecture, parse_architecture, random_architecture
+from shared.modules import network_module
+from shared.protocol.device import Conditions
+from shared.search_space import search_space
+
+KNOWN_NETWORKS = ("fbnet-a", "fbnet-b", "fbnet-c", "k3_e6")
+TOLERANCE = 0.05
+
+
+def main() -> None:
+    """Compare files with and without weights on each runtime; print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--space", default="fbnet-224", help="with 22 layers, as the known networks have")
+    parser.add_argument("--runtime", nargs="*", help="compare on these only; default: all installed")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of a process")
+    parser.add_argument("--processes", type=int, default=5, help="for each network and runtime")
+    parser.add_argument("--json", action="store_true", help="print the last line only")
+    arguments = parser.parse_args()
+    networks = named_networks(arguments.space)
+    rows: dict[str, dict[str, Any]] = {}
+    for runtime in arguments.runtime or runtimes_with_files():
+        ratios = {
+            name: exported_over_timed(network, Conditions(runtime), arguments.seconds, arguments.processes)
+            for name, network in networks.items()
+        }
+        rows[runtime] = figures(ratios)
+        if not arguments.json:
+            each = ", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items())
+            print(f"{runtime}, delivered over timed: {each}; bias {rows[runtime]['bias']:+.1%}", flush=True)
+    print_figures({"benchmark": "delivered", "space": arguments.space, "runtimes": rows})
+
+
+def named_networks(space: str) -> dict[str, Architecture]:
+    """Return the networks that are compared, by name; the last is drawn at random."""
+    home = search_space(space)
+    networks = {name: parse_architecture(name, home) for name in KNOWN_NETWORKS}
+    return {**networks, "random": random_architecture(home, random.Random(0))}
+
+
+def runtimes_with_files() -> list[str]:
+    """Return the installed runtimes that load a model file."""
+    installed = {runtime.name for runtime in available_runtimes()}
+    return [name for name in RUNTIME_DTYPES if name in installed and name != "torch"]
+
+
+def exported_over_timed(
+    network: Architecture, conditions: Conditions, seconds: float, num_processes: int
+) -> float:
+    """Return how much longer the file with weights takes than the timing model, as a factor."""
+    workload = network.workload()
+    weights = numpy_weights(network_module(workload, torch.Generator().manual_seed(0)))
+    timed, delivered = model_file(workload, conditions), model_file(workload, conditions, weights)
+    ratios = []
+    for seed in range(num_processes):
+        timing = time_files(
+            [workload] * 4, [timed, delivered] * 2, conditions, seconds, NETWORK_WARM_S, seed
+        )
+        over_first = timing.ratios()
+        ratios.append(over_first[1::2].mean() / over_first[0::2].mean())
+    return float(np.median(ratios))
+
+
+def figures(ratios: Mapping[str, float]) -> dict[str, Any]:
+    """Return what is printed of a runtime."""
+    errors = np.array(list(ratios.values())) - 1
+    return {
+        "exported_over_timed": dict(ratios),
+        "bias": float(errors.mean()),
+        "within_5": float((np.abs(errors) <= TOLERANCE).mean()),
+    }
+
+
+if __name__ == "__main__":
+    main()
