@@ -164,6 +164,8 @@ def _prediction(
 ) -> Prediction:
     predicted = table.predict(cover)
     units, level = predicted.latency_us / table.anchor_us, table.anchor_us
+    if predicted.high_us is None:
+        raise ValueError(f"table {table.snapshot} does not tell its errors")
     half = math.hypot((predicted.high_us - predicted.latency_us) / level, measured.high - measured.ratio)
     if part.is_sum:
         units = _sum_us(table, cover) / level

@@ -20,7 +20,7 @@ from search_server.client.commands import (
 from search_server.client.job_progress import JobFailedError, job_progress, require_done
 from search_server.client.measured_view import measured_document, measured_grid
 from search_server.client.search_client import SearchClient
-from search_server.client.show import facts, grid, interval, milliseconds
+from search_server.client.show import facts, grid, in_ms, interval, milliseconds
 from search_server.client.table_view import verdict_text
 from search_server.resources.checks import Drift
 from search_server.resources.latencies import (
@@ -192,8 +192,8 @@ def _predicted(name: str, prediction: Prediction, batch: int) -> dict[str, Any]:
         "latency_ms": prediction.latency_us / 1000,
         "batch": batch,
         "latency_ms_per_image": prediction.latency_us / 1000 / batch,
-        "low_ms": prediction.low_us / 1000,
-        "high_ms": prediction.high_us / 1000,
+        "low_ms": in_ms(prediction.low_us),
+        "high_ms": in_ms(prediction.high_us),
         "snapshot": prediction.snapshot,
         "is_simulated": prediction.is_simulated,
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table as Grid
 
-from search_server.client.show import grid, interval, milliseconds
+from search_server.client.show import grid, in_ms, interval, milliseconds
 from search_server.resources.latencies import MeasuredLatency
 
 
@@ -52,8 +52,8 @@ def measured_document(name: str, latency: MeasuredLatency, batch: int = 1) -> di
         "latency_ms": latency.latency_us / 1000,
         "batch": batch,
         "latency_ms_per_image": latency.latency_us / 1000 / batch,
-        "low_ms": latency.low_us / 1000,
-        "high_ms": latency.high_us / 1000,
+        "low_ms": in_ms(latency.low_us),
+        "high_ms": in_ms(latency.high_us),
         "raw_latency_ms": latency.raw_latency_us / 1000,
         "num_samples": latency.num_samples,
         "cpu_ms": None if latency.cpu_us is None else latency.cpu_us / 1000,
@@ -63,8 +63,8 @@ def measured_document(name: str, latency: MeasuredLatency, batch: int = 1) -> di
         "status": latency.status,
         "is_simulated": latency.is_simulated,
         "predicted_ms": predicted.latency_us / 1000 if predicted else None,
-        "predicted_low_ms": predicted.low_us / 1000 if predicted else None,
-        "predicted_high_ms": predicted.high_us / 1000 if predicted else None,
+        "predicted_low_ms": in_ms(predicted.low_us) if predicted else None,
+        "predicted_high_ms": in_ms(predicted.high_us) if predicted else None,
         "difference": latency.difference,
         "is_inside": latency.is_inside,
         "snapshot": predicted.snapshot if predicted else None,

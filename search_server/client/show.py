@@ -30,6 +30,11 @@ def milliseconds(latency_us: float | None) -> str:
     return f"{ms:.{max(usual, _decimals(ms))}f}"
 
 
+def in_ms(latency_us: float | None) -> float | None:
+    """Return microseconds as milliseconds; None stays None."""
+    return None if latency_us is None else latency_us / 1000
+
+
 def microseconds(latency_us: float) -> str:
     """Return a latency in microseconds with three significant digits, whole from 100 on."""
     return f"{latency_us:.{_decimals(latency_us)}f}"
@@ -40,8 +45,10 @@ def _decimals(value: float) -> int:
     return max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
 
 
-def interval(low_us: float, high_us: float) -> str:
-    """Return an interval of latencies in milliseconds."""
+def interval(low_us: float | None, high_us: float | None) -> str:
+    """Return an interval of latencies in milliseconds, or ``unknown``."""
+    if low_us is None or high_us is None:
+        return "unknown"
     return f"{milliseconds(low_us)} .. {milliseconds(high_us)}"
 
 

@@ -84,7 +84,7 @@ def recalibrated(table: LatencyTable, factor: Factor, created_at: str) -> Latenc
         key: replace(
             entry,
             latency_units=entry.latency_units * factor.value,
-            sigma_units=entry.sigma_units * factor.value,
+            sigma_units=None if entry.sigma_units is None else entry.sigma_units * factor.value,
         )
         for key, entry in table.entries.items()
     }

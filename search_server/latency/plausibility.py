@@ -8,6 +8,7 @@ from search_server.resources.tables import TableCell
 
 MAX_CELL_US = 60e6
 """No block of a mobile network takes a minute."""
+MAX_ANCHOR_US = 3600e6
 MAX_IDENTITY_US = 1.0
 MIN_MACS_PER_US = 50.0
 MAX_MACS_PER_US = 2e6
@@ -33,8 +34,10 @@ def require_possible(table: LatencyTable) -> None:
         ValueError: a cell is negative, not finite, longer than a minute, or the anchor costs nothing; the
             message names cell and value.
     """
-    if not (math.isfinite(table.anchor_us) and table.anchor_us > 0):
-        raise ValueError(f"anchor_us must be finite and above 0, got {table.anchor_us}")
+    if not 0 < table.anchor_us <= MAX_ANCHOR_US:
+        raise ValueError(
+            f"anchor_us must lie above 0 and up to {MAX_ANCHOR_US / 1e6:g} s, got {table.anchor_us}"
+        )
     for cell in table.cells():
         if cell.latency_us is not None and not 0 <= cell.latency_us <= MAX_CELL_US:
             raise ValueError(

@@ -37,8 +37,8 @@ class TableEntry:
 
     latency_units: float
     """In units of the anchor network's latency."""
-    sigma_units: float
-    """Standard error of ``latency_units``."""
+    sigma_units: float | None
+    """Standard error of ``latency_units``; None: unknown, as in most tables of other programs."""
     num_samples: int
     status: str = "ok"
 
@@ -48,8 +48,9 @@ class PredictedLatency:
     """A predicted, not measured, latency with a 90 % interval, in microseconds."""
 
     latency_us: float
-    low_us: float
-    high_us: float
+    low_us: float | None
+    """None, as ``high_us``: the table does not tell the error of a segment."""
+    high_us: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +132,15 @@ class LatencyTable:
         units = self.neighbours.network_units(sum(entry.latency_units for entry in entries), architecture)
         # An entry that stands in several layers errs in the same direction in each of them.
         by_key: dict[str, float] = {}
+        level = self.anchor_us
         for key in keys:
             if key != IDENTITY_KEY:
-                by_key[key] = by_key.get(key, 0.0) + self.entries[key].sigma_units
+                sigma = self.entries[key].sigma_units
+                if sigma is None:
+                    return PredictedLatency(units * level, None, None)
+                by_key[key] = by_key.get(key, 0.0) + sigma
         variance = sum(sigma**2 for sigma in by_key.values()) + (units * self.network_sigma) ** 2
         half = Z_90 * math.sqrt(variance)
-        level = self.anchor_us
         return PredictedLatency(units * level, max(0.0, units - half) * level, (units + half) * level)
 
     def predict_us(self, architecture: Architecture) -> float:
@@ -211,7 +215,7 @@ class LatencyTable:
         return TableCell(
             *where,
             entry.latency_units * level,
-            entry.sigma_units * level,
+            None if entry.sigma_units is None else entry.sigma_units * level,
             entry.num_samples,
             entry.status,
         )

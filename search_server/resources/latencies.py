@@ -24,9 +24,9 @@ class Prediction:
 
     architecture: str
     latency_us: float
-    low_us: float
-    high_us: float
-    """A 90 % interval."""
+    low_us: float | None
+    high_us: float | None
+    """A 90 % interval; None: unknown, since the table does not tell the error of its cells."""
     snapshot: str
     is_simulated: bool = False
 
@@ -51,9 +51,9 @@ class MeasuredLatency:
     """Level of the space's reference snapshot: ratio to the anchor times the snapshot's anchor."""
     raw_latency_us: float
     """Median wall time as it was, at the device's level of the moment."""
-    low_us: float
-    high_us: float
-    """A 90 % interval of ``latency_us``; an import, whose error nobody told, repeats ``latency_us``."""
+    low_us: float | None
+    high_us: float | None
+    """A 90 % interval of ``latency_us``; None: unknown, as in an import, whose error nobody told."""
     num_samples: int
     measured_at: str
     status: str = "ok"
@@ -76,9 +76,11 @@ class MeasuredLatency:
 
     @property
     def is_inside(self) -> bool | None:
-        """Whether the measured latency lies in the interval that was predicted."""
+        """Whether the measured latency lies in the interval that was predicted; None without one."""
         predicted = self.prediction
-        return predicted.low_us <= self.latency_us <= predicted.high_us if predicted else None
+        if predicted is None or predicted.low_us is None or predicted.high_us is None:
+            return None
+        return predicted.low_us <= self.latency_us <= predicted.high_us
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,12 @@ _strict_numbers = (int, float)
 def _structure_number(value: Any, target: type) -> Any:
     if isinstance(value, bool) or not isinstance(value, _strict_numbers):
         raise ValueError(f"must be a number, got {value!r}")
-    if target is int and int(value) != value:
-        raise ValueError(f"must be a whole number, got {value!r}")
-    return target(value)
+    try:
+        if target is int and int(value) != value:
+            raise ValueError(f"must be a whole number, got {value!r}")
+        return target(value)
+    except OverflowError:
+        raise ValueError("must be a number below 1e308") from None
 
 
 def _structure_text(value: Any, _: type) -> str:
@@ -94,7 +97,7 @@ def from_json(text: str | bytes, target: type[T]) -> T:
     """
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"not a valid {_name(target)}: not JSON: {error}") from error
     return from_dict(document, target)
 

@@ -49,6 +49,8 @@ def test_tables_travel_and_predict(served: Served) -> None:
         assert client.table_diff(first, second).ratio_median == pytest.approx(1.5)
         request = PredictionCreate("bench", "fbnet-tiny", ("k3_e1", "k5_e6"), CONDITIONS, first)
         small, large = client.predict(request)
+        assert small.low_us is not None
+        assert small.high_us is not None
         assert small.low_us < small.latency_us < small.high_us < large.latency_us
         assert small.is_simulated
 

@@ -109,6 +109,8 @@ async def test_a_network_is_measured_from_rest_to_runtime_and_back(tmp_path: Pat
     anchor, large = measurement.latencies
     assert anchor.latency_us == pytest.approx(anchor.raw_latency_us, rel=0.5)
     assert large.latency_us > anchor.latency_us
+    assert large.low_us is not None
+    assert large.high_us is not None
     assert large.low_us < large.latency_us < large.high_us
     assert not large.is_simulated
 

@@ -35,6 +35,8 @@ def test_without_neighbours_a_prediction_is_the_sum_of_its_cells(table: LatencyT
         predicted = table.predict(network)
         total = table.fixed_us + sum(row[k] for row, k in zip(matrix, network.indices, strict=True))
         assert predicted.latency_us == pytest.approx(total)
+        assert predicted.low_us is not None
+        assert predicted.high_us is not None
         assert predicted.low_us < predicted.latency_us < predicted.high_us
 
 

@@ -111,8 +111,12 @@ async def test_csv_comes_back_without_its_verdict(
     ("column", "text", "fragment"),
     [
         ("latency_us", "-3", "cell layer01 k3_e1 must lie in 0..60 s, got -0.003 ms"),
-        ("latency_us", "fast", "line 2 (layer01 k3_e1): latency_us must be a number, got 'fast'"),
-        ("anchor_us", "7", "line 2: anchor_us is '7'"),
+        (
+            "latency_us",
+            "fast",
+            "line 3 (layer01 k3_e1): latency_us must be a number such as 0.25 or 5e-05, got 'fast'",
+        ),
+        ("anchor_us", "7", "line 3: anchor_us is '7'"),
     ],
 )
 async def test_impossible_lines_of_a_csv_are_named(
@@ -194,7 +198,7 @@ async def test_once_for_all_fills_the_cells_that_it_describes(api: Api) -> None:
         ),
         ("format=ofa-yaml&space=fbnet-tiny", ofa_file(odd={"mean": 0}), "odd: mean must be a number"),
         ("format=ofa-yaml&space=fbnet-tiny", b"- a", "must be a map"),
-        ("format=ofa-yaml&space=fbnet-tiny", b"a: [", "not YAML"),
+        ("format=ofa-yaml&space=fbnet-tiny", b"a: {", "not YAML"),
         ("format=mobile-vision-jsonl&space=fbnet-tiny", b"{}", "line 1 must be an object with op_type"),
         ("format=json&runtime=torch", b"{}", "tell their own conditions"),
     ],
@@ -282,7 +286,7 @@ async def test_whole_networks_become_measurements(api: Api) -> None:
 @pytest.mark.parametrize(
     ("content", "fragment"),
     [
-        (b"architecture,ms\nskip,1\n", "needs columns architecture and latency_ms, has architecture, ms"),
+        (b"architecture,ms\nskip,1\n", "lacks columns latency_ms; it has architecture, ms"),
         (b"architecture,latency_ms\nskip,0\n", "line 2: latency_ms must lie above 0"),
         (b"architecture,latency_ms\nskip,1\nk9,1\n", "line 3: unknown architecture 'k9'"),
         (

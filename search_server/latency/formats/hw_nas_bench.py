@@ -4,15 +4,15 @@ Source: Li et al., "HW-NAS-Bench" (ICLR 2021), FBNet space, CIFAR-100; the copy 
 ``licenses/LICENSE.HW-NAS-Bench``.
 """
 
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from search_server.latency.formats.reading import ImportedFile, ReadTable, table_of_latencies
+from search_server.latency.formats.json_text import read_json
+from search_server.latency.formats.numbers import read_number, shortened
+from search_server.latency.formats.reading import ImportedFile, ReadLatency, ReadTable, table_of_latencies
 from search_server.latency.plausibility import require_free_identity
 from shared.protocol.device import Conditions
-from shared.protocol.wire import WireError
 from shared.search_space import SearchSpace, search_space
 from shared.workload import IDENTITY_KEY
 
@@ -52,7 +52,7 @@ def read_hw_nas_bench(file: ImportedFile) -> ReadTable:
     return table_of_latencies(
         file,
         space,
-        {key: ms * 1000 for key, ms in ms_by_key.items()},
+        {key: ReadLatency(ms * 1000) for key, ms in ms_by_key.items()},
         conditions,
         source=f"HW-NAS-Bench, {file.device}",
         is_simulated=conditions.runtime == "simulated",
@@ -67,14 +67,16 @@ def bundled_hw_nas_bench() -> bytes:
 def _milliseconds_by_key(space: SearchSpace, document: dict[str, Any], device: Any) -> dict[str, float]:
     try:
         ops = [str(op) for op in document["ops"]]
-        constant_ms = float(device["const_all_skip_ms"])
-        rows = [[float(ms) for ms in row] for row in device["rel_to_skip_ms"]]
+        constant_ms = _number(device["const_all_skip_ms"])
+        rows = [[_number(ms) for ms in row] for row in device["rel_to_skip_ms"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"not an HW-NAS-Bench file of the FBNet space: {error!r}") from error
+        reason = shortened(repr(error))
+        raise ValueError(f"not an HW-NAS-Bench file of the FBNet space: {reason}") from error
     if len(rows) != space.num_layers or any(len(row) != len(ops) for row in rows):
         raise ValueError(f"rel_to_skip_ms must be {space.num_layers} layers of {len(ops)} candidates")
-    if set(ops) != set(space.candidates):
-        raise ValueError(f"ops must be {', '.join(space.candidates)} in any order, got {', '.join(ops)}")
+    if sorted(ops) != sorted(space.candidates):
+        known = shortened(", ".join(ops))
+        raise ValueError(f"ops must be {', '.join(space.candidates)} in any order, each once, got {known}")
     cells_ms = {
         (layer.name, op): ms
         for layer, row in zip(space.layers, rows, strict=True)
@@ -93,11 +95,14 @@ def _milliseconds_by_key(space: SearchSpace, document: dict[str, Any], device: A
     return ms_by_key
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{shortened(repr(value))} is no number")
+    return read_number(repr(value), "a latency")
+
+
 def _read_object(content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content)
-    except ValueError as error:
-        raise WireError(f"not JSON: {error}") from error
+    document = read_json(content)
     if not isinstance(document, dict):
-        raise WireError("must be a JSON object")
+        raise ValueError("must be a JSON object")
     return document

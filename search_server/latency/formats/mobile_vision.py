@@ -3,18 +3,22 @@
 Source: the ``runtime_lut`` of github.com/facebookresearch/mobile-vision, measured with Caffe2. A cell is
 the sum over its operators, as their own script sums over a network's: median run time, the mean where an
 operator stands in the file several times. Operators ``Int8*`` have images NHWC and kernels OHWI, the
-others NCHW and OIHW; the former fuse a convolution with its ReLU.
+others NCHW and OIHW unless their argument ``order`` says otherwise; the former fuse a convolution with its
+ReLU.
 """
 
-import json
 import math
 import re
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search_server.latency.formats.reading import ImportedFile, ReadTable, table_of_latencies
+from search_server.latency.formats.json_text import read_json
+from search_server.latency.formats.numbers import shortened
+from search_server.latency.formats.reading import ImportedFile, ReadLatency, ReadTable, table_of_latencies
+from search_server.latency.plausibility import MAX_CELL_US
 from shared.operators import (
     BatchNorm2d,
     ChannelShuffle,
@@ -30,7 +34,8 @@ from shared.workload import IDENTITY_KEY, Segment
 
 _RUNTIME_VERSION = "caffe2"
 _FIELD = "runtime_us_p50"
-_ARGUMENT = re.compile(r'name:\s*"(\w+)"\s*i:\s*(\d+)')
+_ARGUMENT = re.compile(r'name:\s*"(\w+)"((?:\s*(?:i|ints|s):\s*(?:-?\d+|"\w*"))+)')
+_VALUE = re.compile(r'(?:i|ints|s):\s*(-?\d+|"\w*")')
 _ADDITIONS = ("Add", "Sum")
 
 
@@ -60,16 +65,16 @@ def read_mobile_vision(file: ImportedFile) -> ReadTable:
             if known is not None:
                 times[known].append(float(record[_FIELD]))
     mean_us = {known: statistics.fmean(values) for known, values in times.items()}
-    latency_us = {
-        placed.key: us
+    latencies = {
+        placed.key: ReadLatency(us)
         for placed in space.segments()
         if placed.key != IDENTITY_KEY
         and (us := _segment_us(placed.segment, placed.input_shape, mean_us)) is not None
     }
-    device = records[0].get("device", file.device)
+    device = shortened(str(records[0].get("device", file.device)))
     conditions = Conditions("other", dtype="int8" if is_int8 else "fp32", runtime_version=_RUNTIME_VERSION)
     return table_of_latencies(
-        file, space, latency_us, file.conditions or conditions, source=f"mobile-vision, {device}"
+        file, space, latencies, file.conditions or conditions, source=f"mobile-vision, {device}"
     )
 
 
@@ -79,19 +84,23 @@ def _records(content: bytes, device: str) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = read_json(line)
         except ValueError as error:
-            raise ValueError(f"line {number} is not JSON: {error}") from error
+            raise ValueError(f"line {number}: {error}") from error
         if not isinstance(record, dict) or not {"op_type", "input_shapes", _FIELD} <= record.keys():
             raise ValueError(f"line {number} must be an object with op_type, input_shapes and {_FIELD}")
         us = record[_FIELD]
-        if not isinstance(us, int | float) or not math.isfinite(us) or us < 0:
-            raise ValueError(f"line {number}, {record['op_type']}: {_FIELD} must be at least 0, got {us!r}")
+        if isinstance(us, bool) or not isinstance(us, int | float) or not 0 <= us <= MAX_CELL_US:
+            op_type, value = shortened(str(record["op_type"])), shortened(repr(us))
+            raise ValueError(
+                f"line {number}, {op_type}: {_FIELD} must lie in 0..{MAX_CELL_US:g}, got {value}"
+            )
         records.append(record)
     devices = dict.fromkeys(str(record.get("device", device)) for record in records)
     if len(devices) > 1:
         if device not in devices:
-            raise ValueError(f"the file has no device {device!r}; its devices are {', '.join(devices)}")
+            known = shortened(", ".join(devices))
+            raise ValueError(f"the file has no device {device!r}; its devices are {known}")
         records = [record for record in records if record.get("device") == device]
     if not records:
         raise ValueError("the file has no lines")
@@ -103,26 +112,68 @@ def _known(record: dict[str, Any], is_int8: bool) -> _Known | None:
     op_type = str(record["op_type"]).removeprefix("Int8")
     shapes = record["input_shapes"]
     try:
-        shape = _image_shape(shapes[0], is_int8)
+        arguments = _arguments(record.get("op_args", ()))
+        is_last = arguments.get("order", {'"NHWC"' if is_int8 else '"NCHW"'}) == {'"NHWC"'}
+        shape = _image_shape(shapes[0], is_last)
         if op_type in ("Conv", "ConvRelu"):
-            out, *others = map(int, shapes[1])
-            depth, kernel = (others[-1], others[0]) if is_int8 else (others[0], others[-1])
-            arguments = dict(_ARGUMENT.findall(" ".join(map(str, record.get("op_args", ())))))
-            stride = int(arguments.get("stride") or arguments.get("stride_h") or 1)
-            return _Known(op_type, shape, (out, kernel, stride, shape[0] // depth))
+            return _convolution(op_type, shape, shapes[1], arguments, is_last)
+        if op_type == "AveragePool" and not _is_global(shape, arguments):
+            return None
         if op_type == "FC":
             return _Known(op_type, (math.prod(shape), 1, 1), (int(shapes[1][0]),))
-    except (IndexError, TypeError, ValueError, ZeroDivisionError):
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
         return None
     return _Known("Add" if op_type in _ADDITIONS else op_type, shape)
 
 
-def _image_shape(sizes: list[int], is_int8: bool) -> Shape:
+def _arguments(texts: Sequence[object]) -> dict[str, set[str]]:
+    """Return the different values of each argument, texts with their quotes."""
+    found = _ARGUMENT.findall(" ".join(map(str, texts)))
+    return {name: set(_VALUE.findall(values)) for name, values in found}
+
+
+def _convolution(
+    op_type: str, shape: Shape, kernel_sizes: Sequence[int], arguments: dict[str, set[str]], is_last: bool
+) -> _Known | None:
+    """Return a convolution; None if it is dilated, or padded or grouped otherwise than ours are.
+
+    The authors' script compares every argument.
+    """
+    out, *others = map(int, kernel_sizes)
+    if len(others) != 3:
+        return None
+    depth, height, width = (others[2], *others[:2]) if is_last else others
+    groups = shape[0] // depth
+    wanted = {"dilation": 1, "group": groups, "pad": height // 2, "kernel": height}
+    strides = _values(arguments, "stride") or {"1"}
+    is_ours = all(_values(arguments, name) <= {str(value)} for name, value in wanted.items())
+    if not is_ours or height != width or len(strides) > 1:
+        return None
+    return _Known(op_type, shape, (out, height, int(strides.pop()), groups))
+
+
+def _values(arguments: dict[str, set[str]], name: str) -> set[str]:
+    """Return what an argument's spellings say together: ``pad``, ``pads``, ``pad_t``."""
+    spelled = (
+        values
+        for key, values in arguments.items()
+        if key in (name, f"{name}s") or key.startswith(f"{name}_")
+    )
+    return set().union(*spelled)
+
+
+def _is_global(shape: Shape, arguments: dict[str, set[str]]) -> bool:
+    if "1" in arguments.get("global_pooling", ()):
+        return True
+    return _values(arguments, "kernel") <= {str(size) for size in shape[1:]}
+
+
+def _image_shape(sizes: list[int], is_last: bool) -> Shape:
     _, *rest = map(int, sizes)
     if len(rest) == 1:
         return rest[0], 1, 1
     first, second, third = rest
-    return (third, first, second) if is_int8 else (first, second, third)
+    return (third, first, second) if is_last else (first, second, third)
 
 
 def _segment_us(segment: Segment, shape: Shape, mean_us: dict[_Known, float]) -> float | None:

@@ -1,18 +1,18 @@
-"""Once-for-all's latency tables: a YAML map from a block's description to ``mean`` milliseconds.
+"""Once-for-all's latency tables: which of a file's blocks fill which cells of a space.
 
 Source: Cai et al., "Once-for-All" (ICLR 2020) and "ProxylessNAS" (ICLR 2019), their latency lookup tables.
 Two notations of the expansion exist: a factor, or, with ``se`` and ``hs`` behind it, a number of channels.
+The error of a mean follows from the file's variance and count; without a variance it is unknown.
 
 Their block drops the first 1x1 convolution at expansion 1, this project's keeps it, and they have neither
 groups nor strided skips: those cells stay missing.
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
-import yaml
-
-from search_server.latency.formats.reading import ImportedFile, ReadTable, table_of_latencies
+from search_server.latency.formats.ofa_file import OfaBlock, read_ofa_file
+from search_server.latency.formats.reading import ImportedFile, ReadLatency, ReadTable, table_of_latencies
 from shared.blocks import InvertedResidual, candidate_block
 from shared.macro_architecture import PlacedSegment
 from shared.operators import Shape
@@ -30,31 +30,28 @@ def read_ofa_yaml(file: ImportedFile) -> ReadTable:
         ValueError: not such a file, a latency is impossible, no space was named, or no cell of it is there.
     """
     space = file.require_space()
-    known_ms = _read_milliseconds(file.content)
-    latency_us: dict[str, float] = {}
+    known = read_ofa_file(file.content)
+    latencies: dict[str, ReadLatency] = {}
     for placed in space.segments():
-        for sums in _names(space, placed):
-            if all(name in known_ms for name in sums):
-                latency_us[placed.key] = 1000 * sum(known_ms[name] for name in sums)
+        found = [sums for sums in _names(space, placed) if all(name in known for name in sums)]
+        if len(found) > 1:
+            raise ValueError(f"{found[0][0]} and {found[1][0]} describe the same block; keep one")
+        if found:
+            latencies[placed.key] = _sum_of([known[name] for name in found[0]])
     return table_of_latencies(
-        file, space, latency_us, file.conditions or _CONDITIONS, source="once-for-all latency table"
+        file, space, latencies, file.conditions or _CONDITIONS, source="once-for-all latency table"
     )
 
 
-def _read_milliseconds(content: bytes) -> dict[str, float]:
-    try:
-        document: Any = yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {error}") from error
-    if not isinstance(document, dict) or not all(isinstance(value, dict) for value in document.values()):
-        raise ValueError("must be a map from block descriptions to maps with 'mean'")
-    known_ms: dict[str, float] = {}
-    for name, value in document.items():
-        mean = value.get("mean")
-        if not isinstance(mean, int | float) or not math.isfinite(mean) or mean <= 0:
-            raise ValueError(f"{name}: mean must be a number of milliseconds above 0, got {mean!r}")
-        known_ms[str(name)] = float(mean)
-    return known_ms
+def _sum_of(parts: Sequence[OfaBlock]) -> ReadLatency:
+    """Return the sum of parts that were measured apart from each other."""
+    variances = [block.variance_of_mean for block in parts]
+    known = [variance for variance in variances if variance is not None]
+    return ReadLatency(
+        us=1000 * sum(block.mean_ms for block in parts),
+        sigma_us=1000 * math.sqrt(sum(known)) if len(known) == len(parts) else None,
+        num_samples=min(block.count or 0 for block in parts),
+    )
 
 
 def _names(space: SearchSpace, placed: PlacedSegment) -> tuple[tuple[str, ...], ...]:
@@ -63,7 +60,7 @@ def _names(space: SearchSpace, placed: PlacedSegment) -> tuple[tuple[str, ...], 
         return tuple((name,) for name in _block_names(placed.layer, placed.block))
     if placed.segment.name == "stem":
         return (_stem_names(space),)
-    return (_head_names(space, placed.input_shape),)
+    return _head_names(space, placed.input_shape)
 
 
 def _stem_names(space: SearchSpace) -> tuple[str, ...]:
@@ -71,12 +68,18 @@ def _stem_names(space: SearchSpace) -> tuple[str, ...]:
     return (f"Conv-input:{_text(space.input_shape)}-output:{_text((space.stem_channels, size, size))}",)
 
 
-def _head_names(space: SearchSpace, shape: Shape) -> tuple[str, ...]:
+def _head_names(space: SearchSpace, shape: Shape) -> tuple[tuple[str, ...], ...]:
+    """Return both ways: pooling as a part of ``Logits``, or by itself, as tables of MobileNetV3 have it."""
     _, height, width = shape
-    mixed = _text((space.head_channels, height, width))
+    mixed, pooled = _text((space.head_channels, height, width)), _text((space.head_channels, 1, 1))
+    conv = f"Conv_1-input:{_text(shape)}-output:{mixed}"
     return (
-        f"Conv_1-input:{_text(shape)}-output:{mixed}",
-        f"Logits-input:{mixed}-output:{space.num_classes}",
+        (conv, f"Logits-input:{mixed}-output:{space.num_classes}"),
+        (
+            conv,
+            f"AvgPool2D-input:{mixed}-output:{pooled}",
+            f"Logits-input:{pooled}-output:{space.num_classes}",
+        ),
     )
 
 

@@ -2,9 +2,12 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
+from search_server.latency.formats.csv_lines import CsvLine, read_csv
+from search_server.latency.formats.json_text import read_json
+from search_server.latency.formats.numbers import read_count, read_number, shortened
 from search_server.latency.formats.own_json import require_normal_space
 from search_server.latency.formats.reading import ImportedFile, ReadTable
 from search_server.latency.neighbours import Neighbours
@@ -12,7 +15,8 @@ from search_server.latency.plausibility import require_free_identity
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.resources.tables import Table, TableCell
 from shared.protocol.device import Conditions
-from shared.protocol.wire import from_json, to_json
+from shared.protocol.wire import from_dict, to_json
+from shared.search_space import SearchSpace, search_space
 from shared.workload import IDENTITY_KEY
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -78,31 +82,17 @@ def read_own_csv(file: ImportedFile) -> ReadTable:
             "this table was not accepted, and CSV does not hold the reasons; import its JSON or "
             "Parquet file"
         )
-    anchor_us = _number(first, "anchor_us", 1)
-    entries: dict[str, TableEntry] = {}
-    for number, line in enumerate(lines, 1):
-        if line["key"] == IDENTITY_KEY:
-            require_free_identity(f"{line['layer']} {line['block']}", _number(line, "latency_us", number))
-        if line["status"] in _NO_LATENCY:
-            continue
-        entry = TableEntry(
-            _number(line, "latency_us", number) / anchor_us,
-            _number(line, "sigma_us", number) / anchor_us,
-            int(_number(line, "num_samples", number)),
-            line["status"],
-        )
-        if entries.setdefault(line["key"], entry) != entry:
-            raise ValueError(
-                f"line {number}: segment {line['key']} stands in the file with other values too"
-            )
+    anchor_us = _number(first, "anchor_us")
+    if not anchor_us > 0:
+        raise ValueError(f"anchor_us must be above 0, got {anchor_us}")
     table = LatencyTable(
         space=first["space"],
         device_id="",
-        conditions=from_json(first["conditions_json"], Conditions),
+        conditions=from_dict(read_json(first["conditions_json"].encode()), Conditions),
         anchor_us=anchor_us,
-        entries=entries,
-        network_sigma=_number(first, "network_sigma", 1),
-        neighbours=from_json(first["neighbours_json"], Neighbours),
+        entries=_entries(lines, search_space(first["space"]), anchor_us),
+        network_sigma=_number(first, "network_sigma"),
+        neighbours=from_dict(read_json(first["neighbours_json"].encode()), Neighbours),
         created_at=file.created_at,
         source=f"{first['source'].partition(_BY_CSV)[0]}{_BY_CSV}{first['snapshot']}",
         is_simulated=first["is_simulated"] == "True",
@@ -113,39 +103,60 @@ def read_own_csv(file: ImportedFile) -> ReadTable:
     )
 
 
+def _entries(lines: Sequence[CsvLine], space: SearchSpace, anchor_us: float) -> dict[str, TableEntry]:
+    key_of = {(placed.segment.name, placed.block): placed.key for placed in space.segments()}
+    seen: set[tuple[str, str]] = set()
+    entries: dict[str, TableEntry] = {}
+    for line in lines:
+        cell, where = (line["layer"], line["block"]), _where(line)
+        if key_of.get(cell) != line["key"]:
+            raise ValueError(f"{where}: {shortened(line['key'])!r} is not this cell's key in {space.name}")
+        if cell in seen:
+            raise ValueError(f"{where}: this cell stands in the file twice")
+        seen.add(cell)
+        if line["key"] == IDENTITY_KEY:
+            require_free_identity(" ".join(cell), _number(line, "latency_us"))
+        if line["status"] in _NO_LATENCY:
+            continue
+        entry = TableEntry(
+            _number(line, "latency_us") / anchor_us,
+            _number(line, "sigma_us") / anchor_us if line["sigma_us"] else None,
+            read_count(line["num_samples"], f"{where}: num_samples"),
+            line["status"],
+        )
+        if entries.setdefault(line["key"], entry) != entry:
+            raise ValueError(f"{where}: segment {line['key']} stands in the file with other values too")
+    return entries
+
+
 def _cell_values(cell: TableCell) -> tuple[Any, ...]:
     return tuple(getattr(cell, name) for name in _CELL_COLUMNS)
 
 
-def _lines(content: bytes) -> list[dict[str, str]]:
-    """Return the lines as texts by column, formula quotes taken off."""
-    try:
-        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
-        lines = [{name: _unquoted(text or "") for name, text in line.items()} for line in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"not a CSV file: {error}") from error
+def _lines(content: bytes) -> list[CsvLine]:
+    """Return the lines, formula quotes taken off; what is said of the table is alike on all of them."""
     wanted = ("snapshot", "space", *_CELL_COLUMNS, *_TABLE_COLUMNS)
-    missing = [name for name in wanted if name not in (reader.fieldnames or ())]
-    if missing:
-        raise ValueError(f"the CSV file lacks columns {', '.join(missing)}; export writes them")
-    if not lines:
-        raise ValueError("the CSV file has no lines")
-    for number, line in enumerate(lines, 1):
+    read = read_csv(content, wanted, " that export writes")
+    lines = [
+        CsvLine(line.number, {name: _unquoted(text) for name, text in line.texts.items()}) for line in read
+    ]
+    for line in lines:
         for name in ("snapshot", "space", *_TABLE_COLUMNS):
             if line[name] != lines[0][name]:
-                raise ValueError(f"line {number}: {name} is {line[name]!r}, in line 1 {lines[0][name]!r}")
+                raise ValueError(
+                    f"line {line.number}: {name} is {shortened(line[name])!r}, in line {lines[0].number} "
+                    f"{shortened(lines[0][name])!r}"
+                )
     return lines
 
 
-def _number(line: Mapping[str, str], name: str, number: int) -> float:
-    try:
-        value = float(line[name])
-    except ValueError:
-        where = f"line {number} ({line['layer']} {line['block']})"
-        raise ValueError(f"{where}: {name} must be a number, got {line[name]!r}") from None
-    if name == "anchor_us" and not value > 0:
-        raise ValueError(f"anchor_us must be above 0, got {value}")
-    return value
+def _where(line: CsvLine) -> str:
+    cell = shortened(f"{line['layer']} {line['block']}".strip())
+    return f"line {line.number} ({cell})"
+
+
+def _number(line: CsvLine, name: str) -> float:
+    return read_number(line[name], f"{_where(line)}: {name}")
 
 
 def _without_formula(text: str) -> str:

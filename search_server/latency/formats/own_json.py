@@ -1,7 +1,9 @@
 """The table's own JSON: what ``?format=json`` exports comes back as the same snapshot."""
 
+from search_server.latency.formats.json_text import read_json
 from search_server.latency.formats.reading import ImportedFile, ReadTable
 from search_server.latency.table import LatencyTable
+from shared.protocol.wire import from_dict
 from shared.search_space import search_space
 
 
@@ -12,7 +14,7 @@ def read_own_json(file: ImportedFile) -> ReadTable:
         ValueError: not such a file, or its space is unknown.
     """
     file.forbid_conditions()
-    return ReadTable(require_normal_space(LatencyTable.from_json(file.content)))
+    return ReadTable(require_normal_space(from_dict(read_json(file.content), LatencyTable)))
 
 
 def require_normal_space(table: LatencyTable) -> LatencyTable:

@@ -47,6 +47,16 @@ class ImportedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadLatency:
+    """The latency of a segment as a file tells it."""
+
+    us: float
+    sigma_us: float | None = None
+    """Standard error of ``us``; None: the file tells none."""
+    num_samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ReadTable:
     """A table as read, and what a person should know of how it was read."""
 
@@ -57,7 +67,7 @@ class ReadTable:
 def table_of_latencies(
     file: ImportedFile,
     space: SearchSpace,
-    latency_us: Mapping[str, float],
+    latencies: Mapping[str, ReadLatency],
     conditions: Conditions,
     source: str,
     is_simulated: bool = False,
@@ -67,11 +77,11 @@ def table_of_latencies(
     Raises:
         ValueError: there is no latency at all, or the anchor network costs nothing.
     """
-    if not latency_us:
+    if not latencies:
         raise ValueError(f"nothing in the file fits a cell of space {space.name}")
     keys = [key for key in anchor_architecture(space).workload().segment_keys() if key != IDENTITY_KEY]
-    has_anchor = all(key in latency_us for key in keys)
-    anchor_us = sum(latency_us[key] for key in keys) if has_anchor else UNIT_WITHOUT_ANCHOR_US
+    has_anchor = all(key in latencies for key in keys)
+    anchor_us = sum(latencies[key].us for key in keys) if has_anchor else UNIT_WITHOUT_ANCHOR_US
     if not anchor_us > 0:
         raise ValueError(
             f"the anchor network of space {space.name} must cost something, got {anchor_us} us"
@@ -81,13 +91,18 @@ def table_of_latencies(
         device_id="",
         conditions=conditions,
         anchor_us=anchor_us,
-        entries={key: TableEntry(us / anchor_us, 0.0, 0, "imported") for key, us in latency_us.items()},
+        entries={key: _entry(latency, anchor_us) for key, latency in latencies.items()},
         network_sigma=0.0,
         created_at=file.created_at,
         source=source,
         is_simulated=is_simulated,
     )
     return ReadTable(table, _missing_remarks(table, has_anchor))
+
+
+def _entry(latency: ReadLatency, anchor_us: float) -> TableEntry:
+    sigma_units = None if latency.sigma_us is None else latency.sigma_us / anchor_us
+    return TableEntry(latency.us / anchor_us, sigma_units, latency.num_samples, "imported")
 
 
 def _missing_remarks(table: LatencyTable, has_anchor: bool) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from search_server.latency.formats.own_csv import read_own_csv
 from search_server.latency.formats.own_json import read_own_json
 from search_server.latency.formats.own_parquet import read_own_parquet
 from search_server.latency.formats.reading import ImportedFile, ReadTable
+from search_server.latency.limits import require_bounded
 from search_server.latency.plausibility import likeness, oddities, require_possible
 from search_server.latency.stored.snapshots import store_table, table_resource
 from search_server.latency.table import LatencyTable
@@ -74,7 +75,8 @@ def import_table(
         wanted = search_space(space).name if space else None
     with refusing_values("body"):
         file = ImportedFile(content, device, now.isoformat(), wanted, conditions)
-        read = _READERS[import_format](file)
+        read = read_table(import_format, file)
+        require_bounded(read.table)
         require_possible(read.table)
     if wanted not in (None, read.table.space):
         raise InvalidValueError(
@@ -84,6 +86,15 @@ def import_table(
     table = replace(read.table, device_id=row.device_id)
     warnings = (*read.remarks, *oddities(table), *_copies(session, table))
     return table_resource(session, store_table(session, table, now, lineage=IMPORTED, warnings=warnings))
+
+
+def read_table(import_format: ImportFormat, file: ImportedFile) -> ReadTable:
+    """Return the table of a file, not yet judged.
+
+    Raises:
+        ValueError: the file is not of this format.
+    """
+    return _READERS[import_format](file)
 
 
 def find_or_add_device(session: Session, name: str, conditions: Conditions, now: datetime) -> DeviceRow:

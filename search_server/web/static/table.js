@@ -78,7 +78,7 @@ async function showChoice(table, layers) {
   if (blocks !== layers.map((layer) => chosen.get(layer).block).join(",")) return; // chosen anew meanwhile
   fill(byId("choice"),
     h("p", { class: "figure" }, milliseconds(predicted.latency_us), h("small", {}, ` ms predicted${perImage(predicted.latency_us, table.summary.conditions)}`)),
-    h("p", { class: "hint" }, `90 % interval: ${milliseconds(predicted.low_us)} to ${milliseconds(predicted.high_us)} ms. ` +
+    h("p", { class: "hint" }, `90 % interval: ${predicted.low_us === null ? "unknown" : `${milliseconds(predicted.low_us)} to ${milliseconds(predicted.high_us)} ms`}. ` +
       `${beyond(predicted.latency_us - total, total)}`),
     h("p", { class: "hint" }, `Networks of the space take ${milliseconds(table.summary.fastest_us)} to ${milliseconds(table.summary.slowest_us)} ms; ` +
       `stem and head take ${fixed.map((cell) => milliseconds(cell.latency_us)).join(" and ")} ms.`),

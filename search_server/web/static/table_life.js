@@ -67,11 +67,12 @@ async function showNetworks(summary, related) {
   byId("networks-card").hidden = measured.length === 0;
   fill(byId("networks"), grid(NETWORK_COLUMNS, measured.map((network) => {
     const { latency_us: us, prediction } = network;
+    const isKnown = prediction.low_us !== null;
     const isInside = prediction.low_us <= us && us <= prediction.high_us;
     return { cells: [
       h("details", {}, h("summary", {}, "show"), h("code", {}, network.architecture.replaceAll(",", ", "))),
       milliseconds(us), milliseconds(prediction.latency_us), signed(us / prediction.latency_us - 1),
-      isInside ? badge("good", "inside") : badge("bad", "outside"), ago(network.measured_at),
+      !isKnown ? "unknown" : isInside ? badge("good", "inside") : badge("bad", "outside"), ago(network.measured_at),
     ] };
   })));
 }
