@@ -10,7 +10,7 @@ from search_server.clock import Clock, utc_now
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house_forever
 from search_server.leases.bell import LeaseBell, watch_pending_leases
-from search_server.routes import agents, checks, devices, health, profiles, searches, tables
+from search_server.routes import agents, checks, devices, health, profiles, samples, searches, tables
 from search_server.routes.context import Context
 from search_server.routes.error_answers import install_error_handler
 from search_server.routes.health import metrics_registry
@@ -25,6 +25,7 @@ ROUTERS = (
     profiles.router,
     checks.router,
     tables.router,
+    samples.router,
     searches.router,
 )
 

@@ -76,6 +76,22 @@ class AsyncSearchClient:
             if cursor is None:
                 return
 
+    async def download(self, request: Request[bytes]) -> AsyncIterator[bytes]:
+        """Yield a file part by part, as it comes."""
+        message = http_request(self.server_url, self._token, request)
+        try:
+            response = await self._http.send(message, stream=True)
+            try:
+                if not response.is_success:
+                    await response.aread()
+                    refuse(response)
+                async for part in response.aiter_bytes():
+                    yield part
+            finally:
+                await response.aclose()
+        except httpx.TransportError as error:
+            raise ServerUnreachableError(self.server_url, str(error)) from error
+
     async def listen(self, stream: EventStream[T]) -> AsyncIterator[T]:
         """Yield the events of a job until it has ended, reconnecting as needed."""
         reader = EventReader(self.server_url, stream.kinds, self._patience_s)
@@ -121,6 +137,9 @@ class AsyncSearchClient:
     export_table = method(endpoints.export_table, send)
     import_table = method(endpoints.import_table, send)
     import_measurements = method(endpoints.import_measurements, send)
+    leases = method(endpoints.leases, send)
+    samples = method(endpoints.samples, send)
+    export_samples = method(endpoints.export_samples, download)
     predict = method(endpoints.predict, send)
     start_measurement = method(endpoints.start_measurement, send)
     measurement = method(endpoints.measurement, send)

@@ -9,6 +9,7 @@ from search_server.client import (
     architecture_commands,
     device_commands,
     latency_commands,
+    sample_commands,
     search_commands,
     submit_command,
     table_commands,
@@ -21,6 +22,7 @@ latency_commands.add_commands(app)
 app.add_typer(device_commands.devices_app, name="devices")
 app.add_typer(device_commands.data_app, name="data")
 app.add_typer(table_commands.app, name="tables")
+app.add_typer(sample_commands.app, name="samples")
 app.add_typer(architecture_commands.app, name="architecture")
 app.add_typer(search_commands.app, name="search")
 submit_command.add_command(search_commands.app)

@@ -15,6 +15,7 @@ from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
 from search_server.resources.page import Page
+from search_server.resources.samples import JobLease, LeaseSamples
 from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
 from search_server.resources.tables import Profile, ProfileCreate, Table, TableDiff, TableSummary
 from shared.protocol.device import Conditions
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 TableFormat = Literal["json", "csv", "parquet"]
 ImportFormat = Literal["json", "csv", "parquet", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"]
+SampleFormat = Literal["parquet", "csv"]
 SearchFormat = Literal["onnx", "torch", "json"]
 
 
@@ -128,6 +130,21 @@ def table(snapshot: str) -> Request[Table]:
 def export_table(snapshot: str, table_format: TableFormat) -> Request[bytes]:
     """One snapshot as a file that :func:`import_table` takes; CSV lacks the verdict."""
     return Request(bytes, "GET", _path("latency-tables", snapshot), {"format": table_format})
+
+
+def leases(job_id: str) -> Request[tuple[JobLease, ...]]:
+    """The leases that count for a job, in the order in which they were measured."""
+    return Request(tuple[JobLease, ...], "GET", "/leases", {"job": job_id})
+
+
+def samples(lease_id: str) -> Request[LeaseSamples]:
+    """All runs of all networks of one lease, and the times of their nodes."""
+    return Request(LeaseSamples, "GET", _path("leases", lease_id, "samples"))
+
+
+def export_samples(job_id: str, sample_format: SampleFormat = "parquet") -> Request[bytes]:
+    """The samples of all leases of a job as one file, in parts."""
+    return Request(bytes, "GET", "/samples", {"job": job_id, "format": sample_format})
 
 
 def table_diff(snapshot_a: str, snapshot_b: str) -> Request[TableDiff]:

@@ -1,9 +1,10 @@
 """The blocking client of the REST interface: each method is one line.
 
 What a method asks and what it answers stands in :mod:`search_server.client.endpoints`. A method whose
-answer is a paged list returns an iterator that fetches page after page; a method called ``*_events``
-returns an iterator that goes on, over lost connections, until the job has ended. The same methods to be
-awaited are in :mod:`search_server.client.async_search_client`.
+answer is a paged list returns an iterator that fetches page after page; ``export_samples`` returns one over
+the parts of a file; a method called ``*_events`` returns an iterator that goes on, over lost connections,
+until the job has ended. The same methods to be awaited are in
+:mod:`search_server.client.async_search_client`.
 """
 
 import time
@@ -84,6 +85,21 @@ class SearchClient:
             if cursor is None:
                 return
 
+    def download(self, request: Request[bytes]) -> Iterator[bytes]:
+        """Yield a file part by part, as it comes."""
+        message = http_request(self.server_url, self._token, request)
+        try:
+            response = self._http.send(message, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                    refuse(response)
+                yield from response.iter_bytes()
+            finally:
+                response.close()
+        except httpx.TransportError as error:
+            raise ServerUnreachableError(self.server_url, str(error)) from error
+
     def listen(self, stream: EventStream[T]) -> Iterator[T]:
         """Yield the events of a job until it has ended, reconnecting as needed."""
         reader = EventReader(self.server_url, stream.kinds, self._patience_s)
@@ -129,6 +145,9 @@ class SearchClient:
     export_table = method(endpoints.export_table, send)
     import_table = method(endpoints.import_table, send)
     import_measurements = method(endpoints.import_measurements, send)
+    leases = method(endpoints.leases, send)
+    samples = method(endpoints.samples, send)
+    export_samples = method(endpoints.export_samples, download)
     predict = method(endpoints.predict, send)
     start_measurement = method(endpoints.start_measurement, send)
     measurement = method(endpoints.measurement, send)

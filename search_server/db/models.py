@@ -182,6 +182,28 @@ class ResultRow(Base):
     received_at: Mapped[datetime]
 
 
+class MeasuredNodeRow(Base):
+    """One node of a network's graph in one window for SQL; written when its lease is done.
+
+    The view ``node_latencies`` shows it with the job, lease and item that its result belongs to.
+    """
+
+    __tablename__ = "measured_nodes"
+
+    result_id: Mapped[int] = mapped_column(
+        ForeignKey("results.result_id", ondelete="CASCADE"), primary_key=True
+    )
+    node_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Place in the graph, from 0."""
+    node: Mapped[str] = mapped_column(Text)
+    op_type: Mapped[str] = mapped_column(Text)
+    segment: Mapped[str] = mapped_column(Text)
+    num_runs: Mapped[int]
+    median_us: Mapped[float]
+    q10_us: Mapped[float]
+    q90_us: Mapped[float]
+
+
 class LatencyTableRow(Base):
     """A latency-table snapshot."""
 
@@ -208,6 +230,28 @@ class LatencyTableRow(Base):
     warnings: Mapped[list[Any]] = mapped_column(JSON)
     """Sentences on what is odd about an imported table; not part of the content that the hash names."""
     created_at: Mapped[datetime]
+
+
+class LatencyEntryRow(Base):
+    """One cell of a snapshot for SQL; written with the snapshot, whose ``content`` says the same."""
+
+    __tablename__ = "latency_entries"
+
+    snapshot: Mapped[str] = mapped_column(
+        ForeignKey("latency_tables.snapshot", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """0 is the stem, then layer by layer the candidates in the order of the space; the head is last."""
+    layer: Mapped[str] = mapped_column(Text)
+    block: Mapped[str] = mapped_column(Text)
+    """Empty for stem and head."""
+    segment_key: Mapped[str] = mapped_column(Word)
+    """Alike in cells that compute the same."""
+    latency_us: Mapped[float | None]
+    sigma_us: Mapped[float | None]
+    num_samples: Mapped[int]
+    status: Mapped[str] = mapped_column(Word)
+    """ok | missing | identity, or what else an entry's status says."""
 
 
 class TableCheckRow(Base):

@@ -8,11 +8,12 @@ two states of the device.
 import zlib
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import LeaseRow, ResultRow
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError
+from search_server.leases.node_rows import write_nodes
 from shared.protocol.measurement import Result, ResultReceipt, RunSamples
 from shared.protocol.wire import from_json, to_json
 
@@ -52,24 +53,28 @@ def ingest_result(
     is_complete = len(_stored_ids(session, lease)) == len(lease.items)
     if is_complete:
         lease.status, lease.progress, lease.finished_at, lease.expires_at = "done", 1.0, now, None
+        write_nodes(session, lease)
     return ResultReceipt(
         result.lease_id, result.item_id, is_new=True
     ), lease.job_id if is_complete else None
 
 
-def lease_results(session: Session, lease: LeaseRow) -> list[Result]:
+def lease_results(session: Session, lease: LeaseRow) -> tuple[Result, ...]:
     """Return the results of a lease's last hand-out, in the order in which they came."""
+    return tuple(result for result, _ in received_results(session, lease))
+
+
+def received_results(session: Session, lease: LeaseRow) -> list[tuple[Result, datetime]]:
+    """Return the same with the time at which each came."""
     statement = (
-        select(ResultRow.body)
+        select(ResultRow.body, ResultRow.received_at)
         .where(ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence)
         .order_by(ResultRow.result_id)
     )
-    return [from_json(zlib.decompress(body), Result) for body in session.scalars(statement)]
-
-
-def count_results(session: Session) -> int:
-    """Return how many results are stored."""
-    return session.scalar(select(func.count(ResultRow.result_id))) or 0
+    return [
+        (from_json(zlib.decompress(body), Result), received_at)
+        for body, received_at in session.execute(statement)
+    ]
 
 
 def _lock_lease(session: Session, device_id: str, result: Result) -> LeaseRow:

@@ -34,6 +34,7 @@ from search_server.profiling.conclude_profile import conclude_profile, describe,
 from search_server.profiling.kept_windows import kept_leases
 from search_server.profiling.measurements import requested_architectures
 from search_server.profiling.plan import PROFILE_WINDOW_S, ItemFactory, policy, profile_items
+from search_server.profiling.samples import own_leases
 from search_server.resources.latencies import MeasurementCreate
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict, to_dict
@@ -81,11 +82,7 @@ def advance_waiting_jobs(database: Database, data_dir: Path, now: Clock) -> int:
 def _gather(session: Session, job: JobRow) -> Evidence | None:
     if job.status != "running" or job.kind == "search":
         return None
-    leases = session.scalars(
-        select(LeaseRow)
-        .where(LeaseRow.job_id == job.job_id)
-        .order_by(LeaseRow.finished_at, LeaseRow.lease_id)
-    ).all()
+    leases = own_leases(session, job)
     if not leases or any(lease.status != "done" for lease in leases):
         return None
     kept = kept_leases(session, job)
@@ -95,8 +92,8 @@ def _gather(session: Session, job: JobRow) -> Evidence | None:
         device_id=job.device_id,
         conditions=from_dict(job.conditions, Conditions),
         items=tuple(items.values()),
-        leases=tuple((lease.group_index, tuple(lease_results(session, lease))) for lease in leases),
-        kept=tuple(tuple(lease_results(session, lease)) for lease in kept),
+        leases=tuple((lease.group_index, lease_results(session, lease)) for lease in leases),
+        kept=tuple(lease_results(session, lease) for lease in kept),
     )
 
 

@@ -47,7 +47,7 @@ def keep_windows(session: Session, job: JobRow, device: DeviceRow, factory: Item
         lease.lease_id
         for lease in session.scalars(statement)
         if lease_items(lease) == profile_items(search_space(job.space), factory, lease.group_index)
-        and _is_usable(tuple(lease_results(session, lease)), version, facts.agent_version)
+        and _is_usable(lease_results(session, lease), version, facts.agent_version)
     ][: MIN_PROFILE_LEASES - 1]
     if kept:
         job.result = {_KEY: kept}

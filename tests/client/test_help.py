@@ -39,6 +39,7 @@ def test_the_promised_commands_exist() -> None:
         "tables recalibrate",
         "tables export",
         "tables import",
+        "samples export",
         "architecture show",
         "architecture count",
         "architecture onnx",

@@ -11,8 +11,8 @@ from search_server.db.session import Database
 from search_server.errors import UnauthenticatedError
 from search_server.routes.auth import SESSION_COOKIE
 from search_server.tokens import authenticate, create_token, revoke_token
+from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SyntheticDevice
 
 pytestmark = pytest.mark.anyio

@@ -11,8 +11,8 @@ from search_server.resources.devices import DeviceUpdate
 from search_server.resources.latencies import MeasurementCreate
 from shared.protocol.device import DeviceCreate, Environment, RuntimeInfo
 from shared.protocol.measurement import Heartbeat, LeaseRequest
+from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, device_facts
 
 pytestmark = pytest.mark.anyio

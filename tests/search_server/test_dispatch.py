@@ -17,8 +17,8 @@ from search_server.resources.latencies import MeasurementCreate
 from shared.protocol.call_agent import AgentClient, AgentError
 from shared.protocol.measurement import Lease
 from shared.protocol.wire import from_json, to_dict, to_json
+from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import device_facts, lease_results
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ import pytest
 from search_server.resources.latencies import MeasurementCreate, PredictionCreate
 from search_server.resources.tables import ProfileCreate
 from shared.protocol.device import Conditions, DeviceCreate
+from tests.conftest import MAX_REQUEST_BYTES
 from tests.search_server.api import Api
-from tests.search_server.conftest import MAX_REQUEST_BYTES
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, device_facts
 
 pytestmark = pytest.mark.anyio

@@ -22,8 +22,8 @@ from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict
 from shared.search_space import search_space
 from shared.workload import IDENTITY_KEY
+from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SyntheticDevice
 from tests.search_server.tables import REFUSED, known_table, store_known_table
 

@@ -15,8 +15,8 @@ from search_server.resources.searches import SearchCreate
 from search_server.resources.tables import Table
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict
+from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SyntheticDevice
 from tests.search_server.tables import store_known_table
 

@@ -21,8 +21,8 @@ from search_server.resources.latencies import MeasurementCreate
 from search_server.resources.tables import ProfileCreate
 from search_server.routes.agents import MAX_POLLS
 from shared.protocol.measurement import Heartbeat, Lease, LeaseRequest
+from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, lease_results, ok_result
 
 pytestmark = pytest.mark.anyio

@@ -14,8 +14,8 @@ from search_server.resources.tables import Profile, ProfileCreate
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Result
 from shared.protocol.wire import from_dict
+from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, lease_results, lost_results
 
 pytestmark = pytest.mark.anyio

@@ -11,8 +11,8 @@ from search_server.db.session import Database
 from search_server.latency.stored.snapshots import store_table
 from search_server.resources.searches import SearchCreate
 from shared.protocol.wire import from_dict
+from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SyntheticDevice
 from tests.search_server.tables import known_table, store_known_table
 

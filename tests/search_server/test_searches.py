@@ -24,8 +24,8 @@ from search_server.searches.worker import Worker
 from shared.architecture import uniform_architecture
 from shared.protocol.device import Conditions
 from shared.search_space import search_space
+from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.conftest import Clock
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, network_latency_us
 from tests.search_server.tables import REFUSED, known_table, store_known_table
 

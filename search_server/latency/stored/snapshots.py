@@ -16,6 +16,7 @@ from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, LatencyTableRow, TableCheckRow
 from search_server.db.paging import fetch_page
 from search_server.errors import ConflictError, NotFoundError
+from search_server.latency.stored.entry_rows import write_entries
 from search_server.latency.table import LatencyTable, MissingLatencyError
 from search_server.resources.checks import Drift
 from search_server.resources.page import Page
@@ -63,6 +64,8 @@ def store_table(
                 created_at=now,
             )
         )
+        session.flush()
+        write_entries(session, snapshot, table)
     else:
         stored.table_id, stored.created_at = new_id("table", now), now
     session.flush()

@@ -1,0 +1,67 @@
+"""``edgenas samples``: everything that was measured for a job, run by run, as a file."""
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from rich.markup import escape
+
+from search_server.client.commands import command, err
+from search_server.client.endpoints import SampleFormat
+from search_server.client.search_client import SearchClient
+
+app = typer.Typer(no_args_is_help=True, help="Samples: every run that a device measured.")
+
+
+@command(app, "export")
+def export_samples(
+    job: Annotated[
+        str,
+        typer.Argument(metavar="JOB", help="Id of a profile, measurement or check."),
+    ],
+    client: SearchClient,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.", show_default=False)
+    ],
+    sample_format: Annotated[
+        SampleFormat | None,
+        typer.Option("--format", help="Left out: what the file's name ends with.", show_default=False),
+    ] = None,
+) -> None:
+    """Write every run of every network that was measured for a job, and the times of their nodes.
+
+    One row a run; the file is enough to fit the job's latency table again.
+
+    Example: edgenas samples export job_0006534f2c1a9e4b1f0c22 -o samples.parquet
+    """
+    wanted = sample_format or _format_of(output)
+    if output.exists():
+        raise ValueError(f"{output} exists already; name another file, or remove it first")
+    num_done = sum(lease.status == "done" for lease in client.leases(job))
+    part_file = output.with_name(f".{output.name}.part")
+    try:
+        with err.status("") as status, part_file.open("wb") as file:
+            for part in client.export_samples(job, wanted):
+                file.write(part)
+                status.update(f"{file.tell():,} bytes of {num_done} leases")
+        part_file.rename(output)
+    finally:
+        part_file.unlink(missing_ok=True)
+    size = f"{output.stat().st_size:,} bytes, the samples of {num_done} leases,"
+    err.print(f"wrote {size} to {escape(str(output))}", soft_wrap=True)
+
+
+def _format_of(path: Path) -> SampleFormat:
+    """Return the format that a file's name ends with.
+
+    Raises:
+        ValueError: it ends with none.
+    """
+    formats: tuple[SampleFormat, ...] = get_args(SampleFormat)
+    for known in formats:
+        if path.suffix.lower() == f".{known}":
+            return known
+    raise ValueError(
+        f"the name of {path} must end with {' or '.join(f'.{known}' for known in formats)}, or --format "
+        "must say which of them it is"
+    )

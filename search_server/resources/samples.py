@@ -1,0 +1,55 @@
+"""What a device measured, run by run, as it sent it."""
+
+from dataclasses import dataclass
+
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import Result
+
+
+@dataclass(frozen=True, slots=True)
+class JobLease:
+    """One window of a job: a device measured some networks interleaved."""
+
+    lease_id: str
+    job_id: str
+    """The job that asked for it; a profile also counts windows of an interrupted profile before it."""
+    status: str
+    """pending | leased | done | expired | cancelled."""
+    num_items: int
+    num_hand_outs: int
+    """How often the lease was given to the device; only what the last time gave counts."""
+    device_s: float
+    """Time that it took on the device, loading and warm-up included."""
+    created_at: str
+    leased_at: str | None = None
+    """When it was handed out last."""
+    finished_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSamples:
+    """One network in one window."""
+
+    item_id: str
+    architecture: str | None
+    """Blocks separated by commas; None if the network is none of the job's space."""
+    is_anchor: bool
+    is_profiled: bool
+    """Whether it also ran under the runtime's node profiler."""
+    received_at: str
+    """When the server got the result."""
+    result: Result
+    """Runs, node times and everything else that the agent told."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSamples:
+    """All that one lease gave, network by network, in the order in which results came."""
+
+    lease: JobLease
+    device_id: str
+    device_name: str
+    space: str
+    conditions: Conditions
+    """As asked for; each result tells the runtime's version."""
+    items: tuple[ItemSamples, ...]
