@@ -40,19 +40,13 @@ PARTS = {
     "node cost .68 of between": Part(replace(USUAL, num_wide_costs=0, likely_cost_steps=(0.0,))),
     "without the offset of kin": Part(replace(USUAL, kin_sigma=0.0)),
     "families not in the fit": Part(hears_families=False),
-    "candidate_sigma 0": Part(replace(USUAL, candidate_sigma=0.0)),
-    "channel blocks of 4": Part(replace(USUAL, channel_blocks=(4,))),
     "channel blocks of 8": Part(replace(USUAL, channel_blocks=(8,))),
     "channel blocks of 16": Part(replace(USUAL, channel_blocks=(16,))),
-    "node costs, every 4th": Part(replace(USUAL, num_wide_costs=8, likely_cost_steps=(-2.0, 0.0, 2.0))),
+    "channel blocks of 4, 8, 16": Part(replace(USUAL, channel_blocks=(4, 8, 16))),
+    "node costs, every 2nd": Part(replace(USUAL, num_wide_costs=15)),
     "without the time between": Part(hears_between_nodes=False),
     "scale 1": Part(replace(USUAL, correction_scales=(1.0,))),
     "network_sigma .012": Part(replace(USUAL, network_sigmas=(0.012,))),
-    "2 scales x 2 sigmas": Part(
-        replace(USUAL, correction_scales=(1.0, 4.0), network_sigmas=(0.004, 0.012))
-    ),
-    "first_sigma 0": Part(replace(USUAL, first_sigma=0.0)),
-    "resolution_sigma 0": Part(replace(USUAL, resolution_sigma=0.0)),
     "sums over layers": Part(is_sum=True),
 }
 """By name; ``FULL`` changes nothing."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from search_server.latency.layouts import CHANNEL_BLOCKS
+
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
@@ -11,32 +13,22 @@ class Assumptions:
     worth by leaving it out.
     """
 
-    candidate_sigma: float = 0.02
-    """Correction that all entries of one candidate share."""
-    resolution_sigma: float = 0.01
-    """Correction that all entries at one resolution share."""
     entry_sigma: float = 0.02
-    """Correction of one entry alone."""
+    """How far an entry is probably off by itself."""
     fixed_sigma: float = 0.14
-    """Correction of what stands in no layer, stem and head: they are like nothing else of a space, and how
-    long a head's parameters take to be read changes from minute to minute."""
-    first_sigma: float = 0.05
-    """Correction that the first layer's blocks that expand share. A run begins with caches that have
-    lost part of what it needs; the profile charges that to what comes first, most to the largest."""
+    """... besides, if it is stem or head: they are like nothing else of a space, and how long a head's
+    parameters take to be read changes from minute to minute."""
+    correction_scales: tuple[float, ...] = (0.5, 2.0)
+    """Factors on both, tried one by one."""
     level_sigma: float = 0.3
-    """Correction that all entries share."""
-    correction_scales: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
-    """Factors on all of these but the level, tried one by one."""
-    scale_octaves: float = 0.7
-    """How far the factor probably is from 1. Where all were as probable, sixty networks asked at times for
-    four times what others of the same device did, and entries followed their noise."""
+    """How far all entries are probably off together."""
 
     kin_sigma: float = 0.03
     """How far networks of one candidate throughout lie together beside what their entries add up to."""
-    network_sigmas: tuple[float, ...] = (0.004, 0.008, 0.012, 0.02, 0.03)
+    network_sigmas: tuple[float, ...] = (0.004, 0.012, 0.03)
     """What a network's latency has that neither entries nor changes of layout tell, tried one by one."""
 
-    channel_blocks: tuple[int, ...] = (4, 8, 16)
+    channel_blocks: tuple[int, ...] = CHANNEL_BLOCKS
     """Sizes of channel blocks whose changes of layout are counted; see ``layouts.py``."""
     layout_sigma: float = 0.002
     """What a change of layout costs, in units of the anchor: 0.004 was seen where networks take half a
@@ -51,7 +43,7 @@ class Assumptions:
     """How probable it is that this device knows no such share."""
     num_wide_costs: int = 30
     """Costs tried from 0 up to all that a quarter of the entries have a node."""
-    likely_cost_steps: tuple[float, ...] = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
+    likely_cost_steps: tuple[float, ...] = (-1.5, 0.0, 1.5)
     """Costs tried around what is likely, in sigmas from it."""
 
     shared_part: float = 0.5

@@ -3,13 +3,11 @@
 The runtime's profile tells how a network's time is spread over its segments, but not exactly: the profiler
 itself costs a few microseconds a node, profiled runs are slower, and a block costs less among its own kind.
 The networks that were run plain tell their totals. So each entry, what a node costs taken off, gets a
-relative correction that is probably small, and probably alike for entries of one candidate and for entries
-at one resolution; the posterior mean is what the totals say of it.
+relative correction that is probably small; the posterior mean is what the totals say of it.
 
 How much a node costs, how small corrections are and how far a network lies from any sum differs from device
 to device, and the totals tell that too: each hypothesis about the three counts as much as it explains them.
-What is probable before the networks speak is in ``assumptions.py``, ``node_cost.py`` and
-``correction_prior.py``.
+What is probable before the networks speak is in ``assumptions.py`` and ``node_cost.py``.
 
 Blocks that need another memory layout cost their neighbours. What a change of layout costs beside what the
 profile says is one more unknown for each of the layouts that a device may have (``layouts.py``).
@@ -35,7 +33,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_server.latency.estimate.assumptions import USUAL, Assumptions
-from search_server.latency.estimate.correction_prior import correction_prior, log_scale_density
 from search_server.latency.estimate.node_cost import node_costs
 from search_server.latency.estimate.observations import Observations, Observed
 from search_server.latency.layouts import layout_changes
@@ -86,7 +83,7 @@ def correct(observations: Observations, space: SearchSpace, assumptions: Assumpt
 
     Args:
         observations: what was measured, at least two networks; latencies above 0.
-        space: says which entries are of one candidate, and which of one resolution.
+        space: says which entries stand in no layer, and what changes layouts.
         assumptions: what is probable before.
     """
     networks, profile = observations.networks, observations.profile
@@ -134,8 +131,8 @@ class _Regression:
     """Changes of layout, over each network's latency."""
     is_kin_N: Array
     """1 for networks of one candidate throughout, else 0."""
-    prior_EE: Array
-    """Covariance of the relative corrections at scale 1, without that of the level."""
+    prior_E: Array
+    """Variance of the relative corrections at scale 1, without that of the level."""
     noise_NN: Array
     """Covariance of the networks, layouts included, beside entries and their own errors."""
 
@@ -152,7 +149,7 @@ class _Regression:
         shares_NE = self.times_NE * left_E
         sums_N = shares_NE.sum(1)
         gap_N = 1 - sums_N
-        prior_EN = self.prior_EE @ shares_NE.T
+        prior_EN = self.prior_E[:, None] * shares_NE.T
         entries_NN = shares_NE @ prior_EN
         level_variance = assumptions.level_sigma**2
         rest_NN = level_variance * np.outer(sums_N, sums_N) + self.noise_NN
@@ -164,7 +161,7 @@ class _Regression:
             log_likelihood = -0.5 * (gap_N @ pull_N + np.linalg.slogdet(covariance_NN)[1])
             yield _Posterior(
                 cost_us,
-                log_prior + log_scale_density(scale, assumptions.scale_octaves) + float(log_likelihood),
+                log_prior + float(log_likelihood),
                 left_E * np.maximum(1 + correction_E, 0),
                 assumptions.layout_sigma**2 * pull_N @ self.changes_NB,
                 assumptions.kin_sigma**2 * float(pull_N @ self.is_kin_N),
@@ -184,12 +181,14 @@ def _regression(
     error_N = np.array([network.relative_error for network in networks])
     noise_NN = np.diag(error_N**2) + assumptions.kin_sigma**2 * np.outer(is_kin_N, is_kin_N)
     noise_NN += assumptions.layout_sigma**2 * changes_NB @ changes_NB.T
+    in_layers = {placed.key for row in space.candidate_segments() for placed in row}
+    is_fixed_E = np.array([key not in in_layers for key in keys])
     return _Regression(
         assumptions,
         _occurrences(keys, networks) / latency_N[:, None],
         changes_NB,
         is_kin_N,
-        correction_prior(keys, space, assumptions),
+        assumptions.entry_sigma**2 + assumptions.fixed_sigma**2 * is_fixed_E,
         noise_NN,
     )
 
