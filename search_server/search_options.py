@@ -14,6 +14,7 @@ LatencyUnit = Literal["us", "ms"]
 CombineName = Literal["worst", "weighted"]
 ThetaGradientName = Literal["effects", "straight_through"]
 TrainingName = Literal["scratch", "inherit"]
+DeliverName = Literal["fp32", "int8"]
 PresetName = Literal["small-budget", "fbnet-paper"]
 
 TAU_FLOOR = 0.05

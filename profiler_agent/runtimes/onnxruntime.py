@@ -80,8 +80,11 @@ class OnnxRuntimeModel:
         return nodes_of_profile(events, self._is_timed)
 
     def _bind(self, session: onnxruntime.InferenceSession) -> onnxruntime.IOBinding:
+        images = self._images
+        if session.get_inputs()[0].type == "tensor(uint8)":  # an exported network normalises by itself
+            images = (255 * images).astype(np.uint8)
         binding = session.io_binding()
-        binding.bind_ortvalue_input("images", onnxruntime.OrtValue.ortvalue_from_numpy(self._images))
+        binding.bind_ortvalue_input("images", onnxruntime.OrtValue.ortvalue_from_numpy(images))
         binding.bind_ortvalue_output("logits", onnxruntime.OrtValue.ortvalue_from_numpy(self._logits))
         return binding
 

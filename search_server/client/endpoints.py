@@ -30,6 +30,7 @@ TableFormat = Literal["json", "csv", "parquet"]
 ImportFormat = Literal["json", "csv", "parquet", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"]
 SampleFormat = Literal["parquet", "csv"]
 SearchFormat = Literal["onnx", "torch", "json"]
+ExportDtype = Literal["fp32", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +279,11 @@ def resume_search(job_id: str) -> Request[Search]:
     return Request(Search, "POST", _path("searches", job_id, "resume"))
 
 
-def export_search(job_id: str, search_format: SearchFormat) -> Request[bytes]:
+def export_search(job_id: str, search_format: SearchFormat, dtype: ExportDtype = "fp32") -> Request[bytes]:
     """The found network as a file."""
-    return Request(bytes, "GET", _path("searches", job_id, "export"), {"format": search_format})
+    return Request(
+        bytes, "GET", _path("searches", job_id, "export"), {"format": search_format, "dtype": dtype}
+    )
 
 
 def data_sets() -> Request[tuple[DataSet, ...]]:

@@ -13,7 +13,7 @@ from search_server.client.commands import (
     print_json,
     write_file,
 )
-from search_server.client.endpoints import SearchFormat
+from search_server.client.endpoints import ExportDtype, SearchFormat
 from search_server.client.job_progress import job_progress, require_done
 from search_server.client.search_client import SearchClient
 from search_server.client.search_view import print_search, step_line, warning_lines
@@ -100,15 +100,18 @@ def export_search(
     search_format: Annotated[
         SearchFormat, typer.Option("--format", help="A trained model, or the blocks as JSON.")
     ] = "json",
+    dtype: Annotated[
+        ExportDtype, typer.Option(help="int8: the quantised ONNX file of a search with --deliver int8.")
+    ] = "fp32",
     output: OutputOption = None,
 ) -> None:
-    """Write the network that a search found.
+    """Write the network that a search found. The ONNX file takes uint8 images and normalises them itself.
 
-    Example: edgenas search export 4f1c --format onnx -o network.onnx
+    Example: edgenas search export JOB --format onnx -o network.onnx
     """
     if search_format != "json" and output is None:
         raise ValueError(f"a model of format {search_format} is binary; name a file with -o FILE")
-    write_file(client.export_search(job, search_format), output)
+    write_file(client.export_search(job, search_format, dtype), output)
 
 
 def watch(client: SearchClient, search: Search, as_json: bool) -> None:

@@ -1,11 +1,20 @@
 """A search in words: what was asked, its epochs, what it found against the baselines."""
 
+from collections.abc import Sequence
+
 from rich.markup import escape
 from rich.table import Table as Grid
 
 from search_server.client.commands import out
 from search_server.client.show import count, facts, grid, milliseconds, share
-from search_server.resources.searches import DeviceLatency, ExpectedCost, Search, SearchCreate, SearchStep
+from search_server.resources.searches import (
+    DeviceLatency,
+    ExpectedCost,
+    ExportedFile,
+    Search,
+    SearchCreate,
+    SearchStep,
+)
 
 
 def step_line(step: SearchStep, num_epochs: int) -> str:
@@ -68,6 +77,8 @@ def print_search(search: Search) -> None:
     )
     if search.architectures:
         out.print(_comparison(search))
+    if search.result is not None and search.result.files:
+        out.print(files_grid(search.result.files))
 
 
 def _setting(request: SearchCreate) -> str:
@@ -127,6 +138,27 @@ def _comparison(search: Search) -> Grid:
     if target_ms is not None:
         table.caption = f"target {target_ms:g} ms; ! is above it; sampled: drawn from theta, not chosen"
         table.caption_justify = "left"
+    return table
+
+
+def files_grid(files: Sequence[ExportedFile]) -> Grid:
+    """Return the exported files, one a line, each with its own size, accuracy and latencies."""
+    devices = list(dict.fromkeys(latency.device for file in files for latency in file.latencies))
+    columns = (
+        [f">{device} ms" for device in devices] if len(devices) > 1 else [">measured ms"] * len(devices)
+    )
+    table = grid(
+        "file", ">size", *columns, ">validation", ">test", title="Exported files, each measured as it is"
+    )
+    for file in files:
+        of_device = {latency.device: latency.measured_us for latency in file.latencies}
+        table.add_row(
+            f"{file.format} {file.dtype}",
+            f"{file.size_bytes / 1000:,.0f} kB",
+            *(milliseconds(of_device.get(device)) for device in devices),
+            share(file.validation_accuracy),
+            share(file.test_accuracy),
+        )
     return table
 
 

@@ -105,8 +105,9 @@ def _conclusion(session: Session, job: JobRow, evidence: Evidence) -> Callable[[
         assert job.snapshot is not None
         table, profiled = checked_tables(session, job.snapshot)
         return partial(conclude_check, evidence, check_networks(table.search_space), table, profiled)
-    architectures = requested_architectures(from_dict(job.request, MeasurementCreate))
-    return partial(compare_measurement, evidence, architectures, _level_table(session, job, evidence))
+    create = from_dict(job.request, MeasurementCreate)
+    level = _level_table(session, job, evidence)
+    return partial(compare_measurement, evidence, requested_architectures(create), level, create.file)
 
 
 def _level_table(session: Session, job: JobRow, evidence: Evidence) -> LatencyTable | None:

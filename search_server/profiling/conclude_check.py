@@ -40,7 +40,11 @@ class Checked:
 
 
 def compare_measurement(
-    evidence: Evidence, architectures: Sequence[Architecture], level: LatencyTable | None, now: datetime
+    evidence: Evidence,
+    architectures: Sequence[Architecture],
+    level: LatencyTable | None,
+    file: str | None,
+    now: datetime,
 ) -> Conclusion | Compared:
     """Return the latencies of networks at the level of a table, beside what it predicts.
 
@@ -48,13 +52,16 @@ def compare_measurement(
         evidence: the results of all groups.
         architectures: the networks, in the order of their item ids.
         level: the reference table; None: the networks have their own level and no prediction.
+        file: the model file that was measured in the place of the one network's timing model, if any; it
+            has no prediction, since a table predicts timing models.
         now: stands in for a result's own time where it has none.
     """
     conclusion = conclude_measurement(evidence, architectures, level.anchor_us if level else None, now)
     if not isinstance(conclusion, Measured):
         return conclusion
-    if level is None:
-        return Compared(conclusion.latencies, conclusion.lacking, None)
+    if level is None or file is not None:
+        latencies = tuple(replace(latency, file=file) for latency in conclusion.latencies)
+        return Compared(latencies, conclusion.lacking, level.snapshot if level else None)
     networks = {str(architecture): architecture for architecture in architectures}
     latencies = tuple(
         replace(latency, prediction=_prediction(level, networks[latency.architecture]))

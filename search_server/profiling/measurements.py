@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from search_server.db.models import JobRow, MeasuredLatencyRow
+from search_server.db.models import ArtifactRow, JobRow, MeasuredLatencyRow
 from search_server.db.paging import fetch_page
 from search_server.devices.registry import find_device, require_support
 from search_server.errors import InvalidValueError, refusing_values
@@ -18,7 +18,8 @@ from search_server.resources.latencies import MeasuredLatency, Measurement, Meas
 from search_server.resources.page import Page
 from shared.architecture import Architecture, parse_architecture
 from shared.protocol.device import Conditions
-from shared.protocol.wire import from_dict
+from shared.protocol.measurement import Artifact
+from shared.protocol.wire import FieldError, from_dict
 from shared.search_space import search_space
 
 MAX_NETWORKS = 120
@@ -34,9 +35,10 @@ def request_measurement(
     conditions: Conditions,
     parent_job_id: str | None,
     now: datetime,
+    file: str | None = None,
 ) -> str:
     """Queue the measuring of whole networks for another job and return the new job's id."""
-    create = MeasurementCreate(device_id, space, tuple(architectures), conditions)
+    create = MeasurementCreate(device_id, space, tuple(architectures), conditions, file)
     submission = Submission(caller=None, parent_job_id=parent_job_id)
     return submit_measurement(session, data_dir, create, submission, now).job_id
 
@@ -59,9 +61,10 @@ def submit_measurement(
         )
     architectures = requested_architectures(create)
     require_support(device, create.conditions)
+    file = _requested_file(session, create)
     job = create_job(session, submission, "measurement", device, space.name, create.conditions, create, now)
     groups = measurement_groups(
-        space, architectures, ItemFactory(session, data_dir, create.conditions, now)
+        space, architectures, ItemFactory(session, data_dir, create.conditions, now), file
     )
     job.num_windows = MEASUREMENT_LEASES * len(groups)
     for repeat in range(MEASUREMENT_LEASES):
@@ -70,6 +73,25 @@ def submit_measurement(
             how_long = policy(repeat, create.conditions, is_first=is_first)
             create_lease(session, job, items, how_long, now, group_index)
     return job
+
+
+def _requested_file(session: Session, create: MeasurementCreate) -> Artifact | None:
+    """Return the model file that is to be measured, if one was named.
+
+    Raises:
+        InvalidValueError: there is no such file, or not exactly one network was named.
+    """
+    if create.file is None:
+        return None
+    row = session.get(ArtifactRow, create.file)
+    if row is None or len(create.architectures) != 1:
+        message = (
+            f"file {create.file!r} must be the SHA-256 of a stored model file and stand for one network; "
+            f"there is {'no' if row is None else 'such a'} file, and {len(create.architectures)} networks "
+            "are named"
+        )
+        raise InvalidValueError("invalid_value", message, (FieldError("body.file", message),))
+    return from_dict({"sha256": row.sha256, "size_bytes": row.size_bytes, "format": row.format}, Artifact)
 
 
 def requested_architectures(create: MeasurementCreate) -> tuple[Architecture, ...]:
@@ -87,6 +109,17 @@ def measured_latencies(session: Session, job_id: str) -> tuple[MeasuredLatency, 
     """Return what a measurement job found, or None while it goes on; empty if it failed."""
     job = find_job(session, job_id, "measurement")
     return _stored(session, job_id) if job.status in ENDED else None
+
+
+def measured_file(session: Session, parent_job_id: str, file: str, device_id: str) -> float | None:
+    """Return the latency, us, of a model file that another job has had measured on a device, or None."""
+    statement = (
+        select(MeasuredLatencyRow.body)
+        .join(JobRow, JobRow.job_id == MeasuredLatencyRow.job_id)
+        .where(JobRow.parent_job_id == parent_job_id, MeasuredLatencyRow.device_id == device_id)
+    )
+    bodies = (from_dict(body, MeasuredLatency) for body in session.scalars(statement))
+    return next((body.latency_us for body in bodies if body.file == file), None)
 
 
 def measurement_resource(session: Session, job: JobRow, now: datetime) -> Measurement:

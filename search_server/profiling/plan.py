@@ -12,7 +12,7 @@ from search_server.leases.artifacts import store_artifact
 from search_server.model_files.model_file import model_file
 from shared.architecture import Architecture, anchor_architecture
 from shared.protocol.device import Conditions
-from shared.protocol.measurement import LeaseItem, Policy
+from shared.protocol.measurement import Artifact, LeaseItem, Policy
 from shared.search_space import SearchSpace
 
 PROFILE_WINDOW_S = 2.7
@@ -70,10 +70,19 @@ def profile_items(space: SearchSpace, factory: ItemFactory, window: int) -> tupl
 
 
 def measurement_groups(
-    space: SearchSpace, architectures: Sequence[Architecture], factory: ItemFactory
+    space: SearchSpace,
+    architectures: Sequence[Architecture],
+    factory: ItemFactory,
+    file: Artifact | None = None,
 ) -> list[tuple[LeaseItem, ...]]:
-    """Return the items of each group: the anchor, and up to 12 networks ``net0``, ``net1`` ..."""
+    """Return the items of each group: the anchor, and up to 12 networks ``net0``, ``net1`` ...
+
+    A file stands for the one network in the place of its timing model.
+    """
     anchor = factory.item(ANCHOR_ID, anchor_architecture(space))
+    if file is not None:
+        (network,) = architectures
+        return [(anchor, LeaseItem(net_id(0), network.workload(), file))]
     nets = [factory.item(net_id(index), network) for index, network in enumerate(architectures)]
     return [(anchor, *nets[start : start + GROUP_SIZE]) for start in range(0, len(nets), GROUP_SIZE)]
 

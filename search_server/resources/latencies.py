@@ -39,6 +39,8 @@ class MeasurementCreate:
     space: str
     architectures: tuple[str, ...]
     conditions: Conditions = Conditions()
+    file: str | None = None
+    """SHA-256 of a stored model file, measured in the place of the timing model of the one network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,9 @@ class MeasuredLatency:
     """Minor page faults of a run, on average."""
     source: str = "measured"
     """``measured``, or what an import came from."""
+    file: str | None = None
+    """SHA-256 of the model file that was measured in the place of the timing model; then there is no
+    prediction."""
     prediction: Prediction | None = None
     """What the reference snapshot said when the network was measured; None if there was none."""
 

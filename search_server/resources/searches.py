@@ -5,7 +5,7 @@ from typing import Literal
 
 from search_server.option_field import option
 from search_server.resources.jobs import Job
-from search_server.search_options import SearchOptions, TrainingName
+from search_server.search_options import DeliverName, SearchOptions, TrainingName
 from shared.protocol.device import Conditions
 
 CostUnit = Literal["us", "MACs", "parameters", "of the targets"]
@@ -62,6 +62,9 @@ class SearchCreate(SearchOptions):
         True,
         "Also train and measure a uniform and a random network near the same latency.",
         flags="--baselines/--no-baselines",
+    )
+    deliver: DeliverName = option(
+        "fp32", "int8: also export, run and measure the ONNX file with int8 kernels, quantised statically."
     )
     snapshot: str | None = option(None, "Hash of the latency table to use; left out: the newest.")
     num_classes: int | None = option(
@@ -136,6 +139,30 @@ class DeviceLatency:
 
 
 @dataclass(frozen=True, slots=True)
+class FileLatency:
+    """An exported file as a device of the search ran it."""
+
+    device: str
+    measured_us: float
+    """Level of the snapshot that the search used on this device."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A file of the found network, as it is handed out."""
+
+    format: str
+    dtype: str
+    sha256: str
+    size_bytes: int
+    validation_accuracy: float | None = None
+    """Found by running the file; None where the worker has no runtime for it."""
+    test_accuracy: float | None = None
+    latencies: tuple[FileLatency, ...] = ()
+    """On each device whose runtime loads this format."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundArchitecture:
     """A network that a search compared: found, or a baseline trained and measured alike."""
 
@@ -150,6 +177,8 @@ class FoundArchitecture:
     test_accuracy: float | None = None
     others: tuple[DeviceLatency, ...] = ()
     """The further devices of the search, in its order."""
+    files: tuple[ExportedFile, ...] = ()
+    """Of the found network alone: what was exported, with its own accuracy and latency."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from search_server.errors import ConflictError
+from search_server.errors import ConflictError, InvalidValueError
 from search_server.jobs.registry import Submission, find_job
 from search_server.leases.cancel import cancel_whole_job
 from search_server.resources.page import Page
@@ -39,6 +39,7 @@ from shared.protocol.wire import to_json
 router = APIRouter(tags=["searches"], responses=ERROR_RESPONSES)
 
 ExportFormat = Literal["onnx", "torch", "json"]
+ExportDtype = Literal["fp32", "int8"]
 
 
 @router.post("/searches", status_code=201)
@@ -106,6 +107,7 @@ def export_search(
     context: ContextDep,
     now: NowDep,
     export_format: Annotated[ExportFormat, Query(alias="format")] = "onnx",
+    dtype: Annotated[ExportDtype, Query(description="int8: the quantised ONNX file")] = "fp32",
 ) -> Response:
     """Return the found network: trained, as ONNX or torch weights, or the search itself as JSON."""
     job = find_job(session, job_id, "search")
@@ -113,11 +115,16 @@ def export_search(
         headers = {"Content-Disposition": f'attachment; filename="{job_id}.json"'}
         text = to_json(search_resource(session, job, now))
         return Response(text, media_type="application/json", headers=headers)
-    path = export_path(context.data_dir, job_id, export_format)
+    if dtype != "fp32" and export_format != "onnx":
+        raise InvalidValueError(
+            "invalid_value", f"dtype {dtype} is there as format onnx only, not {export_format}"
+        )
+    path = export_path(context.data_dir, job_id, export_format, dtype)
     if not path.exists():
+        way_out = "submit the search with deliver int8" if dtype == "int8" else "it is written at the end"
         raise ConflictError(
             "nothing_to_export",
-            f"search {job_id} is {job.status} and has no {export_format} file; it is written at the end",
+            f"search {job_id} is {job.status} and has no {dtype} {export_format} file; {way_out}",
         )
     return FileResponse(path, filename=f"{job_id}{path.suffix}", media_type="application/octet-stream")
 

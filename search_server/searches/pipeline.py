@@ -22,12 +22,13 @@ from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.accelerator import choose_accelerator
 from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
+from search_server.searches.delivery import deliver
 from search_server.searches.event_files import event_files
 from search_server.searches.finalists import measured_baselines, measured_finalists, shortlist_caps
 from search_server.searches.recording import finish_search, record_step
 from search_server.searches.search_job import SearchJob, StoppedError, Transaction, open_search_job
 from search_server.searches.stages import SEARCHED
-from search_server.searches.training import export, most_accurate, train_all
+from search_server.searches.training import most_accurate, train_all
 from shared.protocol.wire import from_dict, to_dict
 
 
@@ -66,7 +67,7 @@ def run_search_job(
         baselines = measured_baselines(job, caps)
         trained = train_all(job, run, [*finalists, *baselines], data)
         found = most_accurate(trained)
-        export(job, found)
+        found = deliver(job, found, data)
     except StoppedError:
         return
     except torch.OutOfMemoryError as error:

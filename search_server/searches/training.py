@@ -1,15 +1,14 @@
-"""Finalists and baselines trained alike, and the found one exported; what is trained is kept as a file."""
+"""Finalists and baselines trained alike; what is trained is kept as a file."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from search_server.model_files.onnx_model import onnx_bytes
 from search_server.nas.choosing.finalist import finalist_network
 from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.data.images import DataSplits
-from search_server.nas.network_weights import load_network, numpy_weights, save_network
+from search_server.nas.network_weights import load_network, save_network
 from search_server.nas.search import SearchRun
 from search_server.nas.train import TrainConfig, evaluate, train
 from search_server.resources.searches import FoundArchitecture
@@ -17,7 +16,6 @@ from search_server.searches.recording import record_architecture
 from search_server.searches.search_job import SearchJob
 from search_server.searches.stages import MEASURED, TRAINED
 from shared.architecture import Architecture, parse_architecture
-from shared.protocol.wire import to_json
 
 
 def train_all(
@@ -71,17 +69,6 @@ def most_accurate(networks: Sequence[FoundArchitecture]) -> FoundArchitecture:
     """Return the found network with the best accuracy on the validation split."""
     found = [network for network in networks if network.role == "found"]
     return max(found, key=lambda network: network.validation_accuracy or 0.0)
-
-
-def export(job: SearchJob, found: FoundArchitecture) -> None:
-    """Write the found network as ONNX, as torch weights and as JSON."""
-    job.tell("export", TRAINED, "exporting")
-    architecture = parse_architecture(found.architecture, job.space)
-    workload = architecture.workload()
-    module = load_network(workload, weights_path(job, architecture))
-    save_network(module, job.folder / "network.pt")
-    (job.folder / "network.onnx").write_bytes(onnx_bytes(workload, numpy_weights(module)))
-    (job.folder / "network.json").write_text(to_json(found))
 
 
 def weights_path(job: SearchJob, architecture: Architecture) -> Path:

@@ -1,14 +1,17 @@
 """A search measures whole networks on its devices: predicted against measured."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from search_server.clock import utc_now
-from search_server.profiling.measurements import measured_latencies, request_measurement
+from search_server.leases.artifacts import store_artifact
+from search_server.model_files.model_file import ModelFile
+from search_server.profiling.measurements import measured_file, measured_latencies, request_measurement
+from search_server.resources.latencies import MeasuredLatency
 from search_server.resources.searches import DeviceLatency, FoundArchitecture, Role
 from search_server.searches.recording import record_architecture
-from search_server.searches.search_job import SearchJob
+from search_server.searches.search_job import SearchDevice, SearchJob
 from search_server.searches.searches import search_architectures
 from shared.architecture import Architecture
 
@@ -72,18 +75,62 @@ def _measure(job: SearchJob, architectures: list[str], progress: float) -> _Late
             )
             for device in devices
         }
-    latencies: _Latencies = {}
-    while measurement_ids:
+    return {
+        (name, each.architecture): each.latency_us
+        for name, answers in _wait_for(job, measurement_ids).items()
+        for each in answers
+    }
+
+
+def measure_file(job: SearchJob, device: SearchDevice, network: Architecture, file: ModelFile) -> float:
+    """Return the latency of a model file of a network on a device, in microseconds.
+
+    A file that this search has measured before is not measured again.
+
+    Raises:
+        ValueError: the device gave no usable measurement of it.
+        StoppedError: the worker is being stopped.
+    """
+    conditions = replace(device.table.conditions, runtime_version=None)
+    with job.transaction() as session:
+        artifact = store_artifact(session, job.data_dir, file, utc_now())
+        earlier = measured_file(session, job.job_id, artifact.sha256, device.device_id)
+        if earlier is not None:
+            return earlier
+        measurement_id = request_measurement(
+            session,
+            job.data_dir,
+            device.device_id,
+            job.space.name,
+            [str(network)],
+            conditions,
+            job.job_id,
+            utc_now(),
+            artifact.sha256,
+        )
+    answers = _wait_for(job, {device.name: measurement_id})[device.name]
+    if not answers:
+        raise ValueError(
+            f"device {device.name} gave no usable measurement of the exported {file.format} file; see "
+            f"measurement {measurement_id}, then 'edgenas search resume {job.job_id}'"
+        )
+    return answers[0].latency_us
+
+
+def _wait_for(job: SearchJob, measurement_ids: Mapping[str, str]) -> dict[str, tuple[MeasuredLatency, ...]]:
+    """Return what each measurement found, by the same names, once all have ended."""
+    found: dict[str, tuple[MeasuredLatency, ...]] = {}
+    while True:
         job.go_on()
-        for name, measurement_id in list(measurement_ids.items()):
-            with job.transaction() as session:
-                answers = measured_latencies(session, measurement_id)
-            if answers is not None:
-                latencies |= {(name, each.architecture): each.latency_us for each in answers}
-                del measurement_ids[name]
-        if measurement_ids:
-            time.sleep(POLL_S)
-    return latencies
+        for name, measurement_id in measurement_ids.items():
+            if name not in found:
+                with job.transaction() as session:
+                    answers = measured_latencies(session, measurement_id)
+                if answers is not None:
+                    found[name] = answers
+        if len(found) == len(measurement_ids):
+            return found
+        time.sleep(POLL_S)
 
 
 def _describe(

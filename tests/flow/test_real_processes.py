@@ -1,5 +1,6 @@
 """The loop over real sockets: server, worker and agent as processes, started as the demo starts them."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -42,6 +43,7 @@ def run_search(client: SearchClient, device: str) -> FoundArchitecture:
         num_samples=1,
         snapshot=snapshot,
         compare_baselines=False,
+        deliver="int8",
     )
     search = client.start_search(create)
     for _ in client.search_events(search.job.job_id):
@@ -56,9 +58,20 @@ def run_search(client: SearchClient, device: str) -> FoundArchitecture:
 
 
 def check_exports(client: SearchClient, job_id: str, result: FoundArchitecture) -> None:
-    session = onnxruntime.InferenceSession(client.export_search(job_id, "onnx"))
-    logits = session.run(None, {"images": np.zeros((1, *SPACE.input_shape), np.float32)})[0]
-    assert np.asarray(logits).shape == (1, SPACE.num_classes)
+    """Each file that is handed out was run and measured, is as large as said, and takes uint8 images."""
+    assert [(file.format, file.dtype) for file in result.files] == [("onnx", "fp32"), ("onnx", "int8")]
+    for file in result.files:
+        content = client.export_search(job_id, "onnx", "int8" if file.dtype == "int8" else "fp32")
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (file.sha256, file.size_bytes)
+        session = onnxruntime.InferenceSession(content)
+        logits = session.run(None, {"images": np.zeros((2, *SPACE.input_shape), np.uint8)})[0]
+        assert np.asarray(logits).shape == (2, SPACE.num_classes)
+        assert file.test_accuracy is not None
+        (latency,) = file.latencies
+        assert latency.measured_us > 0
+    fp32, int8 = result.files
+    assert fp32.test_accuracy == result.test_accuracy  # the file answers as the network in torch does
+    assert int8.size_bytes < fp32.size_bytes
     assert len(client.export_search(job_id, "torch")) > 4 * result.params
     assert json.loads(client.export_search(job_id, "json"))["result"]["architecture"] == result.architecture
 

@@ -75,8 +75,28 @@ function showComparison() {
   });
   const measured = isSimulated(search.job) ? "Simulated" : "Measured";
   const how = isSimulated(search.job) ? "drawn with a device's noise, not measured" : "on the device, at the table's level";
+  showFiles();
   fill(byId("comparison"), grid(columns(measured), rows, search.request.target_ms === null ? null
     : `Target ${search.request.target_ms} ms. Predicted: from the latency table. ${measured}: ${how}. Sampled: drawn from θ, not chosen.`));
+}
+
+/** The exported files, each with its own size, accuracy and latency. */
+function showFiles() {
+  const files = search.result?.files ?? [];
+  byId("files").hidden = files.length === 0;
+  if (!files.length) return;
+  const devices = [...new Set(files.flatMap((file) => file.latencies.map(({ device }) => device)))];
+  const columns = [{ title: "File" }, { title: "Size, kB", number: true },
+    ...devices.map((device) => ({ title: `Measured on ${device}, ms`, number: true })),
+    { title: "Validation", number: true }, { title: "Test", number: true }];
+  const rows = files.map((file) => ({ cells: [
+    h("a", { href: `/api/v1/searches/${search.job.job_id}/export?format=${file.format}&dtype=${file.dtype}` },
+      `${file.format} ${file.dtype}`),
+    (file.size_bytes / 1000).toFixed(0),
+    ...devices.map((device) => milliseconds(file.latencies.find((each) => each.device === device)?.measured_us)),
+    share(file.validation_accuracy), share(file.test_accuracy),
+  ] }));
+  fill(byId("file-table"), grid(columns, rows, "Each file was run and measured as it is handed out. It takes uint8 images."));
 }
 
 function showSteps() {
@@ -103,15 +123,18 @@ function candidatesOf(space) {
 function showTheta(step) {
   const candidates = candidatesOf(search.job.space);
   byId("epoch-name").textContent = `${step.epoch + 1} (${step.phase})`;
+  const found = search.result?.architecture.split(",") ?? [];
   const rows = step.theta.map((row, layer) => ({
     name: `layer${String(layer + 1).padStart(2, "0")}`,
     cells: row.map((value, index) => ({
       text: value.toFixed(2), place: value,
-      kind: value === Math.max(...row) ? "leading" : "",
-      label: `${candidates[index]}: ${share(value)}`,
+      kind: [value === Math.max(...row) ? "leading" : "", candidates[index] === found[layer] ? "found" : ""].join(" "),
+      label: `${candidates[index]}: ${share(value)}${candidates[index] === found[layer] ? ", in the found network" : ""}`,
     })),
   }));
-  fill(byId("theta"), heatMap(candidates, rows, "Probability of each candidate block in each layer"));
+  fill(byId("theta"), heatMap(candidates, rows, found.length
+    ? "Probability of each candidate block in each layer; the found network is outlined"
+    : "Probability of each candidate block in each layer"));
 }
 
 function listen() {
