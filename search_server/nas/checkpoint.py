@@ -1,10 +1,10 @@
-"""The state of a search on disk: everything that the next step depends on.
+"""A checkpoint: the state of a search on disk, with everything that the next step depends on.
 
 A search that is killed and goes on from its last checkpoint ends with the same bits as one that was left
-alone: weights, theta, both optimisers, the place in the schedules, the random generators (torch's own
-too) and the order of the data are all part of it. Options, space and table are part of it too, so
-that a checkpoint is never continued under other circumstances. The accelerator is not part of it: a search
-can go on on another one, yet only on the CPU to the same bits, since others do not sum in a fixed order.
+alone. So a checkpoint holds weights, theta, both optimisers, the place in the schedules, the random
+generators (torch's own too) and the order of the data. It also holds options, space and table, and is
+not continued under others. It does not hold the accelerator: a search can go on on another one, to the
+same bits on the CPU only, since others do not sum in a fixed order.
 """
 
 import os

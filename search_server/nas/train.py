@@ -1,7 +1,7 @@
-"""Train one network: from scratch or from inherited weights, and evaluate it.
+"""One network is trained, from scratch or from inherited weights, and evaluated.
 
-SGD with Nesterov momentum, one-cycle cosine with a short linear rise, label smoothing, no weight decay on
-batch norms and biases; the same for every network that is compared.
+All networks that are compared train alike: SGD with Nesterov momentum, a cosine with a short linear rise,
+label smoothing, and no weight decay on batch norms and biases.
 
 Shape letters: N batch, C classes.
 """

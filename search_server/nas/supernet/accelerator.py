@@ -1,11 +1,11 @@
-"""Where a network computes and how precisely: on the CPU or one accelerator, in fp32 or with bf16 products.
+"""The accelerator that a network computes on, and the precision of its products, fp32 or bf16.
 
-Weights, images and all that is computed from them live on the accelerator. Theta is a small matrix that is
-drawn from, stepped and held to its budget on the CPU; only the factors of a path travel. The random
-generators stay on the CPU too: what one theta draws and the order of the images are the same everywhere.
+Weights, images and all that is computed from them are on the accelerator. Theta is a small matrix on the
+CPU; only the factors of a path travel. The random generators stay on the CPU too, so that what theta draws
+and the order of the images are the same everywhere.
 
 With mixed precision forward passes run under bf16 autocast. Weights, theta, gradients, losses and the
-statistics of batch norms stay fp32; bf16 has the range of fp32, so losses need no scaling.
+statistics of batch norms stay fp32. Losses need no scaling, since bf16 has the range of fp32.
 
 Source: Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training" (arXiv 1905.12322).
 

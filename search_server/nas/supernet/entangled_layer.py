@@ -1,14 +1,13 @@
-"""One super-kernel a layer: every candidate computes with a slice of the same three convolutions.
+"""A layer with one super-kernel: every candidate computes with a slice of the same three convolutions.
 
-Expansion 1 is the first channels of expansion 3, and that of expansion 6; a 3x3 kernel is the centre of
-the 5x5; a grouped block takes the block-diagonal parts of the 1x1 weights, and its shuffle carries each
-hidden channel's depthwise weights along. So every step trains every candidate, which is what makes a
-single path a step learn at small budgets. Batch norms stay separate for each candidate: their statistics
-differ, and they cost next to nothing.
+Expansion 1 is the first channels of expansion 3, and that of expansion 6. A 3x3 kernel is the centre of
+the 5x5. A grouped block takes the block-diagonal parts of the 1x1 weights, and its shuffle carries each
+hidden channel's depthwise weights along. So every step trains every candidate: a single path a step learns
+enough at small budgets. Each candidate has batch norms of its own, since their statistics differ.
 
-The skip of a layer that changes its shape is a 1x1 convolution. It is what the super-kernel is without its
-nonlinearities at the kernel's centre, a product of three matrices, plus a difference of its own. Its ReLU
-begins nearly open, as the other candidates end in none: what follows knows both signs of their features.
+The skip of a layer that changes its shape is a 1x1 convolution. Its weight is a product of three matrices,
+the super-kernel at the kernel's centre without nonlinearities, plus a difference of its own. The other
+candidates end without a ReLU, so that of the skip begins nearly open: both signs of a feature pass.
 
 Source of weight entanglement: Guo et al., "Single Path One-Shot" (arXiv 1904.00420) and Chen et al.,
 "AutoFormer" (arXiv 2107.00651), section 3.2.

@@ -1,13 +1,13 @@
-"""What each candidate in each layer adds to cross entropy: regression over the networks drawn so far.
+"""Effects: what each candidate in each layer adds to cross entropy, by regression over the networks drawn.
 
-The gradient of a mean over networks whose layers choose independently depends on the choices of one layer
-only through such conditional means. A network's loss says something of all of its layers at once, so every
-draw informs on every layer, and draws of earlier steps go on informing while the weights change slowly.
+Layers choose independently, so the gradient of the mean loss needs nothing but these effects. The loss of a
+network tells of all of its layers at once: every draw informs on every layer. Draws of earlier steps go on
+informing, since weights change slowly.
 
-A short search has a few hundred draws for over a hundred effects that are smaller than the noise of a draw.
-So what a candidate does is believed to be much the same in all layers, more so in layers that keep their
-shape, or change it, alike, and somewhat the same as what others of its kernel, expansion or groups do; the
-draws say where it is not.
+A short search has a few hundred draws, and over a hundred effects smaller than the noise of a draw.
+So a candidate is believed to do much the same in all layers, more so in layers that all keep or all change
+their shape. Candidates of one kernel, expansion or groups are believed to do somewhat the same. The draws
+tell where that is wrong.
 
 Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), section 2.1, for the
 posterior mean; Haykin, "Adaptive Filter Theory" (2002), section 9, for forgetting.
@@ -24,7 +24,7 @@ from shared.blocks import Skip, candidate_block
 from shared.search_space import SearchSpace
 
 HALF_LIFE_DRAWS = 1000
-"""After so many further draws one counts half: weights have changed, and half as many are enough."""
+"""After so many further draws one counts half, since weights have changed."""
 EVERYWHERE, ALIKE, TRAIT, OWN = 0.03, 0.005, 0.01, 0.005
 """Prior variance of an effect, as shares of the variance of a draw: what a candidate does in all layers; in
 layers that all keep or all change their shape; what each of its kernel, expansion and groups does; and what
