@@ -26,6 +26,7 @@ from search_server.nas.network_weights import numpy_weights
 from shared.architecture import Architecture, parse_architecture, random_architecture
 from shared.modules import network_module
 from shared.protocol.device import Conditions
+from shared.runtimes import RUNTIMES
 from shared.search_space import search_space
 
 KNOWN_NETWORKS = ("fbnet-a", "fbnet-b", "fbnet-c", "k3_e6")
@@ -65,7 +66,7 @@ def named_networks(space: str) -> dict[str, Architecture]:
 def runtimes_with_files() -> list[str]:
     """Return the installed runtimes that load a model file."""
     installed = {runtime.name for runtime in available_runtimes()}
-    return [name for name in RUNTIME_DTYPES if name in installed and name != "torch"]
+    return [name for name in RUNTIME_DTYPES if name in installed and RUNTIMES[name].model_format]
 
 
 def exported_over_timed(

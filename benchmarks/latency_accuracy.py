@@ -27,7 +27,8 @@ from benchmarks.plain_models import RUNTIME_DTYPES
 from benchmarks.plain_timing import BLOCK_WARM_S
 from benchmarks.truth import FIRST_HALF, SECOND_HALF, test_networks, truth
 from shared.architecture import Architecture
-from shared.protocol.device import DTYPES, Conditions
+from shared.protocol.device import Conditions
+from shared.runtimes import DTYPES
 from shared.search_space import SearchSpace, search_space
 
 Array = NDArray[np.float64]

@@ -7,16 +7,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.runtimes import RUNTIMES
 from shared.workload import Workload
 
 Array = NDArray[np.float64]
 
 RUNTIME_DTYPES = {
-    "onnxruntime": ("fp32", "int8"),
-    "torch": ("fp32",),
-    "litert": ("fp32", "int8"),
-    "ncnn": ("fp32",),
-    "executorch": ("fp32",),
+    name: RUNTIMES[name].dtypes for name in ("onnxruntime", "torch", "litert", "ncnn", "executorch")
 }
 """What can be timed without the agent."""
 

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from profiler_agent.measuring.canary import canary_us
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
+from shared.runtimes import RUNTIMES
 
 
 class RuntimeUnavailableError(ValueError):
@@ -37,7 +38,7 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str:
-        """One of ``shared.protocol.device.RUNTIME_NAMES``."""
+        """One of ``shared.runtimes.RUNTIME_NAMES``."""
 
     @property
     def version(self) -> str:
@@ -49,6 +50,35 @@ class Runtime(Protocol):
         Raises:
             UnsupportedWorkloadError: the runtime lacks an operator, the dtype or the artifact.
         """
+
+
+def require_file(runtime: str, item: LeaseItem, path: Path | None) -> Path:
+    """Return the model file of an item if the runtime loads such files.
+
+    Raises:
+        UnsupportedWorkloadError: there is none, or it has another format.
+    """
+    wanted = RUNTIMES[runtime].model_format
+    if path is None or (item.artifact and item.artifact.format != wanted):
+        got = f"one of format {item.artifact.format}" if item.artifact else "none"
+        raise UnsupportedWorkloadError(
+            f"{runtime} needs a model file of format {wanted} for item {item.item_id!r}, got {got}"
+        )
+    return path
+
+
+def require_dtype(runtime: str, conditions: Conditions) -> None:
+    """Return if the runtime computes in the dtype of the conditions.
+
+    Raises:
+        UnsupportedWorkloadError: it does not; the message says in which ones it does.
+    """
+    dtypes = RUNTIMES[runtime].dtypes
+    if conditions.dtype not in dtypes:
+        raise UnsupportedWorkloadError(
+            f"{runtime} runs dtype {' and '.join(dtypes)} here, not {conditions.dtype!r}; "
+            f"ask for {dtypes[0]}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

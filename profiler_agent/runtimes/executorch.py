@@ -16,7 +16,12 @@ from typing import Any
 import torch  # before the bindings: they take libtorch from it
 from executorch.extension.pybindings import _C as bindings  # noqa: N811
 
-from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from profiler_agent.runtimes.base import (
+    Runtime,
+    UnsupportedWorkloadError,
+    require_dtype,
+    require_file,
+)
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
@@ -37,16 +42,12 @@ class ExecutorchRuntime:
         self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None
     ) -> "ExecutorchModel":
         """Load the program of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
-        if artifact_path is None or (item.artifact and item.artifact.format != "pte"):
-            raise UnsupportedWorkloadError(f"executorch needs a pte artifact for item {item.item_id!r}")
-        if conditions.dtype != "fp32":
-            raise UnsupportedWorkloadError(
-                f"executorch runs dtype fp32 here, not {conditions.dtype!r}; ask for fp32"
-            )
+        path = require_file(self.name, item, artifact_path)
+        require_dtype(self.name, conditions)
         if bindings._threadpool_get_thread_count() != conditions.threads:
             bindings._unsafe_reset_threadpool(conditions.threads)  # unsafe for models that are loaded
         try:
-            return ExecutorchModel(item, artifact_path)
+            return ExecutorchModel(item, path)
         except RuntimeError as error:
             raise UnsupportedWorkloadError(
                 f"executorch {self.version} cannot load item {item.item_id!r} ({error}); it must have the "
@@ -91,3 +92,6 @@ class ExecutorchModel:
             method.execute()
             stamps_ns.append(time.perf_counter_ns())
         return stamps_ns
+
+
+RUNTIME: type[Runtime] = ExecutorchRuntime

@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.options import CpuOptions, Options
 
-from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from profiler_agent.runtimes.base import Runtime, UnsupportedWorkloadError, require_file
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
@@ -33,10 +33,9 @@ class LitertRuntime:
 
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> "LitertModel":
         """Load the tflite file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
-        if artifact_path is None or (item.artifact and item.artifact.format != "tflite"):
-            raise UnsupportedWorkloadError(f"litert needs a tflite artifact for item {item.item_id!r}")
+        path = require_file(self.name, item, artifact_path)
         options = Options(cpu_options=CpuOptions(num_threads=conditions.threads))
-        model = CompiledModel.from_file(str(artifact_path), options=options)
+        model = CompiledModel.from_file(str(path), options=options)
         if not model.is_fully_accelerated():
             raise UnsupportedWorkloadError(
                 f"XNNPACK cannot run all of item {item.item_id!r} as {conditions.dtype}; ask for fp32"
@@ -81,3 +80,6 @@ class LitertModel:
             self._model.run_by_index(index, inputs, outputs)
             stamps_ns.append(time.perf_counter_ns())
         return stamps_ns
+
+
+RUNTIME: type[Runtime] = LitertRuntime

@@ -13,7 +13,12 @@ from pathlib import Path
 import ncnn
 import numpy as np
 
-from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from profiler_agent.runtimes.base import (
+    Runtime,
+    UnsupportedWorkloadError,
+    require_dtype,
+    require_file,
+)
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
@@ -41,15 +46,11 @@ class NcnnRuntime:
 
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> "NcnnModel":
         """Load the param file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
-        if artifact_path is None or (item.artifact and item.artifact.format != "ncnn"):
-            raise UnsupportedWorkloadError(f"ncnn needs a param file for item {item.item_id!r}")
-        if conditions.dtype != "fp32":
-            raise UnsupportedWorkloadError(
-                f"ncnn runs dtype fp32 here, not {conditions.dtype!r}; ask for fp32"
-            )
+        path = require_file(self.name, item, artifact_path)
+        require_dtype(self.name, conditions)
         if conditions.batch != 1:
             raise UnsupportedWorkloadError(f"ncnn runs batch 1, not {conditions.batch}; ask for batch 1")
-        return NcnnModel(item, conditions.threads, artifact_path)
+        return NcnnModel(item, conditions.threads, path)
 
 
 class NcnnModel:
@@ -88,3 +89,6 @@ class NcnnModel:
 
     def node_samples(self) -> Sequence[NodeSamples]:
         return self._times.nodes()
+
+
+RUNTIME: type[Runtime] = NcnnRuntime

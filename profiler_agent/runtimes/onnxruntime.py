@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from profiler_agent.runtimes.base import Runtime, require_file
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
 
@@ -39,9 +39,7 @@ class OnnxRuntime:
         self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None
     ) -> "OnnxRuntimeModel":
         """Load the ONNX file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
-        if artifact_path is None or (item.artifact and item.artifact.format != "onnx"):
-            raise UnsupportedWorkloadError(f"onnxruntime needs an ONNX artifact for item {item.item_id!r}")
-        return OnnxRuntimeModel(item, conditions, artifact_path)
+        return OnnxRuntimeModel(item, conditions, require_file(self.name, item, artifact_path))
 
 
 class OnnxRuntimeModel:
@@ -136,3 +134,6 @@ def _session(path: Path, threads: int, profile_prefix: str | None) -> onnxruntim
         options.enable_profiling = True
         options.profile_file_prefix = profile_prefix
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+RUNTIME: type[Runtime] = OnnxRuntime

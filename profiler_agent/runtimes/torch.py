@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from profiler_agent.runtimes.base import UnsupportedWorkloadError
+from profiler_agent.runtimes.base import Runtime, require_dtype
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.modules import SegmentModule, network_module, to_channels_last
 from shared.protocol.device import Conditions
@@ -32,10 +32,7 @@ class TorchRuntime:
 
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> "TorchModel":
         """Build the network of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
-        if conditions.dtype != "fp32":
-            raise UnsupportedWorkloadError(
-                f"torch runs dtype fp32 here, not {conditions.dtype!r}; ask for fp32"
-            )
+        require_dtype(self.name, conditions)
         torch.set_num_threads(conditions.threads)
         return TorchModel(item, conditions.batch)
 
@@ -83,3 +80,6 @@ def fold_batch_norms(segment: SegmentModule) -> None:
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
             segment[index] = fuse_conv_bn_eval(conv, norm)
             segment[index + 1] = nn.Identity()
+
+
+RUNTIME: type[Runtime] = TorchRuntime

@@ -17,21 +17,18 @@ from shared.architecture import parse_architecture
 from shared.protocol.device import Conditions, Device, RuntimeInfo
 from shared.protocol.measurement import (
     Artifact,
-    ArtifactFormat,
     Lease,
     LeaseItem,
     Policy,
     Result,
 )
 from shared.protocol.wire import to_dict
+from shared.runtimes import RUNTIMES
 
 NETWORK = "fbnet-96-035-1"
 
-MODEL_FORMATS: dict[str, ArtifactFormat] = {
-    "onnxruntime": "onnx",
-    "litert": "tflite",
-    "ncnn": "ncnn",
-    "executorch": "pte",
+MODEL_FORMATS = {
+    runtime.name: runtime.model_format for runtime in RUNTIMES.values() if runtime.model_format is not None
 }
 """Runtimes that load a model file; all others build the network from the workload."""
 

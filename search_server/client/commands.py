@@ -18,8 +18,9 @@ from rich.markup import escape
 
 from search_server.client.errors import SearchClientError, ServerRefusedError
 from search_server.client.search_client import DEFAULT_SERVER_URL, SearchClient
-from shared.protocol.device import DTYPES, RUNTIME_NAMES, Conditions
+from shared.protocol.device import Conditions
 from shared.protocol.wire import to_json
+from shared.runtimes import DTYPES, RUNTIME_NAMES
 
 out = Console(highlight=False)
 """Results, for people and programs."""

@@ -11,7 +11,8 @@ from search_server.model_files.ncnn_model import ncnn_param, ncnn_weights
 from search_server.model_files.onnx_model import onnx_bytes
 from search_server.model_files.tflite_model import tflite_bytes
 from shared.protocol.device import Conditions
-from shared.protocol.measurement import Artifact, ArtifactFormat
+from shared.protocol.measurement import Artifact
+from shared.runtimes import RUNTIMES, ArtifactFormat
 from shared.workload import Workload
 
 
@@ -52,15 +53,16 @@ def model_file(
         ValueError: an array is missing or has another shape than its operator, or weights came with int8.
     """
     batch, dtype = conditions.batch, conditions.dtype
-    match conditions.runtime:
-        case "onnxruntime":
+    known = RUNTIMES.get(conditions.runtime)
+    match known and known.model_format:
+        case "onnx":
             return ModelFile("onnx", onnx_bytes(workload, weights, batch, dtype))
-        case "litert":
+        case "tflite":
             return ModelFile("tflite", tflite_bytes(workload, weights, batch, dtype))
         case "ncnn":
             stored = None if weights is None else ncnn_weights(workload, FoldedWeights(weights))
             return ModelFile("ncnn", ncnn_param(workload).encode(), stored)
-        case "executorch":
+        case "pte":
             return ModelFile("pte", pte_bytes(workload, weights, batch))
         case _:
             return None

@@ -8,9 +8,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-RUNTIME_NAMES = ("onnxruntime", "torch", "litert", "ncnn", "executorch", "simulated", "other")
-"""``other``: a program that this project does not run; tables imported from it say which."""
-DTYPES = ("fp32", "int8")
+from shared.runtimes import DTYPES, RUNTIME_NAMES
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.protocol.device import Conditions, Device, Environment
+from shared.runtimes import ArtifactFormat
 from shared.workload import Workload
 
 PROTOCOL_MIN = 1
 PROTOCOL_MAX = 1
 """The protocol versions that this code speaks."""
-
-ArtifactFormat = Literal["onnx", "pt2", "tflite", "ncnn", "pte"]
 
 Status = Literal["ok", "unstable", "throttled", "deferred", "unsupported", "error"]
 """Only ``ok`` feeds a latency table."""

@@ -22,6 +22,7 @@ from profiler_agent.selftest.measure import MODEL_FORMATS, NETWORK, model_name
 from search_server.model_files.model_file import model_file
 from shared.architecture import parse_architecture
 from shared.protocol.device import Conditions
+from shared.runtimes import RUNTIMES
 from tests.profiler_agent.tiny_server import ENROLMENT_TOKEN, TOKEN, TinyServer
 
 cli = CliRunner()
@@ -118,7 +119,7 @@ def test_info_for_people_and_programs(tmp_path: Path) -> None:
     assert document["device_id"] == "phone"
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", "torch", "litert", "ncnn", "executorch"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_selftest_measures_each_runtime(runtime: str, tmp_path: Path) -> None:
     if runtime not in {each.name for each in available_runtimes()}:
         pytest.skip(f"{runtime} is not installed")

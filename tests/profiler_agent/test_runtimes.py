@@ -17,8 +17,9 @@ from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
 from search_server.model_files.model_file import model_file
 from shared.architecture import random_architecture
 from shared.operators import Conv2d
-from shared.protocol.device import DTYPES, RUNTIME_NAMES, Conditions
+from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem
+from shared.runtimes import DTYPES, RUNTIME_NAMES
 from shared.search_space import search_space
 from shared.workload import Segment, Workload
 
@@ -119,15 +120,15 @@ def test_no_real_agent_has_the_simulated_runtime() -> None:
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("onnxruntime", "an ONNX artifact"),
-        ("litert", "a tflite artifact"),
-        ("ncnn", "a param file"),
-        ("executorch", "a pte artifact"),
+        ("onnxruntime", "onnx"),
+        ("litert", "tflite"),
+        ("ncnn", "ncnn"),
+        ("executorch", "pte"),
     ],
 )
 def test_a_runtime_that_loads_files_needs_one(name: str, what: str) -> None:
     skip_unless_installed(name)
-    with pytest.raises(UnsupportedWorkloadError, match=f"needs {what}"):
+    with pytest.raises(UnsupportedWorkloadError, match=f"needs a model file of format {what} .* got none"):
         load_runtime(name).load(LeaseItem("item", BLOCK), Conditions(name), None)
 
 

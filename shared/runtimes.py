@@ -1,0 +1,76 @@
+"""The one list of inference runtimes and of the model files that they load; agent and server read it.
+
+A new runtime is an entry here and a file of the same name in ``profiler_agent/runtimes/``. If it loads
+files that nobody writes yet, ``search_server/model_files/`` gets a writer of its format.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ArtifactFormat = Literal["onnx", "tflite", "ncnn", "pte"]
+"""``ncnn``: the text of a ``.param`` file. ``pte``: an ExecuTorch program."""
+DTYPES = ("fp32", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceRuntime:
+    """A program that runs networks; each one can be told how many threads it may use."""
+
+    name: str
+    package: str
+    """The Python distribution that tells its version."""
+    model_format: ArtifactFormat | None
+    """What it loads; None: the agent builds the network from the workload."""
+    segment_times: str
+    """How the times of segments come about."""
+    install_hint: str
+    dtypes: tuple[str, ...] = ("fp32",)
+
+
+RUNTIMES = {
+    runtime.name: runtime
+    for runtime in (
+        InferenceRuntime(
+            "onnxruntime",
+            "onnxruntime",
+            "onnx",
+            "the runtime's own node profile",
+            "pip install 'edgenas-agent[onnxruntime]', or on Termux: pkg install python-onnxruntime",
+            DTYPES,
+        ),
+        InferenceRuntime(
+            "torch",
+            "torch",
+            None,
+            "time-stamps between modules",
+            "pip install torch, or on Termux: pkg install python-torch",
+        ),
+        InferenceRuntime(
+            "litert",
+            "ai-edge-litert",
+            "tflite",
+            "each segment is a signature of the model; time-stamps between calls on shared buffers",
+            "pip install 'edgenas-agent[litert]' (PyPI has no wheel for Termux)",
+            DTYPES,
+        ),
+        InferenceRuntime(
+            "ncnn",
+            "ncnn",
+            "ncnn",
+            "time-stamps at the segments' borders within one run",
+            "pip install 'edgenas-agent[ncnn]' (PyPI has no wheel for Termux)",
+        ),
+        InferenceRuntime(
+            "executorch",
+            "executorch",
+            "pte",
+            "each segment is a method of the program; time-stamps between calls in shared memory",
+            "pip install torch && pip install --no-deps executorch (PyPI has no wheel for Termux)",
+        ),
+    )
+}
+"""By name: those that an agent can have."""
+
+RUNTIME_NAMES = (*RUNTIMES, "simulated", "other")
+"""``simulated``: the agent draws times and runs nothing. ``other``: a program that this project does not
+run; tables imported from it say which."""
