@@ -11,7 +11,7 @@ from benchmarks.ledger import Outcome
 from benchmarks.truth import deal
 from search_server.latency.table import LatencyTable
 from search_server.nas.choosing.shortlist import shortlist
-from search_server.nas.data.batches import evaluation_batches, training_batches
+from search_server.nas.data.batches import evaluation_batches, search_batches, training_batches
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.data.images import DataSplits, ImageSource, split_images
 from search_server.nas.search import SearchRun, search
@@ -111,9 +111,7 @@ class SearchTrial:
             warmup_epochs=max(1, self.epochs - num_theta_epochs),
             seed=self.seed,
         )
-        weight_batches = training_batches(data.weights, 64, 2 * self.seed)
-        theta_batches = training_batches(data.theta, 64, 2 * self.seed + 1)
-        run = search(space, table, weight_batches, theta_batches, options)
+        run = search(space, table, *search_batches(data, 64, self.seed), options)
         for _ in run:
             pass
         return run

@@ -31,7 +31,7 @@ from search_server.latency.formats.reading import ImportedFile
 from search_server.latency.table import LatencyTable
 from search_server.nas.budget.caps import Cap, Matrix
 from search_server.nas.budget.knapsack import most_probable_within
-from search_server.nas.data.batches import training_batches
+from search_server.nas.data.batches import search_batches
 from search_server.nas.search import search
 from search_server.search_options import SearchOptions
 from shared.architecture import Architecture
@@ -149,9 +149,6 @@ class EffectsTrial:
         space = search_space(self.space)
         table = LatencyTable.from_json(Path(self.table).read_text())
         data = self.images.load(space.resolution)
-        weight_batches, theta_batches = (
-            training_batches(part, 64, seed) for seed, part in enumerate((data.weights, data.theta))
-        )
         options = SearchOptions(
             target_ms=self.target_us / 1000,
             epochs=self.epochs,
@@ -159,7 +156,7 @@ class EffectsTrial:
             theta_paths=THETA_PATHS,
             final_entropy=FINAL_ENTROPY,
         )
-        run = search(space, table, weight_batches, theta_batches, options)
+        run = search(space, table, *search_batches(data, 64, seed=0), options)
         for _ in run:
             pass
         return {"effects_LK": run.theta.effects.effects_LK().tolist()}

@@ -16,7 +16,7 @@ import torch
 from search_server.clock import utc_now
 from search_server.nas.budget.search_caps import DeviceTable
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
-from search_server.nas.data.batches import training_batches
+from search_server.nas.data.batches import search_batches
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun, search
@@ -79,13 +79,10 @@ def run_search_job(
 def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
     """Train weights and theta of the supernet; a checkpoint and a recorded step an epoch."""
     request = job.request
-    weight_batches, theta_batches = (
-        training_batches(part, request.batch_size, seed=2 * request.seed + index)
-        for index, part in enumerate((data.weights, data.theta))
-    )
+    batches = search_batches(data, request.batch_size, request.seed)
     tables = [DeviceTable(each.name, each.table, each.target_ms, each.weight) for each in job.devices]
     accelerator = choose_accelerator(job.accelerator)
-    run = search(job.space, tables, weight_batches, theta_batches, request, accelerator)
+    run = search(job.space, tables, *batches, request, accelerator)
     checkpoint = job.folder / "search.pt"
     if checkpoint.exists():
         load_checkpoint(run, checkpoint)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from search_server.nas.data.crops import draw_crops
-from search_server.nas.data.images import ImageFiles, ImageSource
+from search_server.nas.data.images import DataSplits, ImageFiles, ImageSource
 from search_server.nas.data.normalisation import MEAN, STD
 
 Batch = tuple[Tensor, Tensor]
@@ -156,6 +156,14 @@ def training_batches(source: ImageSource, batch_size: int, seed: int) -> Batches
     crops = source.mirrors and source.resolution >= CROP_RESOLUTION
     augmentation = Augmentation(mirror=source.mirrors, crops=crops)
     return Batches(source, batch_size, seed, augmentation=augmentation)
+
+
+def search_batches(data: DataSplits, batch_size: int, seed: int) -> tuple[Batches, Batches]:
+    """Return the batches that train the weights of a search, and those that train theta."""
+    return (
+        training_batches(data.weights, batch_size, 2 * seed),
+        training_batches(data.theta, batch_size, 2 * seed + 1),
+    )
 
 
 def evaluation_batches(source: ImageSource, batch_size: int = 256) -> Batches:
