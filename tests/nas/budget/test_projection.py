@@ -1,7 +1,7 @@
 import itertools
 import math
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,21 +26,13 @@ from tests.nas.small_search import (
     NUM_LAYERS,
     SPACE,
     TABLE,
+    HandTable,
     cap_at,
     random_theta,
     small_search,
 )
 
 TWO_CANDIDATES = replace(SPACE, candidates=("k3_e1", "k3_e3"))
-
-
-@dataclass(frozen=True)
-class HandTable:
-    rows: list[list[float]]
-    fixed_us: float = 0.0
-
-    def latency_us_LK(self) -> list[list[float]]:
-        return self.rows
 
 
 TARGETS_US = [LEAST_US + share * (MOST_US - LEAST_US) for share in (0.02, 0.3, 0.9)]
