@@ -161,14 +161,6 @@ def cancel_leases(session: Session, job_id: str, now: datetime) -> None:
     session.execute(statement.values(status="cancelled", finished_at=now))
 
 
-def count_leases(session: Session, job_id: str) -> tuple[int, int]:
-    """Return how many leases of a job are done, and how many it has."""
-    done = func.count(LeaseRow.lease_id).filter(LeaseRow.status == "done")
-    statement = select(done, func.count(LeaseRow.lease_id)).where(LeaseRow.job_id == job_id)
-    num_done, num_leases = session.execute(statement).one()
-    return num_done, num_leases
-
-
 def _update_progress(session: Session, job_id: str) -> None:
     job = session.get_one(JobRow, job_id)
     statement = select(func.coalesce(func.sum(LeaseRow.progress), 0.0)).where(LeaseRow.job_id == job_id)

@@ -1,4 +1,7 @@
-"""What a profile, measurement or check does once its leases are done: measure on, or end.
+"""What a job does once its leases are done: its evidence is read, concluded from, and the conclusion kept.
+
+What follows from the evidence is decided by one file for each kind of job: ``conclude_profile.py``,
+``conclude_measurement.py`` and ``conclude_check.py``.
 
 Reading and fitting take time, so they happen outside the transaction that writes the conclusion; that
 one first checks that nothing moved meanwhile. Advancing a job twice, or after a crash, is harmless.
@@ -22,15 +25,16 @@ from search_server.latency.table import LatencyTable
 from search_server.leases.ingest import lease_results
 from search_server.leases.leases import create_lease, lease_items
 from search_server.profiling.checks import check_networks, checked_tables, settle_check
-from search_server.profiling.conclude_check import Checked, Compared, compare_measurement, conclude_check
-from search_server.profiling.conclude_measurement import (
-    Conclusion,
-    Evidence,
-    Failed,
+from search_server.profiling.conclude_check import Checked, conclude_check
+from search_server.profiling.conclude_measurement import Compared, conclude_measurement
+from search_server.profiling.conclude_profile import (
     Fitted,
     MeasureOn,
+    conclude_profile,
+    describe,
+    refusal,
 )
-from search_server.profiling.conclude_profile import conclude_profile, describe, refusal
+from search_server.profiling.evidence import Evidence, Failed
 from search_server.profiling.kept_windows import kept_leases
 from search_server.profiling.measurements import requested_architectures
 from search_server.profiling.plan import PROFILE_WINDOW_S, ItemFactory, policy, profile_items
@@ -40,7 +44,7 @@ from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict, to_dict
 from shared.search_space import search_space
 
-Outcome = Conclusion | Compared | Checked
+Conclusion = MeasureOn | Fitted | Compared | Checked | Failed
 
 
 def advance_job(database: Database, data_dir: Path, job_id: str, now: Clock) -> None:
@@ -97,7 +101,7 @@ def _gather(session: Session, job: JobRow) -> Evidence | None:
     )
 
 
-def _conclusion(session: Session, job: JobRow, evidence: Evidence) -> Callable[[datetime], Outcome]:
+def _conclusion(session: Session, job: JobRow, evidence: Evidence) -> Callable[[datetime], Conclusion]:
     """Read what a conclusion takes, and return how to come to it."""
     if job.kind == "profile":
         return partial(conclude_profile, evidence)
@@ -107,7 +111,7 @@ def _conclusion(session: Session, job: JobRow, evidence: Evidence) -> Callable[[
         return partial(conclude_check, evidence, check_networks(table.search_space), table, profiled)
     create = from_dict(job.request, MeasurementCreate)
     level = _level_table(session, job, evidence)
-    return partial(compare_measurement, evidence, requested_architectures(create), level, create.file)
+    return partial(conclude_measurement, evidence, requested_architectures(create), level, create.file)
 
 
 def _level_table(session: Session, job: JobRow, evidence: Evidence) -> LatencyTable | None:
@@ -131,7 +135,7 @@ def _apply(
     data_dir: Path,
     job: JobRow,
     evidence: Evidence,
-    conclusion: Outcome,
+    conclusion: Conclusion,
     now: Clock,
 ) -> None:
     num_leases = len(evidence.leases)

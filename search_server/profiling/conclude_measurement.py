@@ -1,145 +1,61 @@
-"""What the results of a job's leases can say, and what they say of whole networks. Pure."""
+"""What a measurement ends with: latencies of networks beside what a table predicts of them. Pure."""
 
-import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from search_server.latency.estimate.relative import RelativeLatency, relative_latencies
-from search_server.latency.table import LatencyTable
-from search_server.profiling.plan import ANCHOR_ID, net_id
-from search_server.resources.latencies import MeasuredLatency
-from search_server.resources.tables import Outlook
+from search_server.latency.stored.predictions import predictions
+from search_server.latency.table import LatencyTable, MissingLatencyError
+from search_server.profiling.evidence import Evidence, Failed
+from search_server.profiling.network_latencies import Measured, network_latencies
+from search_server.resources.latencies import MeasuredLatency, Prediction
 from shared.architecture import Architecture
-from shared.protocol.device import Conditions
-from shared.protocol.measurement import LeaseItem, Result
-
-Window = tuple[Result, ...]
-"""What one lease gave."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What all leases of a job gave, in the order in which they were finished."""
-
-    space: str
-    device_id: str
-    conditions: Conditions
-    items: tuple[LeaseItem, ...]
-    """Of all leases, each once."""
-    leases: tuple[tuple[int, Window], ...]
-    """Group and results of each lease."""
-    kept: tuple[Window, ...] = ()
-    """Windows of an earlier profile that count for this one."""
-
-    @property
-    def windows(self) -> tuple[Window, ...]:
-        """All that counts for a profile, in the order in which it was measured."""
-        return (*self.kept, *(results for _, results in self.leases))
-
-    @property
-    def results(self) -> tuple[Result, ...]:
-        return tuple(result for _, results in self.leases for result in results)
-
-    @property
-    def measured_conditions(self) -> Conditions:
-        """The conditions with the runtime's version, which the results tell."""
-        told = (result.runtime_version for result in self.results if result.runtime_version)
-        return replace(self.conditions, runtime_version=next(told, self.conditions.runtime_version))
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureOn:
-    """One more window is needed."""
-
-    outlook: Outlook
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A table came out; its verdict says whether it may be used."""
-
-    table: LatencyTable
-
-    @property
-    def is_accepted(self) -> bool:
-        return self.table.verdict is None or self.table.verdict.is_accepted
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Networks have latencies; ``lacking`` names those that have none, and why."""
+class Compared:
+    """Networks have latencies, with predictions where a table has them."""
 
     latencies: tuple[MeasuredLatency, ...]
     lacking: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Nothing can come of it."""
-
-    message: str
-
-
-Conclusion = MeasureOn | Fitted | Measured | Failed
+    """Names those that have none, and why."""
+    level_snapshot: str | None
+    """The table whose level the latencies have."""
 
 
 def conclude_measurement(
-    evidence: Evidence, architectures: Sequence[Architecture], level_us: float | None, now: datetime
-) -> Conclusion:
-    """Express each network in units of the anchor and bring it to a level.
+    evidence: Evidence,
+    architectures: Sequence[Architecture],
+    level: LatencyTable | None,
+    file: str | None,
+    now: datetime,
+) -> Compared | Failed:
+    """Return the latencies of networks at the level of a table, beside what it predicts.
 
     Args:
         evidence: the results of all groups.
         architectures: the networks, in the order of their item ids.
-        level_us: the anchor's latency in the reference table; None takes its median in these runs.
+        level: the reference table; None: the networks have their own level and no prediction.
+        file: the model file that was measured in the place of the one network's timing model, if any; it
+            has no prediction, since a table predicts timing models.
         now: stands in for a result's own time where it has none.
     """
-    relative: dict[str, tuple[RelativeLatency, float]] = {}
-    for group in sorted({group for group, _ in evidence.leases}):
-        results = [r for other, lease in evidence.leases if other == group for r in lease]
-        anchor_us = [
-            us for r in results if r.item_id == ANCHOR_ID and r.status == "ok" for us in r.runs.wall_us
-        ]
-        for item_id, latency in relative_latencies(results, ANCHOR_ID).items():
-            relative[item_id] = latency, level_us or statistics.median(anchor_us)
-    latencies: list[MeasuredLatency] = []
-    lacking: list[str] = []
-    for index, architecture in enumerate(architectures):
-        results = [result for result in evidence.results if result.item_id == net_id(index)]
-        if net_id(index) not in relative:
-            lacking.append(f"{architecture} ({reasons_of(results) or 'the anchor was not measured'})")
-            continue
-        latency, anchor_level_us = relative[net_id(index)]
-        latencies.append(
-            MeasuredLatency(
-                architecture=str(architecture),
-                latency_us=latency.ratio * anchor_level_us,
-                raw_latency_us=latency.raw_us,
-                low_us=latency.low * anchor_level_us,
-                high_us=latency.high * anchor_level_us,
-                num_samples=latency.num_samples,
-                measured_at=max(result.started_at for result in results) or now.isoformat(),
-                is_simulated=any(result.is_simulated for result in results),
-                cpu_us=_over_runs(results, "cpu_us", statistics.median),
-                switches_per_run=_over_runs(results, "involuntary_switches", statistics.fmean),
-                faults_per_run=_over_runs(results, "minor_faults", statistics.fmean),
-            )
-        )
-    if not latencies:
-        return Failed(f"no network could be measured: {'; '.join(lacking)}")
-    return Measured(tuple(latencies), f"not measured: {'; '.join(lacking)}" if lacking else "")
+    measured = network_latencies(evidence, architectures, level.anchor_us if level else None, now)
+    if not isinstance(measured, Measured):
+        return measured
+    if level is None or file is not None:
+        latencies = tuple(replace(latency, file=file) for latency in measured.latencies)
+        return Compared(latencies, measured.lacking, level.snapshot if level else None)
+    networks = {str(architecture): architecture for architecture in architectures}
+    latencies = tuple(
+        replace(latency, prediction=_prediction(level, networks[latency.architecture]))
+        for latency in measured.latencies
+    )
+    return Compared(latencies, measured.lacking, level.snapshot)
 
 
-def _over_runs(
-    results: Iterable[Result], column: str, statistic: Callable[[list[float]], float]
-) -> float | None:
-    """Return a statistic of one column over all runs that count; None if it was not recorded."""
-    values = [value for r in results if r.status == "ok" for value in getattr(r.runs, column)]
-    return statistic(values) if values else None
-
-
-def reasons_of(results: Iterable[Result]) -> str:
-    """Return what speaks against results that are not ``ok``, each reason once, five at most."""
-    reasons = {f"{r.status}: {r.reason}" if r.reason else r.status for r in results if r.status != "ok"}
-    return "; ".join(sorted(reasons)[:5])
+def _prediction(level: LatencyTable, architecture: Architecture) -> Prediction | None:
+    try:
+        return predictions(level, [architecture])[0]
+    except MissingLatencyError:  # a known network may bring a head of its own
+        return None

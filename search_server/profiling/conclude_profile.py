@@ -8,22 +8,14 @@ this). And the limits are on how two such tables would differ, 1.4 times as much
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from search_server.latency.estimate.fit import MAX_REPEAT_MEDIAN, MAX_REPEAT_P95, fit_table
 from search_server.latency.estimate.observations import UnfittableError
 from search_server.latency.table import LatencyTable
 from search_server.latency.verdict import Verdict
-from search_server.profiling.conclude_measurement import (
-    Conclusion,
-    Evidence,
-    Failed,
-    Fitted,
-    MeasureOn,
-    Window,
-    reasons_of,
-)
+from search_server.profiling.evidence import Evidence, Failed, Window, reasons_of
 from search_server.profiling.plan import (
     ANCHOR_ID,
     MAX_LOST_WINDOWS,
@@ -43,7 +35,25 @@ _REMEDY = (
 )
 
 
-def conclude_profile(evidence: Evidence, now: datetime) -> Conclusion:
+@dataclass(frozen=True, slots=True)
+class MeasureOn:
+    """One more window is needed."""
+
+    outlook: Outlook
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A table came out; its verdict says whether it may be used."""
+
+    table: LatencyTable
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.table.verdict is None or self.table.verdict.is_accepted
+
+
+def conclude_profile(evidence: Evidence, now: datetime) -> MeasureOn | Fitted | Failed:
     """Fit a table once there are enough windows; go on, or give up, by what it lacks."""
     last = evidence.leases[-1][1]
     if all(result.status in ("unsupported", "error") for result in last):

@@ -13,8 +13,8 @@ from search_server.db.models import DeviceRow, JobRow, LeaseRow
 from search_server.devices.registry import device_facts
 from search_server.leases.ingest import lease_results
 from search_server.leases.leases import lease_items
-from search_server.profiling.conclude_measurement import Window
 from search_server.profiling.conclude_profile import is_good
+from search_server.profiling.evidence import Window
 from search_server.profiling.plan import MIN_PROFILE_LEASES, ItemFactory, profile_items
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict

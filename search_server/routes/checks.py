@@ -22,7 +22,7 @@ from search_server.routes.context import (
     SessionDep,
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
-from search_server.routes.events import JobToWatch, check_events
+from search_server.routes.events import JobToWatch, job_events
 
 router = APIRouter(responses=ERROR_RESPONSES, tags=["latency tables"])
 
@@ -66,7 +66,7 @@ async def stream_check(
     job_id: Annotated[str, Depends(JobToWatch("check"))], database: DatabaseDep, context: ContextDep
 ) -> AsyncIterator[ServerSentEvent]:
     """Send the check as event ``job`` whenever it changes, until it has ended."""
-    async for event in check_events(database, job_id, context):
+    async for event in job_events(database, job_id, "check", context):
         yield event
 
 

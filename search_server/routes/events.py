@@ -4,9 +4,10 @@ No session stays open between looks. Every event carries the number of the last 
 sent as its id; with ``Last-Event-ID`` a stream goes on behind it.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 import anyio
 from fastapi.sse import ServerSentEvent
@@ -52,34 +53,24 @@ class _Stream:
             yield ServerSentEvent(event=event, raw_data=text, id=str(self.last_step))
 
 
+_RESOURCES: Mapping[str, Callable[[Session, JobRow, datetime], object]] = {
+    "profile": profile_resource,
+    "measurement": measurement_resource,
+    "check": check_resource,
+}
+
 _Look = Callable[[Session, JobRow, _Stream, datetime], Iterator[ServerSentEvent]]
 
 
-def profile_events(database: Database, job_id: str, context: Context) -> AsyncIterator[ServerSentEvent]:
-    """Yield ``job`` with the profile whenever it changes."""
+def job_events(
+    database: Database, job_id: str, kind: Literal["profile", "measurement", "check"], context: Context
+) -> AsyncIterator[ServerSentEvent]:
+    """Yield ``job`` with the profile, measurement or check whenever it changes."""
 
     def look(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
-        return stream.changed("job", "job", profile_resource(session, job, at))
+        return stream.changed("job", "job", _RESOURCES[kind](session, job, at))
 
-    return _watch(database, job_id, "profile", look, context, last_step=0)
-
-
-def measurement_events(database: Database, job_id: str, context: Context) -> AsyncIterator[ServerSentEvent]:
-    """Yield ``job`` with the measurement whenever it changes."""
-
-    def look(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
-        return stream.changed("job", "job", measurement_resource(session, job, at))
-
-    return _watch(database, job_id, "measurement", look, context, last_step=0)
-
-
-def check_events(database: Database, job_id: str, context: Context) -> AsyncIterator[ServerSentEvent]:
-    """Yield ``job`` with the check whenever it changes."""
-
-    def look(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
-        return stream.changed("job", "job", check_resource(session, job, at))
-
-    return _watch(database, job_id, "check", look, context, last_step=0)
+    return _watch(database, job_id, kind, look, context, last_step=0)
 
 
 def search_events(

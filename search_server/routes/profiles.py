@@ -27,7 +27,7 @@ from search_server.routes.context import (
     SessionDep,
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
-from search_server.routes.events import JobToWatch, measurement_events, profile_events
+from search_server.routes.events import JobToWatch, job_events
 from search_server.routes.tables import raw_body, told_conditions
 from shared.protocol.device import Conditions
 from shared.search_space import search_space
@@ -78,7 +78,7 @@ async def stream_profile(
     job_id: Annotated[str, Depends(JobToWatch("profile"))], database: DatabaseDep, context: ContextDep
 ) -> AsyncIterator[ServerSentEvent]:
     """Send the profile as event ``job`` whenever it changes, until it has ended."""
-    async for event in profile_events(database, job_id, context):
+    async for event in job_events(database, job_id, "profile", context):
         yield event
 
 
@@ -153,7 +153,7 @@ async def stream_measurement(
     job_id: Annotated[str, Depends(JobToWatch("measurement"))], database: DatabaseDep, context: ContextDep
 ) -> AsyncIterator[ServerSentEvent]:
     """Send the measurement as event ``job`` whenever it changes, until it has ended."""
-    async for event in measurement_events(database, job_id, context):
+    async for event in job_events(database, job_id, "measurement", context):
         yield event
 
 

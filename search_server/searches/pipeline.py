@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from search_server.clock import utc_now
+from search_server.jobs.registry import finish_job
 from search_server.nas.budget.search_caps import DeviceTable
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.data.batches import search_batches
@@ -25,7 +26,7 @@ from search_server.resources.searches import FoundArchitecture, SearchCreate, Se
 from search_server.searches.delivery import deliver
 from search_server.searches.event_files import event_files
 from search_server.searches.finalists import measured_baselines, measured_finalists, shortlist_caps
-from search_server.searches.recording import finish_search, record_step
+from search_server.searches.recording import record_step
 from search_server.searches.search_job import SearchJob, StoppedError, Transaction, open_search_job
 from search_server.searches.stages import SEARCHED
 from search_server.searches.training import most_accurate, train_all
@@ -73,7 +74,7 @@ def run_search_job(
     except torch.OutOfMemoryError as error:
         raise ValueError(out_of_memory(job.request, error)) from error
     with transaction() as session:
-        finish_search(session, job_id, found, utc_now(), outcome(job, found))
+        finish_job(session, job_id, utc_now(), result=to_dict(found), message=outcome(job, found))
 
 
 def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:

@@ -1,12 +1,10 @@
 """What a running search writes down. Each call belongs in a transaction of its own."""
 
-from datetime import datetime
-
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from search_server.db.models import JobRow, SearchArchitectureRow, SearchStepRow
-from search_server.jobs.registry import UNFINISHED, fail_job, finish_job
+from search_server.jobs.registry import UNFINISHED
 from search_server.resources.searches import FoundArchitecture, SearchStep
 from shared.protocol.wire import to_dict
 
@@ -40,15 +38,3 @@ def set_progress(
         values["stage"] = stage
     running = update(JobRow).where(JobRow.job_id == job_id, JobRow.status.in_(UNFINISHED))
     session.execute(running.values(values))
-
-
-def finish_search(
-    session: Session, job_id: str, result: FoundArchitecture, now: datetime, message: str = ""
-) -> None:
-    """End a search with what it found."""
-    finish_job(session, job_id, now, result=to_dict(result), message=message)
-
-
-def fail_search(session: Session, job_id: str, message: str, now: datetime) -> None:
-    """End a search without a result; the message says what to do."""
-    fail_job(session, job_id, message, now)

@@ -13,8 +13,8 @@ import structlog
 from search_server.clock import utc_now
 from search_server.db.session import Database
 from search_server.errors import ServerError
+from search_server.jobs.registry import fail_job
 from search_server.logs import configure_logs
-from search_server.searches.recording import fail_search
 from search_server.settings import Settings
 
 _log = structlog.get_logger()
@@ -51,7 +51,7 @@ def main(job_id: str) -> int:
 
 def _fail(database: Database, job_id: str, message: str) -> None:
     with database.transaction() as session:
-        fail_search(session, job_id, message, utc_now())
+        fail_job(session, job_id, message, utc_now())
 
 
 if __name__ == "__main__":

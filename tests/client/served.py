@@ -17,17 +17,18 @@ from search_server.app import create_app
 from search_server.client import SearchClient
 from search_server.db.migrate import migrate_to_head
 from search_server.db.session import Database
+from search_server.jobs.registry import finish_job
 from search_server.latency.stored.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.latency.verdict import Verdict
 from search_server.logs import configure_logs
 from search_server.resources.searches import FoundArchitecture, SearchStep
-from search_server.searches.recording import finish_search, record_architecture, record_step, set_progress
+from search_server.searches.recording import record_architecture, record_step, set_progress
 from search_server.settings import Settings
 from search_server.tokens import Scope, create_token
 from shared.architecture import random_architecture, uniform_architecture
 from shared.protocol.device import Conditions, Device, DeviceCreate, DeviceCredential, RuntimeInfo
-from shared.protocol.wire import from_json, to_json
+from shared.protocol.wire import from_json, to_dict, to_json
 from shared.search_space import search_space
 from shared.workload import IDENTITY_KEY, segment_key
 
@@ -93,7 +94,7 @@ class Served:
         with self.database.transaction() as session:
             for network in architectures:
                 record_architecture(session, job_id, network)
-            finish_search(session, job_id, architectures[0], datetime.now(UTC))
+            finish_job(session, job_id, datetime.now(UTC), result=to_dict(architectures[0]))
 
 
 @contextmanager

@@ -8,8 +8,9 @@ import pytest
 
 from search_server.latency.estimate.fit import MAX_REPEAT_MEDIAN, MAX_REPEAT_P95
 from search_server.latency.verdict import Verdict
-from search_server.profiling.conclude_measurement import Evidence, Failed, Fitted, MeasureOn, Window
 from search_server.profiling.conclude_profile import (
+    Fitted,
+    MeasureOn,
     conclude_profile,
     describe,
     is_hopeless,
@@ -17,6 +18,7 @@ from search_server.profiling.conclude_profile import (
     refusal,
     windows_needed,
 )
+from search_server.profiling.evidence import Evidence, Failed, Window
 from search_server.profiling.plan import MAX_LOST_WINDOWS, MAX_PROFILE_LEASES, MIN_PROFILE_LEASES
 from shared.protocol.measurement import LeaseItem, Status
 from tests.latency.measured_leases import ANCHOR, CONDITIONS, COVERS, SPACE, results_of_lease

@@ -18,11 +18,12 @@ from search_server.jobs.registry import finish_job
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
 from search_server.searches.queue import MAX_ATTEMPTS, WORKER_LEASE, claim_search, renew_search
-from search_server.searches.recording import finish_search, record_architecture, record_step, set_progress
+from search_server.searches.recording import record_architecture, record_step, set_progress
 from search_server.searches.searches import export_path
 from search_server.searches.worker import Worker
 from shared.architecture import uniform_architecture
 from shared.protocol.device import Conditions
+from shared.protocol.wire import to_dict
 from shared.search_space import search_space
 from tests.conftest import Clock
 from tests.search_server.api import Api
@@ -170,7 +171,7 @@ async def test_finished_search_shows_and_exports_what_it_found(
     running = await api.get(f"/searches/{job_id}")
     assert (running["stage"], running["job"]["progress"]) == ("train", 0.5)
     with database.transaction() as session:
-        finish_search(session, job_id, FOUND, clock())
+        finish_job(session, job_id, clock(), result=to_dict(FOUND))
     for file_format in ("onnx", "torch"):
         path = export_path(api.app.state.context.data_dir, job_id, file_format)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +200,7 @@ async def test_cancelling_a_search_cancels_its_measurements(
     assert await device.lease() is None
     with database.transaction() as session:
         assert not renew_search(session, job_id, "w1", clock())
-        finish_search(session, job_id, FOUND, clock())  # too late: it changes nothing
+        finish_job(session, job_id, clock(), result=to_dict(FOUND))  # too late: it changes nothing
     assert await status(api, job_id) == "cancelled"
 
 
@@ -225,7 +226,7 @@ async def test_events_follow_a_search_to_its_end(
                 record_step(session, job_id, step(number))
         with database.transaction() as session:
             record_architecture(session, job_id, FOUND)
-            finish_search(session, job_id, FOUND, clock())
+            finish_job(session, job_id, clock(), result=to_dict(FOUND))
 
     await asyncio.to_thread(live)
     seen = events((await stream).text)

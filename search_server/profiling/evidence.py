@@ -1,0 +1,53 @@
+"""What the leases of a job gave: what its conclusion rests on. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import LeaseItem, Result
+
+Window = tuple[Result, ...]
+"""What one lease gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What all leases of a job gave, in the order in which they were finished."""
+
+    space: str
+    device_id: str
+    conditions: Conditions
+    items: tuple[LeaseItem, ...]
+    """Of all leases, each once."""
+    leases: tuple[tuple[int, Window], ...]
+    """Group and results of each lease."""
+    kept: tuple[Window, ...] = ()
+    """Windows of an earlier profile that count for this one."""
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """All that counts for a profile, in the order in which it was measured."""
+        return (*self.kept, *(results for _, results in self.leases))
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        return tuple(result for _, results in self.leases for result in results)
+
+    @property
+    def measured_conditions(self) -> Conditions:
+        """The conditions with the runtime's version, which the results tell."""
+        told = (result.runtime_version for result in self.results if result.runtime_version)
+        return replace(self.conditions, runtime_version=next(told, self.conditions.runtime_version))
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nothing can come of it."""
+
+    message: str
+
+
+def reasons_of(results: Iterable[Result]) -> str:
+    """Return what speaks against results that are not ``ok``, each reason once, five at most."""
+    reasons = {f"{r.status}: {r.reason}" if r.reason else r.status for r in results if r.status != "ok"}
+    return "; ".join(sorted(reasons)[:5])
