@@ -12,10 +12,12 @@ import torch
 from benchmarks.plain_models import RUNTIME_DTYPES, PlainModel, environment_of, load_model
 from benchmarks.plain_timing import time_in_new_process
 from search_server.model_files.model_file import model_file
+from search_server.nas.network_weights import numpy_weights
 from shared.architecture import random_architecture
 from shared.modules import network_module
 from shared.operators import Conv2d
 from shared.protocol.device import Conditions
+from shared.runtimes import RUNTIMES
 from shared.search_space import search_space
 from shared.workload import Segment, Workload
 
@@ -34,10 +36,14 @@ PACKAGES = {"litert": "ai_edge_litert"}
 )
 def conditions(request: pytest.FixtureRequest) -> Conditions:
     chosen: Conditions = request.param
-    package = PACKAGES.get(chosen.runtime, chosen.runtime)
+    skip_unless_installed(chosen.runtime)
+    return chosen
+
+
+def skip_unless_installed(runtime: str) -> None:
+    package = PACKAGES.get(runtime, runtime)
     if find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
-    return chosen
 
 
 def load(workload: Workload, conditions: Conditions, folder: Path) -> PlainModel:
@@ -66,6 +72,20 @@ def test_torch_without_batch_norms_computes_the_same(tmp_path: Path) -> None:
         expected = network(torch.from_numpy(images)).numpy().reshape(-1)
     actual = load(NETWORK, Conditions("torch"), tmp_path).output()
     np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("runtime", [each.name for each in RUNTIMES.values() if each.model_format])
+def test_a_delivered_file_computes_what_the_trained_network_computes(runtime: str, tmp_path: Path) -> None:
+    skip_unless_installed(runtime)
+    network = network_module(NETWORK, torch.Generator().manual_seed(0)).eval()
+    file = model_file(NETWORK, Conditions(runtime), numpy_weights(network))
+    assert file is not None
+    images = np.random.default_rng(0).random((1, *NETWORK.input_shape), dtype=np.float32)
+    with torch.inference_mode():
+        # the loop gives LiteRT a hundred times the others' images, of which its int8 models see something
+        expected = network(torch.from_numpy(images) * (100 if runtime == "litert" else 1))
+    actual = load_model(runtime, NETWORK, file.write(tmp_path, "delivered")).output()
+    np.testing.assert_allclose(actual, expected.numpy().reshape(-1), rtol=1e-3, atol=1e-4)
 
 
 def test_a_process_times_each_network_beside_the_first(conditions: Conditions) -> None:
