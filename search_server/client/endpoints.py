@@ -27,7 +27,9 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 TableFormat = Literal["json", "csv", "parquet"]
-ImportFormat = Literal["json", "csv", "parquet", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"]
+ImportFormat = Literal[
+    "json", "csv", "parquet", "plain-csv", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"
+]
 SampleFormat = Literal["parquet", "csv"]
 SearchFormat = Literal["onnx", "torch", "json"]
 ExportDtype = Literal["fp32", "int8"]
@@ -308,6 +310,8 @@ def _told(conditions: Conditions | None) -> dict[str, str]:
         "runtime": conditions.runtime,
         "threads": str(conditions.threads),
         "dtype": conditions.dtype,
+        "batch": str(conditions.batch),
+        "accelerator": conditions.accelerator,
     }
 
 

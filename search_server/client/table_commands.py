@@ -147,27 +147,38 @@ def import_table(
         ),
     ] = None,
     runtime: Annotated[
-        str | None, typer.Option(metavar="R", help="What ran, where the file does not tell it.")
+        str | None,
+        typer.Option(metavar="R", help="What ran, where the file does not tell it, such as openvino."),
     ] = None,
     threads: Annotated[int, typer.Option(metavar="N", help="On so many threads.")] = 1,
-    dtype: Annotated[str, typer.Option(metavar="T", help="In this number format.")] = "fp32",
+    dtype: Annotated[str, typer.Option(metavar="T", help="In this number format, such as fp16.")] = "fp32",
+    batch: Annotated[int, typer.Option(metavar="N", help="Images a run.")] = 1,
+    accelerator: Annotated[
+        str, typer.Option(metavar="LABEL", help="What computed, such as 'Adreno 640'; left out: the CPU.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Store a table that another program measured, for a device that need not be enrolled.
 
     Whole networks (columns architecture, latency_ms, perhaps device) become measurements, not a table.
 
-    Example: edgenas tables import lut.json --format hw-nas-bench -d raspi4
+    Format plain-csv is what one writes by hand: columns layer, block, latency_ms, and perhaps sigma_ms and
+    num_samples; stem and head with an empty block; lines with # are comments.
+
+    Example: edgenas tables import cells.csv --format plain-csv -d phone -s fbnet-tiny --runtime openvino
     """
     name = read_space(space).name if space else None
-    conditions = Conditions(runtime, threads, dtype) if runtime else None
+    conditions = Conditions(runtime or "other", threads, dtype, batch, accelerator=accelerator)
+    if runtime is None and conditions != Conditions("other"):
+        raise ValueError(f"{conditions} needs a runtime too; name what ran with --runtime")
+    told = conditions if runtime else None
     if table_format == "whole-network-csv":
         if name is None:
             raise ValueError("whole networks need a space; name it with -s, such as -s fbnet-224")
-        measurement = client.import_measurements(file.read_bytes(), device, name, conditions)
+        measurement = client.import_measurements(file.read_bytes(), device, name, told)
         _print_measurement(measurement, json)
         return
-    table = client.import_table(file.read_bytes(), table_format, device, name, conditions)
+    table = client.import_table(file.read_bytes(), table_format, device, name, told)
     if json:
         print_json(table)
         return

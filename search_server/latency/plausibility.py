@@ -10,9 +10,12 @@ MAX_CELL_US = 60e6
 """No block of a mobile network takes a minute."""
 MAX_ANCHOR_US = 3600e6
 MAX_IDENTITY_US = 1.0
-MIN_MACS_PER_US = 50.0
+MIN_MACS_PER_US = 500.0
+"""One core of a Raspberry Pi 4 does four times as many, and what does a thousand times as many, such as a
+fast accelerator, is below this limit still once its microseconds are read as milliseconds. Microcontrollers
+are below it too: their tables are asked about without need."""
 MAX_MACS_PER_US = 2e6
-"""Outside of what microcontrollers and accelerators reach on small networks, a factor is missing."""
+"""Of one image; more than accelerators reach on small networks."""
 PROPORTIONAL_TOLERANCE = 1e-6
 """Two devices' measurements never agree to so many digits; a copied file does."""
 MIN_COMPARED = 10
@@ -97,10 +100,10 @@ def _unit_slip(table: LatencyTable) -> tuple[str, ...]:
             macs += segment_macs
             total_us += table.entries[key].latency_units * table.anchor_us
     rate = macs / total_us if total_us > 0 else MAX_MACS_PER_US
-    if rate < MIN_MACS_PER_US:
+    if rate * table.conditions.batch < MIN_MACS_PER_US:
         return (
-            f"the cells together run at {rate / 1000:.2g} GMAC/s, fewer than a microcontroller: were the "
-            "file's microseconds read as milliseconds?",
+            f"the cells together run at {rate / 1000:.2g} GMAC/s, fewer than one core of a phone: "
+            "were the file's microseconds read as milliseconds?",
         )
     if rate > MAX_MACS_PER_US:
         return (

@@ -77,6 +77,8 @@ class LatencyTable:
         """The hash of the content, the time of creation left out: 16 hex digits."""
         content = json.loads(self.to_json())
         del content["created_at"]
+        if not self.conditions.accelerator:
+            del content["conditions"]["accelerator"]
         if self.neighbours == Neighbours():
             del content["neighbours"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

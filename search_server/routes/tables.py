@@ -54,11 +54,16 @@ async def raw_body(request: Request) -> bytes:
 def told_conditions(
     runtime: Annotated[str | None, Query(description="what ran, where the file does not tell")] = None,
     threads: int = 1,
-    dtype: str = "fp32",
+    dtype: Annotated[str, Query(description="such as fp16; others than agents measure in too")] = "fp32",
+    batch: Annotated[int, Query(description="images a run")] = 1,
+    accelerator: Annotated[str, Query(description="a label such as Adreno 640; empty: the CPU")] = "",
 ) -> Conditions | None:
     """Return under which conditions an import's sender says that its file was measured, if at all."""
     with refusing_values("query.runtime"):
-        return Conditions(runtime, threads, dtype) if runtime else None
+        conditions = Conditions(runtime or "other", threads, dtype, batch, accelerator=accelerator)
+        if runtime is None and conditions != Conditions("other"):
+            raise ValueError(f"{conditions} needs a runtime too; name what ran, such as runtime=openvino")
+        return conditions if runtime else None
 
 
 @router.post(
@@ -77,7 +82,7 @@ def post_import(
     import_format: Annotated[ImportFormat, Query(alias="format")] = "json",
     space: Annotated[
         str | None,
-        Query(description="needed where the file does not tell it: ofa-yaml, mobile-vision-jsonl"),
+        Query(description="needed for plain-csv, ofa-yaml and mobile-vision-jsonl, which do not tell it"),
     ] = None,
 ) -> Table:
     """Store a table that another program wrote; the same content is kept once."""

@@ -5,10 +5,14 @@ Unknown facts are ``None``: never zero, never a guess.
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from shared.runtimes import DTYPES, RUNTIME_NAMES
+
+_SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+/-]{0,59}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +84,24 @@ class Conditions:
     thermal: Literal["cold", "sustained"] = "cold"
     runtime_version: str | None = None
     """None in a request: whatever version the device has. Known in every table and result."""
+    accelerator: str = ""
+    """What computed, as an import's sender calls it, such as ``Adreno 640``; empty: the CPU, or untold."""
 
     def __post_init__(self) -> None:
-        if self.runtime not in RUNTIME_NAMES:
+        for field, value, known in (
+            ("runtime", self.runtime, RUNTIME_NAMES),
+            ("dtype", self.dtype, DTYPES),
+        ):
+            if not _SHORT_NAME.fullmatch(value):
+                raise ValueError(
+                    f"{field} must be a name of 1 to 32 small letters, digits, '.', '_' and '-', got "
+                    f"{value[:40]!a}; agents measure with {', '.join(known)}"
+                )
+        if self.accelerator and not _LABEL.fullmatch(self.accelerator):
             raise ValueError(
-                f"unknown runtime {self.runtime!r}; the runtimes are {', '.join(RUNTIME_NAMES)}"
+                "accelerator must be a label of 1 to 60 letters, digits, spaces and . _ + / -, got "
+                f"{self.accelerator[:60]!a}"
             )
-        if self.dtype not in DTYPES:
-            raise ValueError(f"unknown dtype {self.dtype!r}; the dtypes are {', '.join(DTYPES)}")
         if not 1 <= self.threads <= 256:
             raise ValueError(f"threads must lie in 1..256, got {self.threads}")
         if not 1 <= self.batch <= 1024:
@@ -98,15 +112,20 @@ class Conditions:
     @property
     def key(self) -> str:
         """Identity of these conditions without the runtime's version: 12 hex digits."""
-        text = json.dumps(asdict(replace(self, runtime_version=None)), sort_keys=True)
+        facts = asdict(replace(self, runtime_version=None))
+        if not self.accelerator:
+            del facts["accelerator"]  # keys from before this field stay what they were
+        text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
         version = f" {self.runtime_version}" if self.runtime_version else ""
         cores = f", cores {','.join(map(str, self.cores))}" if self.cores else ""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        accelerator = f" on {self.accelerator}" if self.accelerator else ""
         return (
-            f"{self.runtime}{version}, {self.dtype}, batch {self.batch}, {threads}{cores}, {self.thermal}"
+            f"{self.runtime}{version}{accelerator}, {self.dtype}, batch {self.batch}, "
+            f"{threads}{cores}, {self.thermal}"
         )
 
 

@@ -18,6 +18,7 @@ from search_server.latency.formats.ofa_yaml import read_ofa_yaml
 from search_server.latency.formats.own_csv import read_own_csv
 from search_server.latency.formats.own_json import read_own_json
 from search_server.latency.formats.own_parquet import read_own_parquet
+from search_server.latency.formats.plain_csv import read_plain_csv
 from search_server.latency.formats.reading import ImportedFile, ReadTable
 from search_server.latency.limits import require_bounded
 from search_server.latency.plausibility import likeness, oddities, require_possible
@@ -27,7 +28,9 @@ from search_server.resources.tables import Lineage, Table
 from shared.protocol.device import Conditions, Device, RuntimeInfo
 from shared.search_space import search_space
 
-ImportFormat = Literal["json", "csv", "parquet", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"]
+ImportFormat = Literal[
+    "json", "csv", "parquet", "plain-csv", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"
+]
 IMPORT_FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
 
 IMPORTED = Lineage("imported")
@@ -36,6 +39,7 @@ _READERS: Mapping[ImportFormat, Callable[[ImportedFile], ReadTable]] = {
     "json": read_own_json,
     "csv": read_own_csv,
     "parquet": read_own_parquet,
+    "plain-csv": read_plain_csv,
     "hw-nas-bench": read_hw_nas_bench,
     "ofa-yaml": read_ofa_yaml,
     "mobile-vision-jsonl": read_mobile_vision,

@@ -82,5 +82,14 @@ def test_fields_of_a_newer_protocol_are_ignored() -> None:
 def test_conditions_are_an_identity() -> None:
     assert Conditions().key == Conditions(runtime_version="1.2").key
     assert Conditions().key != Conditions(threads=2).key
-    with pytest.raises(ValueError, match="unknown runtime 'caffe'; the runtimes are onnxruntime"):
-        Conditions(runtime="caffe")
+    with pytest.raises(ValueError, match=r"runtime must be a name .* agents measure with onnxruntime"):
+        Conditions(runtime="Caffe 2")
+    with pytest.raises(ValueError, match=r"accelerator must be a label of 1 to 60 letters"):
+        Conditions(accelerator="\n")
+
+
+def test_conditions_without_an_accelerator_keep_the_keys_that_stored_tables_have() -> None:
+    """Computed before conditions had an accelerator."""
+    assert Conditions().key == "c5660ffc5896"
+    assert Conditions("litert", 4, "int8").key == "c9256c5ffb9d"
+    assert Conditions(accelerator="Adreno 640").key != Conditions().key
