@@ -24,15 +24,6 @@ SPACE = search_space("fbnet-tiny:width=0.25,resolution=16,classes=2")
 FEW = {"epochs": 2, "warmup_epochs": 1, "train_epochs": 1, "num_samples": 1, "num_classes": 2}
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """These networks are too small for more."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
-
-
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """A device without an agent."""
