@@ -3,6 +3,7 @@
 Shape letters: N images, C channels, H height, W width.
 """
 
+import struct
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from search_server.nas.data.crops import crop_box
+from search_server.nas.data.rgb_image import rgb_on_white, upright
 
 
 def read_image(file: Path | bytes, resolution: int, crop: Sequence[float] | None = None) -> Tensor:
@@ -29,7 +31,8 @@ def read_image(file: Path | bytes, resolution: int, crop: Sequence[float] | None
     """
     with open_image(file) as image:
         try:
-            rgb = image.convert("RGB")
+            whole = upright(image)
+            rgb = rgb_on_white(whole if crop is not None else _middle(whole))
         except _UNREADABLE as error:
             raise _unreadable(file, error) from error
     if crop is not None:
@@ -44,6 +47,16 @@ def read_image(file: Path | bytes, resolution: int, crop: Sequence[float] | None
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 
 
+def _middle(image: Image.Image) -> Image.Image:
+    """Return the middle of a very long image, so that scaling its shorter side up takes little memory."""
+    shorter, longer = min(image.size), max(image.size)
+    cut = max(0, longer - _LONGEST_RATIO * shorter) // 2
+    if not cut:
+        return image
+    across, down = (cut, 0) if image.width > image.height else (0, cut)
+    return image.crop((across, down, image.width - across, image.height - down))
+
+
 def fit_images(images_NCHW: Tensor, resolution: int) -> Tensor:
     """Return uint8 images with three channels at a resolution; gray is repeated, size interpolated."""
     if images_NCHW.shape[2:] != (resolution, resolution):
@@ -56,7 +69,19 @@ def fit_images(images_NCHW: Tensor, resolution: int) -> Tensor:
     return images_NCHW.contiguous()
 
 
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_LONGEST_RATIO = 16
+"""Of the longer side to the shorter one, in what is scaled: far longer than photographs are."""
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 """What Pillow raises for files that are damaged, no images, or far too large."""
 
 

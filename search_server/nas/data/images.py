@@ -16,6 +16,7 @@ from torch import Tensor
 
 from search_server.nas.data.crops import crop_box
 from search_server.nas.data.decode_image import fit_images, open_image, read_image
+from search_server.nas.data.rgb_image import is_gray
 
 MEMORY_LIMIT_BYTES = 2**30
 """Decoded images up to this size are kept in memory."""
@@ -194,7 +195,7 @@ def decode_images(
         ValueError: an image that is decoded now cannot be read.
     """
     with open_image(files[0]) as first:
-        mirrors = first.mode not in ("1", "L", "LA", "I;16")
+        mirrors = not is_gray(first.mode)
     encoded = ImageFiles(tuple(files), labels_N, class_names, resolution, mirrors)
     if len(files) * 3 * resolution**2 > limit_bytes:
         return encoded
