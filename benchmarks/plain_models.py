@@ -74,7 +74,7 @@ def load_model(runtime: str, workload: Workload, path: Path | None) -> PlainMode
     return model
 
 
-def _images(workload: Workload) -> NDArray[np.float32]:
+def _images(workload: Workload) -> NDArray[Any]:
     return np.random.default_rng(0).random((1, *workload.input_shape), dtype=np.float32)
 
 
@@ -89,7 +89,10 @@ class _OnnxRuntime:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._binding = self._session.io_binding()
-        self._binding.bind_cpu_input("images", _images(workload))
+        images = _images(workload)
+        if self._session.get_inputs()[0].type == "tensor(uint8)":  # a delivered file normalises images
+            images = (255 * images).astype(np.uint8)
+        self._binding.bind_cpu_input("images", images)
         # The runtime allocates the output once, at the first run, and keeps it.
         self._binding.bind_output("logits", "cpu")
 
