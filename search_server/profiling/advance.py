@@ -8,6 +8,7 @@ one first checks that nothing moved meanwhile. Advancing a job twice, or after a
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from search_server.latency.stored.snapshots import load_table, newest_accepted, 
 from search_server.latency.table import LatencyTable
 from search_server.leases.ingest import lease_results
 from search_server.leases.leases import create_lease, lease_items
-from search_server.profiling.checks import check_networks, checked_tables, settle_check
+from search_server.profiling.checks import check_networks, checked_tables, measure_again, settle_check
 from search_server.profiling.conclude_check import Checked, conclude_check
 from search_server.profiling.conclude_measurement import Compared, conclude_measurement
 from search_server.profiling.conclude_profile import (
@@ -37,7 +38,13 @@ from search_server.profiling.conclude_profile import (
 from search_server.profiling.evidence import Evidence, Failed
 from search_server.profiling.kept_windows import kept_leases
 from search_server.profiling.measurements import requested_architectures
-from search_server.profiling.plan import PROFILE_WINDOW_S, ItemFactory, policy, profile_items
+from search_server.profiling.plan import (
+    MEASUREMENT_LEASES,
+    PROFILE_WINDOW_S,
+    ItemFactory,
+    policy,
+    profile_items,
+)
 from search_server.profiling.samples import own_leases
 from search_server.resources.latencies import MeasurementCreate
 from shared.protocol.device import Conditions
@@ -108,6 +115,8 @@ def _conclusion(session: Session, job: JobRow, evidence: Evidence) -> Callable[[
     if job.kind == "check":
         assert job.snapshot is not None
         table, profiled = checked_tables(session, job.snapshot)
+        # A check that looked stale was measured once more; then the later leases decide.
+        evidence = replace(evidence, leases=evidence.leases[-MEASUREMENT_LEASES:])
         return partial(conclude_check, evidence, check_networks(table.search_space), table, profiled)
     create = from_dict(job.request, MeasurementCreate)
     level = _level_table(session, job, evidence)
@@ -156,6 +165,8 @@ def _apply(
                 finish_job(session, job.job_id, now(), message=f"table {job.snapshot} is accepted")
             else:
                 fail_job(session, job.job_id, refusal(table, evidence), now())
+        case Checked(drift) if drift.outcome == "stale" and num_leases == MEASUREMENT_LEASES:
+            measure_again(session, data_dir, job, drift, now())
         case Checked(drift):
             settle_check(session, job, drift, now())
         case Compared(latencies, lacking, level_snapshot):

@@ -51,13 +51,26 @@ def submit_check(
     require_support(device, table.conditions)
     job = create_job(session, submission, "check", device, table.space, table.conditions, create, now)
     job.snapshot, job.num_windows = table.snapshot, MEASUREMENT_LEASES
+    _measure(session, data_dir, job, table, 0, now)
+    return job
+
+
+def measure_again(session: Session, data_dir: Path, job: JobRow, drift: Drift, now: datetime) -> None:
+    """Queue the same leases once more: a busy moment must not take a table out of use."""
+    job.num_windows = 2 * MEASUREMENT_LEASES
+    job.message = f"{drift}: looks stale; measuring once more"
+    _measure(session, data_dir, job, load_table(session, drift.snapshot), MEASUREMENT_LEASES, now)
+
+
+def _measure(
+    session: Session, data_dir: Path, job: JobRow, table: LatencyTable, first_lease: int, now: datetime
+) -> None:
     factory = ItemFactory(session, data_dir, table.conditions, now)
     space = table.search_space
     for items in measurement_groups(space, check_networks(space), factory):
-        for repeat in range(MEASUREMENT_LEASES):
-            how_long = policy(repeat, table.conditions, is_first=repeat == 0)
+        for index in range(first_lease, first_lease + MEASUREMENT_LEASES):
+            how_long = policy(index, table.conditions, is_first=index == first_lease)
             create_lease(session, job, items, how_long, now)
-    return job
 
 
 def check_networks(space: SearchSpace) -> tuple[Architecture, ...]:
