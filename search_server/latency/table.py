@@ -155,12 +155,22 @@ class LatencyTable:
         With ``fixed_us`` this is the sum over layers that is nearest to the predictions: an entry, and
         what the candidate's changes of memory layout cost in the mean, against those of an identity.
 
+        A candidate whose cell the table lacks has ``math.inf``.
+
         Raises:
-            MissingLatencyError: a cell has no measurement.
+            MissingLatencyError: a layer has no cell at all.
         """
         own_LK = [
-            [self._latency_us(each) for each in row] for row in self.search_space.candidate_segments()
+            [self._latency_us(each) if self._has(each) else math.inf for each in row]
+            for row in self.search_space.candidate_segments()
         ]
+        for layer, row in zip(self.search_space.layers, own_LK, strict=True):
+            if math.inf in row and min(row) == math.inf:
+                raise MissingLatencyError(
+                    f"table {self.snapshot} of space {self.space!r} has no cell of {layer.name} at all: no "
+                    f"network can be predicted; add one of {', '.join(self.candidates)}, or profile the "
+                    "space on this device"
+                )
         usual_LK = self._usual_us_LK() - self._identity_us_L()[:, None]
         latency_us_LK: list[list[float]] = (np.array(own_LK) + usual_LK).tolist()
         return latency_us_LK
@@ -172,8 +182,12 @@ class LatencyTable:
         return own_us + float(self._identity_us_L().sum())
 
     def latency_range_us(self) -> tuple[float, float]:
-        """Return the predicted latency of the fastest and of the slowest network of the space."""
-        rows = self.latency_us_LK()
+        """Return the predicted latency of the fastest and of the slowest network that has all its cells.
+
+        Raises:
+            MissingLatencyError: a layer, stem or head has none.
+        """
+        rows = [[us for us in row if us < math.inf] for row in self.latency_us_LK()]
         return (
             self.fixed_us + sum(min(row) for row in rows),
             self.fixed_us + sum(max(row) for row in rows),
@@ -193,6 +207,9 @@ class LatencyTable:
 
     def _fixed_segments(self) -> list[PlacedSegment]:
         return [placed for placed in self.search_space.segments() if placed.layer is None]
+
+    def _has(self, placed: PlacedSegment) -> bool:
+        return placed.key == IDENTITY_KEY or placed.key in self.entries
 
     def _latency_us(self, placed: PlacedSegment) -> float:
         key = placed.key

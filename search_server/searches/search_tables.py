@@ -34,12 +34,16 @@ def other_table(
         snapshot = _newest_snapshot(session, device, space)
     table = require_table(session, device, space, conditions, snapshot)
     target_ms = other.target_ms if create.combine == "worst" else None
-    require_usable(table, device.name, target_ms, f"{path}.target_ms")
+    require_usable(table, device.name, target_ms, f"{path}.target_ms", create.loss)
     return table
 
 
-def require_usable(table: LatencyTable, device: str, target_ms: float | None, path: str) -> None:
-    """Refuse a table that was not accepted or lacks cells, and a target that no network meets.
+def require_usable(
+    table: LatencyTable, device: str, target_ms: float | None, path: str, loss: str = "budget"
+) -> None:
+    """Refuse a table that was not accepted, and a target that no network of its cells meets.
+
+    A table may lack cells if a layer has others and a target keeps the search away from networks with them.
 
     Raises:
         ConflictError: the table cannot be searched with.
@@ -55,6 +59,13 @@ def require_usable(table: LatencyTable, device: str, target_ms: float | None, pa
         fastest_us, slowest_us = table.latency_range_us()
     except ValueError as error:
         raise ConflictError("table_incomplete", str(error)) from error
+    missing = [f"{cell.layer} {cell.block}" for cell in table.cells() if cell.status == "missing"]
+    if missing and (target_ms is None or loss != "budget"):
+        raise ConflictError(
+            "table_incomplete",
+            f"table {table.snapshot} lacks {len(missing)} cells, {', '.join(missing[:12])} among them; "
+            "loss 'budget' with a target for each device (combine 'worst') searches among the others",
+        )
     if target_ms is None:
         return
     fastest_ms, slowest_ms = fastest_us / 1000, slowest_us / 1000

@@ -35,7 +35,7 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
         check_data(create.data)
     table = require_table(session, device, space.name, create.conditions, create.snapshot)
     target_ms = create.target_ms if create.combine == "worst" else None
-    require_usable(table, device.name, target_ms, "body.target_ms")
+    require_usable(table, device.name, target_ms, "body.target_ms", create.loss)
     require_positive_log(create, table)
     others = [
         other_table(session, create, other, space.name, f"body.also.{index}")

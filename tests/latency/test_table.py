@@ -1,3 +1,4 @@
+import math
 import random
 from dataclasses import replace
 
@@ -80,8 +81,12 @@ def test_a_missing_cell_is_named_never_guessed(table: LatencyTable) -> None:
     broken = replace(table, entries={k: v for k, v in table.entries.items() if k != layer})
     with pytest.raises(MissingLatencyError, match="no latency for layer01 of k5_e6"):
         broken.predict(network)
-    with pytest.raises(MissingLatencyError, match="lacks a cell of layer01"):
-        broken.latency_us_LK()
+    assert broken.latency_us_LK()[0].count(math.inf) == 1
+    assert broken.latency_range_us()[1] < table.latency_range_us()[1]
+    row = {placed.key for placed in next(iter(SPACE.candidate_segments()))}
+    empty = replace(table, entries={k: v for k, v in table.entries.items() if k not in row})
+    with pytest.raises(MissingLatencyError, match="has no cell of layer01 at all"):
+        empty.latency_us_LK()
     missing = [cell for cell in broken.cells() if cell.status == "missing"]
     assert [(cell.layer, cell.block, cell.latency_us) for cell in missing] == [("layer01", "k5_e6", None)]
 

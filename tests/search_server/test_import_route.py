@@ -3,6 +3,7 @@
 import pytest
 
 from search_server.resources.latencies import PredictionCreate
+from search_server.resources.searches import SearchCreate
 from shared.protocol.device import Conditions
 from tests.latency.formats.test_junk import FORMATS, SEEDS
 from tests.search_server.api import Api
@@ -85,3 +86,30 @@ async def test_tables_of_other_runtimes_dtypes_and_accelerators_are_told_apart(a
         "nuc", SPACE, ("k3_e3",), Conditions("openvino", 1, "fp16", accelerator="NPU")
     )
     assert (await api.refused("POST", "/predictions", missing)).type == "no_table"
+
+
+async def test_a_table_that_lacks_cells_predicts_and_searches_with_the_others(api: Api) -> None:
+    """The strided skip of layer02 is not in the file; the slowest network takes 5 ms."""
+    space = f"{SPACE}-skip"
+    lines = ["layer,block,latency_ms", "stem,,1", "head,,1", "layer01,k3_e3,1", "layer01,k3_e6,1"]
+    lines += ["layer01,skip,0.5", "layer02,k3_e3,1", "layer02,k3_e6,2"]
+    path = f"/latency-tables/import?format=plain-csv&device=nuc&space={space}&runtime=openvino"
+    response = await api.send("POST", path, content="\n".join(lines).encode())
+    summary = response.json()["summary"]
+    assert "1 of 8 cells are not in the file" in summary["warnings"][0]
+    assert (summary["fastest_us"], summary["slowest_us"]) == (3500, 5000)
+    openvino = Conditions("openvino")
+    (prediction,) = await api.post("/predictions", PredictionCreate("nuc", space, ("k3_e3",), openvino))
+    assert prediction["latency_us"] == 4000
+    lacking = PredictionCreate("nuc", space, ("skip",), openvino)
+    assert (await api.refused("POST", "/predictions", lacking)).type == "missing_latency"
+    await api.post("/searches", SearchCreate("nuc", space, "digits", target_ms=4.0, conditions=openvino))
+    beyond = SearchCreate("nuc", space, "digits", target_ms=5.5, conditions=openvino)
+    assert "networks take 3.5 to 5 ms" in (await api.refused("POST", "/searches", beyond)).detail
+    without_target = SearchCreate("nuc", space, "digits", target_ms=4.0, conditions=openvino, loss="fbnet")
+    refused = await api.refused("POST", "/searches", without_target)
+    assert (refused.type, "layer02 skip" in refused.detail) == ("table_incomplete", True)
+    path = f"/latency-tables/import?format=plain-csv&device=bare&space={space}&runtime=openvino"
+    await api.send("POST", path, content="\n".join(lines[:6]).encode())
+    bare = SearchCreate("bare", space, "digits", target_ms=4.0, conditions=openvino)
+    assert "has no cell of layer02 at all" in (await api.refused("POST", "/searches", bare)).detail

@@ -113,6 +113,7 @@ def _missing_remarks(table: LatencyTable, has_anchor: bool) -> tuple[str, ...]:
     more = f" and {len(missing) - _MAX_LISTED} more" if len(missing) > _MAX_LISTED else ""
     remark = f"{len(missing)} of {len(cells)} cells are not in the file and have no latency: "
     remark += ", ".join(missing[:_MAX_LISTED]) + more
+    remark += "; predictions and searches take the others only"
     if has_anchor:
         return (remark,)
     unit = f"{UNIT_WITHOUT_ANCHOR_US / 1000:g} ms"

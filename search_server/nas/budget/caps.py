@@ -118,9 +118,27 @@ def is_within(caps: Sequence[Cap], architecture: Architecture, least_share: floa
 
 
 def latency_cap(name: str, latency: LatencyModel, target_us: float) -> Cap:
-    """Return the cap of a latency table."""
-    cost_LK = latency.latency_us_LK.numpy()
-    return Cap(name, "us", latency.fixed_us, cost_LK, target_us, latency.predict_us)
+    """Return the cap of a latency table.
+
+    A candidate without latency costs so much that no network with it keeps a limit a fifth wider.
+    """
+    known_LK = latency.latency_us_LK.numpy()
+    is_missing_LK = latency.is_missing_LK
+    if not is_missing_LK.any():
+        return Cap(name, "us", latency.fixed_us, known_LK, target_us, latency.predict_us)
+    least_L1 = known_LK.min(1, keepdims=True)
+    too_much_L1 = least_L1 + max(0.0, 1.2 * target_us - latency.min_us) + target_us
+    cost_LK = np.where(is_missing_LK, too_much_L1, known_LK)
+    layers_L = np.arange(len(cost_LK))
+
+    def predict(architecture: Architecture) -> float:
+        if is_missing_LK[layers_L, architecture.indices].any():
+            return float("inf")
+        if latency.predict_us is not None:
+            return latency.predict_us(architecture)
+        return latency.fixed_us + float(known_LK[layers_L, architecture.indices].sum())
+
+    return Cap(name, "us", latency.fixed_us, cost_LK, target_us, predict)
 
 
 def macs_cap(space: SearchSpace, limit: float) -> Cap:

@@ -52,7 +52,12 @@ class LatencyModel:
                 f"the latency table has {shape[0]} layers x {' or '.join(map(str, shape[1:]))} candidates, "
                 f"the space {num_layers} x {num_candidates}; profile this space on the device"
             )
-        self.latency_us_LK = torch.tensor(rows, dtype=torch.float64)
+        table_LK = torch.tensor(rows, dtype=torch.float64)
+        is_missing_LK = table_LK == math.inf
+        self.is_missing_LK = is_missing_LK.numpy()
+        """Which candidates the table has no latency for; no network of the search has them."""
+        dearest_L1 = table_LK.masked_fill(is_missing_LK, -math.inf).amax(1, keepdim=True)
+        self.latency_us_LK = torch.where(is_missing_LK, dearest_L1, table_LK)
         self.fixed_us = float(table.fixed_us)
         self.predict_us = table.predict_us if isinstance(table, PredictingLatencySource) else None
         """The latency of one network; None: the sum over its layers is all that the table knows."""

@@ -68,6 +68,11 @@ def search_caps(
     Raises:
         ValueError: no network keeps a limit, or none keeps all of them; the message gives the ranges.
     """
+    lacks_cells = any(latency.is_missing_LK.any() for latency in latencies)
+    if lacks_cells and (options.loss != "budget" or options.combine == "weighted"):
+        raise ValueError(
+            "a table lacks cells; only loss 'budget' with combine 'worst' keeps networks away from them"
+        )
     if options.loss != "budget":
         return ()
     caps = [
