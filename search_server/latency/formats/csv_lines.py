@@ -54,7 +54,9 @@ def read_csv(content: bytes, needed: Sequence[str], hint: str = "") -> list[CsvL
 def _rows(content: bytes) -> list[tuple[int, list[str]]]:
     rows: list[tuple[int, list[str]]] = []
     try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        text = content.decode("utf-8-sig")
+        _require_commas(text)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         number = 1
         for row in reader:
             is_comment = bool(row) and row[0].lstrip().startswith("#")
@@ -66,13 +68,20 @@ def _rows(content: bytes) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _require_columns(columns: Sequence[str], needed: Sequence[str], hint: str) -> None:
-    if len(columns) == 1 and (separator := next((s for s in (";", "\t") if s in columns[0]), None)):
+def _require_commas(text: str) -> None:
+    """Look at the header first: behind other separators quotes stand where CSV has none."""
+    lines = (line.strip() for line in text.splitlines())
+    header = next((line for line in lines if line and not line.startswith("#")), "")
+    separator = next((mark for mark in (";", "\t") if mark in header), None)
+    if separator is not None and "," not in header:
         name = "tabs" if separator == "\t" else f"{separator!r}"
         raise ValueError(
             f"the header's columns are separated by {name}; separate them by ',' and write numbers with a "
             "decimal point: a spreadsheet set to a language with decimal commas saves CSV otherwise"
         )
+
+
+def _require_columns(columns: Sequence[str], needed: Sequence[str], hint: str) -> None:
     repeated = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
     if repeated:
         raise ValueError(f"line 1: column {shortened(repeated[0])!r} stands in the header twice")

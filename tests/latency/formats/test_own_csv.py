@@ -72,6 +72,10 @@ def with_line(number: int, change: str, by: str) -> list[str]:
         ([*exported_lines(), exported_lines()[2]], r"line 121.*\(layer01 k3_e1\): this cell stands in the"),
         (with_line(3, "k3_e1", "k5_e1"), "is not this cell's key in fbnet-tiny"),
         ([line.replace(",", ";") for line in exported_lines()], "columns are separated by ';'"),
+        (
+            [line.replace(",", ";").replace("{}", '"{""a"":1,5}"') for line in exported_lines()],
+            "columns are separated by ';'; separate them by ',' and write numbers with a decimal point",
+        ),
         ([line.replace(",", "\t") for line in exported_lines()], "columns are separated by tabs"),
         ([HEADER], "has no lines"),
         ([], "the CSV file is empty"),
