@@ -55,7 +55,7 @@ def list_searches(client: SearchClient, json: JsonOption = False) -> None:
 def show_search(job: JobArgument, client: SearchClient, json: JsonOption = False) -> None:
     """Show what a search was asked, where it is and what it found.
 
-    Example: edgenas search show 4f1c
+    Example: edgenas search show JOB
     """
     search = client.search(job)
     if json:
@@ -68,7 +68,7 @@ def show_search(job: JobArgument, client: SearchClient, json: JsonOption = False
 def watch_search(job: JobArgument, client: SearchClient, json: JsonOption = False) -> None:
     """Follow a search until it ends: a line an epoch on stderr, then the result.
 
-    Example: edgenas search watch 4f1c
+    Example: edgenas search watch JOB
     """
     watch(client, client.search(job), json)
 
@@ -77,7 +77,7 @@ def watch_search(job: JobArgument, client: SearchClient, json: JsonOption = Fals
 def cancel_search(job: JobArgument, client: SearchClient) -> None:
     """Stop a search; what it has learnt is kept, and resume goes on from there.
 
-    Example: edgenas search cancel 4f1c
+    Example: edgenas search cancel JOB
     """
     search = client.cancel_search(job)
     err.print(f"search {search.job.job_id}: {search.job.status}", markup=False)
@@ -87,7 +87,7 @@ def cancel_search(job: JobArgument, client: SearchClient) -> None:
 def resume_search(job: JobArgument, client: SearchClient) -> None:
     """Queue a failed or cancelled search again, from its last checkpoint.
 
-    Example: edgenas search resume 4f1c
+    Example: edgenas search resume JOB
     """
     search = client.resume_search(job)
     err.print(f"search {search.job.job_id}: {search.job.status}", markup=False)

@@ -116,6 +116,9 @@ class SearchStep:
     images_per_s: float
     theta: tuple[tuple[float, ...], ...]
     """softmax(theta), layers x candidates."""
+    drawn_from: tuple[tuple[float, ...], ...] | None = None
+    """Only of the last step: the probabilities, layers x candidates, that the networks of the search were
+    drawn with. They are those of theta, or less decided ones, so that draws differ."""
     costs: tuple[ExpectedCost, ...] = ()
     """Every limit that the search holds, and where theta stands; only with loss ``budget``."""
     warnings: tuple[str, ...] = ()

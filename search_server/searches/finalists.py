@@ -2,15 +2,19 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 from search_server.nas.budget.caps import Cap, latency_cap, share_used
 from search_server.nas.budget.search_caps import are_kept
-from search_server.nas.choosing.shortlist import shortlist
+from search_server.nas.choosing.drawn import drawing_probabilities
+from search_server.nas.choosing.shortlist import DRAWING_ENTROPY, shortlist
 from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun
 from search_server.resources.searches import FoundArchitecture, Role
+from search_server.searches.recording import record_step
 from search_server.searches.search_job import SearchJob
+from search_server.searches.searches import search_steps_after
 from search_server.searches.stages import MEASURED, SEARCHED
 from search_server.searches.targets import SPAN, corrections, is_on_target, loads, nearness
 from search_server.searches.verification import measure_networks
@@ -57,6 +61,7 @@ def measured_shortlist(
 ) -> list[FoundArchitecture]:
     """Return the shortlist under some caps, measured, the most accurate first."""
     job.tell("sample", SEARCHED, "ranking networks decoded and drawn from theta")
+    record_drawing(job, run, caps)
     request = job.request
     networks = shortlist(
         run.supernet,
@@ -70,6 +75,15 @@ def measured_shortlist(
         tell=lambda message: job.tell("sample", SEARCHED, message),
     )
     return measure_networks(job, [("found", network) for network in networks], SEARCHED)
+
+
+def record_drawing(job: SearchJob, run: SearchRun, caps: Sequence[Cap]) -> None:
+    """Keep with the last step which probabilities networks are drawn with."""
+    probability_LK = drawing_probabilities(run.supernet, caps, DRAWING_ENTROPY)
+    with job.transaction() as session:
+        for last in search_steps_after(session, job.job_id, run.step - 1):
+            drawn_from = tuple(map(tuple, probability_LK.tolist()))
+            record_step(session, job.job_id, replace(last, drawn_from=drawn_from))
 
 
 def corrected_caps(

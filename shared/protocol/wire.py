@@ -104,7 +104,8 @@ def from_json(text: str | bytes, target: type[T]) -> T:
 
 def _explain(error: BaseException) -> list[str]:
     if isinstance(error, cattrs.BaseValidationError):
-        return cattrs.transform_error(error, format_exception=lambda cause, _: str(cause))
+        lines = cattrs.transform_error(error, format_exception=lambda cause, _: str(cause))
+        return [line.removesuffix(" @ $") for line in lines]
     return [str(error)]
 
 

@@ -117,3 +117,14 @@ def test_an_accelerator_that_is_not_there_is_named(database: Database, tmp_path:
     job_id = submit(database, request(**FEW))
     with pytest.raises(ValueError, match=r"accelerator 'cuda' cannot be used: torch .* finds cpu"):
         run_search_job(job_id, database.transaction, tmp_path, lambda: False, accelerator="cuda")
+
+
+def test_the_last_step_tells_what_networks_were_drawn_with(database: Database, tmp_path: Path) -> None:
+    search = run(database, tmp_path, request(**FEW))
+    with database.transaction() as session:
+        *before, last = search_steps_after(session, search.job.job_id, -1)
+    assert [step.drawn_from for step in before] == [None] * len(before)
+    assert last.drawn_from is not None
+    for row in last.drawn_from:
+        assert sum(row) == pytest.approx(1)
+        assert min(row) > 1e-6  # so little decided that every candidate may be drawn

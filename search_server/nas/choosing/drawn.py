@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from search_server.nas.budget.caps import Cap, is_within
 from search_server.nas.budget.projection import hold, undecided
@@ -35,16 +36,10 @@ def drawn_architectures(
         num_networks: how many networks are wanted.
         generator: the source of the draws.
         least_share: each uses so much of some limit, 0..1.
-        least_entropy: a theta whose layers have less in the mean, as a share of log K, is made less decided
-            for the drawing, with the same leanings and its mean costs at the caps.
+        least_entropy: see :func:`drawing_probabilities`.
         num_draws: at most.
     """
-    theta_LK = supernet.theta_LK.detach()
-    least_nats = least_entropy * math.log(theta_LK.shape[1])
-    if float(entropy_L(theta_LK).mean()) < least_nats:
-        theta_LK = undecided(theta_LK)
-        hold(theta_LK, caps, least_nats)
-    probability_LK = log_probabilities(theta_LK).exp()
+    probability_LK = drawing_probabilities(supernet, caps, least_entropy)
     seen: set[tuple[str, ...]] = set()
     num_found = 0
     for _ in range(num_draws):
@@ -56,3 +51,17 @@ def drawn_architectures(
             num_found += 1
             yield architecture
         seen.add(architecture.blocks)
+
+
+def drawing_probabilities(supernet: Supernet, caps: Sequence[Cap], least_entropy: float) -> Tensor:
+    """Return the probabilities ``(L, K)`` that networks are drawn with.
+
+    They are those of theta. A theta whose layers have less entropy in the mean than ``least_entropy``, a
+    share of log K, is made less decided, with the same leanings and its mean costs at the caps.
+    """
+    theta_LK = supernet.theta_LK.detach()
+    least_nats = least_entropy * math.log(theta_LK.shape[1])
+    if float(entropy_L(theta_LK).mean()) < least_nats:
+        theta_LK = undecided(theta_LK)
+        hold(theta_LK, caps, least_nats)
+    return log_probabilities(theta_LK).exp()

@@ -110,9 +110,12 @@ function showSteps() {
   drawCurves(byId("accuracy-chart"),
     [curve("accuracy", (step) => step.accuracy), curve("entropy, nats", (step) => step.entropy, true)], { second: true });
   const slider = byId("epoch");
-  slider.max = all.length - 1;
+  const last = all[all.length - 1];
+  slider.max = last.drawn_from ? all.length : all.length - 1; // one place more: what networks were drawn from
   if (followsNewest) slider.value = slider.max;
-  showTheta(all[Number(slider.value)]);
+  const step = all[Number(slider.value)];
+  if (step) showTheta(step.theta, `${step.epoch + 1} (${step.phase})`);
+  else showTheta(last.drawn_from, "what networks were drawn from");
 }
 
 /** A space of one's own is written out in its name; all others have the same candidates. */
@@ -120,11 +123,11 @@ function candidatesOf(space) {
   return /blocks=([^,]+)/.exec(space)?.[1].split("-") ?? namedSpaceCandidates;
 }
 
-function showTheta(step) {
+function showTheta(probabilities, name) {
   const candidates = candidatesOf(search.job.space);
-  byId("epoch-name").textContent = `${step.epoch + 1} (${step.phase})`;
+  byId("epoch-name").textContent = name;
   const found = search.result?.architecture.split(",") ?? [];
-  const rows = step.theta.map((row, layer) => ({
+  const rows = probabilities.map((row, layer) => ({
     name: `layer${String(layer + 1).padStart(2, "0")}`,
     cells: row.map((value, index) => ({
       text: value.toFixed(2), place: value,
@@ -147,8 +150,20 @@ function listen() {
   source.addEventListener("search", ({ data }) => {
     search = JSON.parse(data);
     showSearch();
-    if (hasEnded(search.job)) source.close();
+    if (hasEnded(search.job)) {
+      source.close();
+      attempt(showDrawing);
+    }
   });
+}
+
+/** The last step is told what networks were drawn from after it was sent: ask for it once more. */
+async function showDrawing() {
+  const last = Math.max(...steps.keys());
+  if (!Number.isFinite(last)) return;
+  const page = await get(`/searches/${encodeURIComponent(jobId)}/steps?cursor=${last - 1}&limit=1`);
+  for (const step of page.items) steps.set(step.step, step);
+  showSteps();
 }
 
 byId("epoch").addEventListener("input", (event) => {
