@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_HEARTBEAT_INTERVAL_S = 5.0
 _SHORTEST_HEARTBEAT_INTERVAL_S = 0.01
+_GIVE_BACK_TIMEOUT_S = 5.0
 
 _LOST_LEASE = (404, 409, 410)
 """The lease is unknown, has passed to another hand, or is over."""
@@ -68,7 +69,8 @@ class DialOut:
             core: measures the leases.
             client: speaks to the server with this device's token.
             spool: keeps results until they have arrived.
-            drain: when set, the lease at work is finished and no other is asked for.
+            drain: when set, the lease at work is finished and no other is asked for; if it cannot be
+                finished, it is given back.
             backoff: pauses while the server is away.
             wait_s: how long the server may hold a request for work open.
             device: what this device is; the server is told with the first request that it answers.
@@ -82,7 +84,7 @@ class DialOut:
         self._device = device
 
     async def run(self) -> None:
-        """Work until drained; cancel the task to abandon the lease at work at once.
+        """Work until drained; cancel the task to give the lease at work back at once.
 
         Raises:
             DialOutError: the server refuses the token or the version of this agent.
@@ -137,6 +139,10 @@ class DialOut:
             for result in _unmeasured(lease, "deferred", str(error)):
                 self._spool.add(result)
             await self._pause(error)
+        except asyncio.CancelledError:
+            heartbeats.cancel()
+            await self._give_back(lease)
+            raise
         finally:
             heartbeats.cancel()
         await self._deliver()
@@ -144,7 +150,12 @@ class DialOut:
     async def _measure(self, lease: Lease, lost: asyncio.Event) -> None:
         async for result in LeaseThread(self._core, lease).results():
             if lost.is_set():
-                continue  # the server has given the lease to another hand
+                continue  # the lease is in another hand
+            if self._drain.is_set() and result.status == "error":
+                lost.set()  # what fails while everything is being stopped says nothing of the network
+                self._core.cancel(lease.lease_id, "the agent stops")
+                await self._give_back(lease)
+                continue
             self._spool.add(result)
             _log.info(
                 "lease %s, item %s: %s %s",
@@ -157,6 +168,16 @@ class DialOut:
                 await self._deliver()
             except (NoAnswerError, RequestRefusedError) as error:
                 _log.warning("result spooled: %s", error)
+
+    async def _give_back(self, lease: Lease) -> None:
+        """Let the server hand the lease out again at once; unanswered, it does so when the ttl is over."""
+        try:
+            async with asyncio.timeout(_GIVE_BACK_TIMEOUT_S):
+                await self._client.give_back(lease)
+        except (NoAnswerError, RequestRefusedError, TimeoutError) as error:
+            _log.warning("lease %s was not given back, it runs out instead: %s", lease.lease_id, error)
+        else:
+            _log.info("lease %s was given back; the server hands it out again", lease.lease_id)
 
     async def _fetch_artifacts(self, lease: Lease) -> str | None:
         """Fetch the model files that are not here yet; return why one cannot be had."""
@@ -173,15 +194,23 @@ class DialOut:
         return None
 
     async def _send_heartbeats(self, lease: Lease, lost: asyncio.Event) -> None:
-        """Renew the lease until cancelled; stop it, and set ``lost``, if the server says so."""
+        """Renew the lease until cancelled; stop it, and set ``lost``, if the server says so.
+
+        While the server does not answer, the measurement goes on: its results wait in the spool, and
+        the fence tells whether the server still wants them.
+        """
         interval_s = _FIRST_HEARTBEAT_INTERVAL_S
         while not lost.is_set():
             environment = await asyncio.to_thread(read_environment)
             beat = Heartbeat(lease.lease_id, lease.fence, self._core.progress, environment)
+            self._core.renew(lease.lease_id, lease.ttl_s)
             try:
-                reply = await self._client.heartbeat(beat)
-            except NoAnswerError as error:
-                _log.warning("heartbeat failed: %s", error)
+                async with asyncio.timeout(lease.ttl_s / 3):
+                    reply = await self._client.heartbeat(beat)
+            except (NoAnswerError, TimeoutError) as error:
+                _log.warning(
+                    "heartbeat failed, the measurement goes on: %s", str(error) or "no answer in time"
+                )
             except RequestRefusedError as error:
                 if error.is_temporary:
                     _log.warning("heartbeat failed: %s", error)
@@ -189,7 +218,6 @@ class DialOut:
                     self._give_up(lease, lost, str(error))
             else:
                 interval_s = max(_SHORTEST_HEARTBEAT_INTERVAL_S, reply.interval_s)
-                self._core.renew(lease.lease_id, lease.ttl_s)
                 if reply.cancel:
                     self._give_up(lease, lost, "the server cancelled the lease")
             await asyncio.sleep(min(interval_s, lease.ttl_s / 3))

@@ -1,4 +1,4 @@
-"""Runs the carriers until a signal: the first lets the lease at work end, a second one abandons it."""
+"""Runs the carriers until a signal: the first lets the lease at work end, a second one gives it back."""
 
 import asyncio
 import logging
@@ -23,6 +23,9 @@ from shared.protocol.call_server import ServerClient
 from shared.protocol.device import Device
 
 _log = logging.getLogger(__name__)
+
+_DRAIN_S = 60.0
+"""Less than the TimeoutStopSec of ``deploy/edgenas-agent.service``, which kills without asking."""
 
 
 async def run_agent(
@@ -103,8 +106,8 @@ async def serve(app: ASGIApp, listener: socket.socket, drain: asyncio.Event) -> 
 async def run_until_stopped(carriers: Sequence[Coroutine[Any, Any, None]], drain: asyncio.Event) -> bool:
     """Run carriers until all have ended.
 
-    SIGTERM or SIGINT sets ``drain``; a second one cancels what is still running. A carrier that fails
-    takes the others with it.
+    SIGTERM or SIGINT sets ``drain``; a second one, or ``_DRAIN_S`` seconds, cancels what is still running.
+    A carrier that fails takes the others with it.
 
     Returns:
         Whether all came to their own end, nothing abandoned.
@@ -116,12 +119,17 @@ async def run_until_stopped(carriers: Sequence[Coroutine[Any, Any, None]], drain
 
     def stop() -> None:
         if drain.is_set():
-            _log.warning("abandoning the lease at work")
+            _log.warning("giving back the lease at work")
             for task in tasks:
                 task.cancel()
         else:
-            _log.info("draining: the lease at work is finished first; a second signal abandons it")
+            _log.info(
+                "draining: the lease at work is finished first, if that takes at most %.0f s; "
+                "a second signal gives it back now",
+                _DRAIN_S,
+            )
             drain.set()
+            loop.call_later(_DRAIN_S, stop)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

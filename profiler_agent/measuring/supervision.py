@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +30,7 @@ _TORCH_MALLOC = {
 
 
 class MeasuringProcess:
-    """A running child in a process group of its own."""
+    """A running child in a session of its own, which no SIGTERM or SIGINT to the agent's group ends."""
 
     def __init__(self, order: Order, scratch: Path, command: Sequence[str] = MEASURING_COMMAND) -> None:
         """Start it.
@@ -45,14 +45,15 @@ class MeasuringProcess:
         """
         order_path = scratch / "order.json"
         order_path.write_text(to_json(order))
-        self._child = subprocess.Popen(
-            [*command, str(order_path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(order.lease.conditions.runtime, scratch),
-            process_group=0,
-        )
+        with _blocked_stop_signals():
+            self._child = subprocess.Popen(
+                [*command, str(order_path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(order.lease.conditions.runtime, scratch),
+                start_new_session=True,
+            )
         self._stderr_tail = b""
         self._killed_because: str | None = None
         self._lock = threading.Lock()
@@ -77,7 +78,9 @@ class MeasuringProcess:
             while True:
                 remaining_s = deadline_s() - time.monotonic()
                 if remaining_s <= 0:
-                    self.kill("the lease ran out before the measurement was over; ask for a longer ttl_s")
+                    self.kill(
+                        "nobody renewed the lease in time: the agent had lost its server or was asleep"
+                    )
                 ready = [key.fileobj for key, _ in selector.select(max(remaining_s, 0.1))]
                 if stderr in ready and not self._drain_stderr(stderr):
                     selector.unregister(stderr)
@@ -125,6 +128,20 @@ class MeasuringProcess:
             return False
         self._stderr_tail = (self._stderr_tail + chunk)[-_STDERR_TAIL_BYTES:]
         return bool(chunk)
+
+
+@contextmanager
+def _blocked_stop_signals() -> Iterator[None]:
+    """Let this thread's children be born with SIGTERM and SIGINT blocked.
+
+    A service manager sends them to every process of a service, but whether a lease is finished is for the
+    agent to decide. A signal mask, unlike a handler, holds from the child's first instruction.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _opened(pipe: IO[bytes] | None) -> IO[bytes]:

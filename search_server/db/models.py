@@ -144,6 +144,8 @@ class LeaseRow(Base):
     """pending | leased | done | expired | cancelled."""
     fence: Mapped[int] = mapped_column(default=0)
     """Rises with every hand-out, so it also counts them."""
+    num_given_back: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Hand-outs that an agent gave back because it was told to stop."""
     ttl_s: Mapped[float]
     expires_at: Mapped[datetime | None]
     progress: Mapped[float] = mapped_column(default=0.0)
@@ -154,6 +156,7 @@ class LeaseRow(Base):
     conditions: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     leased_at: Mapped[datetime | None]
+    """The last hand-out; None before the first one and after it was given back."""
     finished_at: Mapped[datetime | None]
 
 

@@ -1,4 +1,4 @@
-"""Leases: created, claimed, renewed, requeued when they expire, cancelled.
+"""Leases: created, claimed, renewed, given back, requeued when they expire, cancelled.
 
 A claim is one atomic UPDATE. A device holds one lease at a time (a partial unique index says so too),
 every hand-out raises the fence, and what comes with an old fence is refused.
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, JobRow, LeaseArtifactRow, LeaseRow
+from search_server.errors import ConflictError
 from search_server.jobs.registry import fail_job, start_job
 from search_server.leases.bell import announce_lease
 from shared.protocol.device import Conditions
@@ -23,7 +24,7 @@ from shared.protocol.wire import from_dict, to_dict
 LEASE_TTL_S = 30.0
 HEARTBEAT_S = 5.0
 MAX_HAND_OUTS = 3
-"""A lease that expires so often makes its job fail."""
+"""A lease that expires so often makes its job fail; what an agent gave back does not count."""
 
 
 def create_lease(
@@ -113,21 +114,57 @@ def lease_items(row: LeaseRow) -> tuple[LeaseItem, ...]:
 def renew_lease(
     session: Session, device_id: str, lease_id: str, fence: int, progress: float | None, now: datetime
 ) -> bool:
-    """Prolong a lease; False means that it was cancelled or has passed to another hand: stop."""
-    values: dict[str, Any] = {"expires_at": now + timedelta(seconds=LEASE_TTL_S)}
+    """Prolong a lease; False means that it was cancelled or has passed to another hand: stop.
+
+    A lease that expired while its agent was cut off goes on if it was not handed out again meanwhile.
+    """
+    values: dict[str, Any] = {"status": "leased", "expires_at": now + timedelta(seconds=LEASE_TTL_S)}
     if progress is not None:
         values["progress"] = min(1.0, max(0.0, progress))
     renewal = (
         update(LeaseRow)
         .where(LeaseRow.lease_id == lease_id, LeaseRow.device_id == device_id)
-        .where(LeaseRow.fence == fence, LeaseRow.status == "leased")
+        .where(LeaseRow.fence == fence, LeaseRow.status.in_(("leased", "pending")))
+        .where(LeaseRow.leased_at.is_not(None))  # a heartbeat may overtake the message that gives back
         .values(values)
         .returning(LeaseRow.job_id)
     )
-    job_id = session.scalar(renewal)
+    try:
+        with session.begin_nested():
+            job_id = session.scalar(renewal)
+    except IntegrityError:  # it had expired, and the device holds another lease by now
+        return False
     if job_id is not None:
         _update_progress(session, job_id)
     return job_id is not None
+
+
+def give_back_lease(session: Session, device_id: str, lease_id: str, fence: int) -> None:
+    """Queue a lease again at once, because its agent stops; this hand-out does not count.
+
+    Raises:
+        ConflictError: the device does not hold the lease with this fence.
+    """
+    held = (LeaseRow.device_id == device_id, LeaseRow.fence == fence, LeaseRow.status == "leased")
+    statement = (
+        update(LeaseRow)
+        .where(LeaseRow.lease_id == lease_id, *held)
+        .values(
+            status="pending",
+            num_given_back=LeaseRow.num_given_back + 1,
+            leased_at=None,
+            expires_at=None,
+            progress=0.0,
+        )
+        .returning(LeaseRow.lease_id)
+    )
+    if session.scalar(statement) is None:
+        raise ConflictError(
+            "stale_fence",
+            f"this device does not hold lease {lease_id!r} with fence {fence}; "
+            "there is nothing to give back",
+        )
+    announce_lease(session, device_id)
 
 
 def expire_overdue(session: Session, now: datetime, device_id: str | None = None) -> int:
@@ -138,15 +175,16 @@ def expire_overdue(session: Session, now: datetime, device_id: str | None = None
     rows = session.scalars(overdue.with_for_update(skip_locked=True)).all()
     for row in rows:
         row.expires_at = None
-        if row.fence < MAX_HAND_OUTS:
+        num_expired = row.fence - row.num_given_back
+        if num_expired < MAX_HAND_OUTS:
             row.status = "pending"
             announce_lease(session, row.device_id)
             continue
         row.status, row.finished_at = "expired", now
         name = session.scalar(select(DeviceRow.name).where(DeviceRow.device_id == row.device_id))
         reason = (
-            f"device {name} took lease {row.lease_id} {row.fence} times and did not finish it; look at the "
-            "agent's log on the device, run 'profiler-agent selftest' there, then submit the job again"
+            f"device {name} took lease {row.lease_id} {num_expired} times and did not finish it; look at "
+            "the agent's log on the device, run 'profiler-agent selftest' there, then submit the job again"
         )
         fail_job(session, row.job_id, reason, now)
         cancel_leases(session, row.job_id, now)

@@ -13,7 +13,7 @@ from search_server.devices.registry import renew_facts, touch
 from search_server.errors import InvalidValueError, TooManyRequestsError, UpgradeRequiredError
 from search_server.leases.artifacts import find_artifact
 from search_server.leases.ingest import ingest_result
-from search_server.leases.leases import HEARTBEAT_S, claim_lease, renew_lease
+from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_lease, renew_lease
 from search_server.profiling.advance import advance_job
 from search_server.routes.auth import CallingDeviceDep, ReaderDep
 from search_server.routes.context import ContextDep, DatabaseDep, NowDep, SessionDep
@@ -85,6 +85,17 @@ def post_result(
     if job_id is not None:
         tasks.add_task(advance_job, database, context.data_dir, job_id, context.now)
     return receipt
+
+
+@router.delete("/agent/leases/{lease_id}", status_code=204)
+def give_back(
+    device_id: CallingDeviceDep,
+    lease_id: str,
+    fence: Annotated[int, Query(description="of the hand-out that is given back")],
+    session: SessionDep,
+) -> None:
+    """Queue a lease again at once: its agent was told to stop before the lease was measured."""
+    give_back_lease(session, device_id, lease_id, fence)
 
 
 @router.post("/agent/heartbeat")

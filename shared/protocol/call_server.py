@@ -109,6 +109,16 @@ class ServerClient:
         response = await self._post(f"agent/leases/{quote(result.lease_id, safe='')}/results", result)
         return self._read(response, ResultReceipt)
 
+    async def give_back(self, lease: Lease) -> None:
+        """Return a lease that will not be finished here; the server hands it out again at once.
+
+        Raises:
+            RequestRefusedError: this device no longer holds the lease (409).
+            NoAnswerError: no server answers.
+        """
+        path = f"agent/leases/{quote(lease.lease_id, safe='')}"
+        await self._send(self._request("DELETE", path, params={"fence": str(lease.fence)}))
+
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         """Say that this agent is alive and how far it is; learn whether to go on.
 

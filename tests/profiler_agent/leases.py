@@ -44,6 +44,13 @@ def agent_core(folder: Path, *, is_odd: bool = False, bounds: Bounds | None = No
     return AgentCore(folder, "phone", bounds)
 
 
+def measuring_pid(core: AgentCore) -> int:
+    """Return the process that measures the lease at work."""
+    assert core._running is not None
+    assert core._running._process is not None
+    return core._running._process._child.pid
+
+
 def store_model(core: AgentCore) -> None:
     """Put the model of the real leases into the agent's cache."""
     with core.artifacts.writing(ARTIFACT.sha256, ARTIFACT.size_bytes) as file:

@@ -2,7 +2,8 @@
 
 ``fine`` and ``chatty`` (prints to standard output) work; ``refused`` is not supported, ``broken`` raises,
 ``crash`` aborts, ``greedy`` takes more memory than allowed, ``hang`` opens the named pipe of the variable
-``ODD_PIPE`` for writing and then runs for ever. Its clock moves a little each time it is read, so a busy
+``ODD_PIPE`` for writing and then runs for ever, ``gated`` goes on when somebody has opened that pipe for
+writing and closed it. Its clock moves a little each time it is read, so a busy
 machine makes no result restless.
 """
 
@@ -11,7 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from profiler_agent.measuring.process import measure_order
@@ -37,6 +38,11 @@ def _hang() -> None:
         threading.Event().wait()
 
 
+@cache
+def _wait_at_gate() -> None:
+    Path(os.environ["ODD_PIPE"]).read_bytes()
+
+
 _BEHAVIOURS: dict[str, Callable[[], None]] = {
     "fine": lambda: None,
     "chatty": _print,
@@ -44,6 +50,7 @@ _BEHAVIOURS: dict[str, Callable[[], None]] = {
     "crash": os.abort,
     "greedy": _take_memory,
     "hang": _hang,
+    "gated": _wait_at_gate,
 }
 
 

@@ -12,7 +12,14 @@ import pytest
 from profiler_agent.agent import AgentBusyError, AgentCore
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Lease, Result
-from tests.profiler_agent.leases import ARTIFACT, agent_core, odd_lease, real_lease, store_model
+from tests.profiler_agent.leases import (
+    ARTIFACT,
+    agent_core,
+    measuring_pid,
+    odd_lease,
+    real_lease,
+    store_model,
+)
 
 
 class Worker(threading.Thread):
@@ -152,7 +159,18 @@ def test_one_lease_at_a_time(core: AgentCore, pipe: Path) -> None:
 def test_a_lease_that_runs_out_is_killed(core: AgentCore) -> None:
     (result,) = core.run(odd_lease("hang", ttl_s=0.1))
     assert result.status == "error"
-    assert "ran out" in (result.reason or "")
+    assert "nobody renewed the lease in time" in (result.reason or "")
+
+
+def test_a_stop_signal_to_all_leaves_the_measurement_alone(core: AgentCore, pipe: Path) -> None:
+    worker = Worker(core, odd_lease("gated"))
+    with pipe.open("w"):
+        child = measuring_pid(core)
+        assert os.getsid(child) == child != os.getsid(0)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(child, number)
+    worker.join()
+    assert [result.status for result in worker.results] == ["ok"]
 
 
 def test_a_renewed_lease_lives_on(core: AgentCore, pipe: Path) -> None:

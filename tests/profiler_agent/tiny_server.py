@@ -33,6 +33,8 @@ class TinyServer:
         self.leases: deque[Lease] = deque()
         self.artifacts: dict[str, bytes] = {}
         self.results: dict[tuple[str, str], Result] = {}
+        self.given_back: list[tuple[str, str]] = []
+        """Lease and fence of each lease that an agent gave back."""
         self.num_posts = 0
         self.requests: list[LeaseRequest] = []
         self.heartbeats: list[Heartbeat] = []
@@ -47,6 +49,7 @@ class TinyServer:
                 self._route("/devices", self._enrol),
                 self._route("/agent/lease", self._lease),
                 self._route("/agent/leases/{lease_id}/results", self._result),
+                self._route("/agent/leases/{lease_id}", self._give_back, "DELETE"),
                 self._route("/agent/heartbeat", self._heartbeat),
                 self._route("/artifacts/{sha256}", self._artifact, "GET"),
             ]
@@ -93,6 +96,10 @@ class TinyServer:
         self.results.setdefault(key, result)
         return _answer(ResultReceipt(*key, is_new))
 
+    async def _give_back(self, request: Request) -> Response:
+        self.given_back.append((request.path_params["lease_id"], request.query_params["fence"]))
+        return Response(status_code=204)
+
     async def _heartbeat(self, request: Request) -> Response:
         self.heartbeats.append(from_json(await request.body(), Heartbeat))
         return _answer(HeartbeatReply(self.is_cancelling, interval_s=0.01))
@@ -110,6 +117,11 @@ class Line(httpx.AsyncBaseTransport):
         self.is_down = False
         self.num_failures = 0
         self.failed = asyncio.Event()
+
+    async def next_failure(self) -> None:
+        """Wait until one more request has failed."""
+        self.failed.clear()
+        await self.failed.wait()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_down:

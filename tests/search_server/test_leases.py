@@ -112,6 +112,37 @@ async def test_old_fence_is_refused(api: Api, device: SyntheticDevice, clock: Cl
     await device.post(ok_result(new))
 
 
+async def test_a_heartbeat_revives_a_lease_that_expired_while_its_agent_was_cut_off(
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    await measure(api)
+    lease = await take(device)
+    beat = Heartbeat(lease_id=lease.lease_id, fence=lease.fence)
+    clock.pass_s(LEASE_TTL_S + 1)
+    keep_house(database, tmp_path, clock)
+    assert (await api.post("/agent/heartbeat", beat, token=device.token))["cancel"] is False
+    assert await device.lease() is None  # it is at work again
+
+
+async def test_a_lease_given_back_is_handed_out_again_at_once_and_never_fails_its_job(
+    api: Api, device: SyntheticDevice, clock: Clock
+) -> None:
+    job_id = await measure(api)
+    first = await take(device)
+    fence = first.fence
+    for _ in range(MAX_HAND_OUTS + 1):
+        path = f"/agent/leases/{first.lease_id}?fence={fence}"
+        assert (await api.send("DELETE", path, token=device.token)).status_code == 204
+        late = Heartbeat(lease_id=first.lease_id, fence=fence)
+        assert (await api.post("/agent/heartbeat", late, token=device.token))["cancel"] is True
+        fence += 1
+        assert (await take(device)).fence == fence
+    assert (await api.refused("DELETE", path, token=device.token)).type == "stale_fence"
+    clock.pass_s(LEASE_TTL_S + 1)
+    assert (await take(device)).fence == fence + 1  # one that expires is the first that counts
+    assert await status(api, job_id) == "running"
+
+
 async def test_expired_lease_still_takes_results_until_handed_out_again(
     api: Api, device: SyntheticDevice, database: Database, clock: Clock, tmp_path: Path
 ) -> None:

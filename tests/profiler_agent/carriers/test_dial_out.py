@@ -1,6 +1,8 @@
 import asyncio
 import os
 import random
+import signal
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from profiler_agent.facts.device import read_device
 from shared.protocol.call_server import ServerClient
 from shared.protocol.device import Device, RuntimeInfo
 from shared.protocol.measurement import PROTOCOL_MAX, Result
-from tests.profiler_agent.leases import ARTIFACT, MODEL, agent_core, odd_lease, real_lease
+from tests.profiler_agent.leases import ARTIFACT, MODEL, agent_core, measuring_pid, odd_lease, real_lease
 from tests.profiler_agent.tiny_server import TOKEN, URL, Line, TinyServer
 
 
@@ -217,6 +219,52 @@ def test_abandoning_kills_the_lease_at_work(tmp_path: Path, pipe: Path) -> None:
         await asyncio.gather(agent, return_exceptions=True)
         assert scene.server.results == {}
         assert len(scene.spool) == 0
+        assert scene.server.given_back == [("odd", "1")]
+
+    asyncio.run(play())
+
+
+def test_what_dies_while_draining_is_given_back(tmp_path: Path, pipe: Path) -> None:
+    async def kill_the_measurement(scene: Scene) -> None:
+        with await asyncio.to_thread(pipe.open) as alive:
+            scene.drain.set()
+            os.kill(measuring_pid(scene.core), signal.SIGKILL)
+            assert await asyncio.to_thread(alive.read) == ""
+
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path, is_odd=True), tmp_path)
+        scene.server.leases.append(odd_lease("hang", "fine"))
+        await scene.play(kill_the_measurement)
+        assert scene.server.results == {}
+        assert len(scene.spool) == 0
+        assert scene.server.given_back == [("odd", "1")]
+
+    asyncio.run(play())
+
+
+def test_a_measurement_outlives_a_cut_that_is_longer_than_its_lease(tmp_path: Path, pipe: Path) -> None:
+    async def cut(scene: Scene) -> None:
+        await scene.server.until(lambda: bool(scene.server.heartbeats))
+        while (running := scene.core._running) is None:
+            await asyncio.sleep(0)
+        end_s = running.deadline_s
+        scene.line.is_down = True
+        while time.monotonic() <= end_s:
+            await scene.line.next_failure()
+        await asyncio.to_thread(pipe.write_bytes, b"")
+        while len(scene.spool) == 0:
+            await scene.line.next_failure()
+        assert scene.server.results == {}
+        scene.line.is_down = False
+        await scene.server.until(lambda: bool(scene.server.results))
+
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path, is_odd=True), tmp_path)
+        scene.server.leases.append(odd_lease("gated", ttl_s=0.6))
+        await scene.play(cut)
+        assert {key: result.status for key, result in scene.server.results.items()} == {
+            ("odd", "gated"): "ok"
+        }
 
     asyncio.run(play())
 
