@@ -5,16 +5,14 @@ Four kinds: ``classes``, a folder with one sub-folder of images for each class, 
 and CIFAR-100; ``parquet``, files as in data sets of the Hugging Face hub.
 """
 
-from collections.abc import Iterable
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-ImageFolderKind = Literal["classes", "idx", "cifar", "parquet"]
+from shared.class_folders import TEST_NAMES, find_class_folders
 
-IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
-)
+ImageFolderKind = Literal["classes", "idx", "cifar", "parquet"]
 
 IMAGE_FOLDERS_HINT = (
     "a folder on the server with one sub-folder of images for each class (or with such folders in train/ "
@@ -24,9 +22,6 @@ IMAGE_FOLDERS_HINT = (
 
 HUB_PREFIX = "hf:"
 """Begins the name of a data set of the Hugging Face hub: ``hf:NAME[:CONFIG]``."""
-
-_TEST_NAMES = ("test", "val", "valid", "validation")
-"""In order of preference; of several, the first one is the test split and the others are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,45 +33,92 @@ class ImageFolder:
     """``classes``: one folder for each class; ``idx``: images, labels; else data files."""
     test: tuple[Path, ...] = ()
     """The same for the folder's own test split; empty if it has none."""
+    annotations: Path | None = None
+    """``classes``, in place of ``test``: a file that names the class of each test image."""
+    spare_tests: tuple[tuple[Path, ...], ...] = ()
+    """``parquet``: what is the test split where ``test`` has no labels, in this order."""
+    notes: tuple[str, ...] = ()
+    """What is not read, and why."""
 
 
-def find_image_folder(folder: Path) -> ImageFolder:
+def split_choice(data: str) -> tuple[Path, str]:
+    """Return the folder that data names, and the set in it that stands behind a ``#``, if any does."""
+    whole = Path(data).expanduser()
+    if whole.exists() or "#" not in data:
+        return whole, ""
+    folder, _, choice = data.rpartition("#")
+    return Path(folder).expanduser(), choice
+
+
+def find_image_folder(folder: Path, choice: str = "") -> ImageFolder:
     """Return what a folder holds.
 
+    Args:
+        folder: that holds labelled images.
+        choice: one of several sets of IDX files in it, by the beginning of their names.
+
     Raises:
-        ValueError: it does not exist, or holds nothing of the known kinds; the message says what would do.
+        ValueError: it does not exist, holds nothing of the known kinds, or holds several sets and none is
+            chosen; the message says what would do.
     """
     if not folder.is_dir():
         raise ValueError(f"no folder {str(folder)!r} on the server: data is {IMAGE_FOLDERS_HINT}")
-    found = _find_idx(folder) or _find_cifar(folder) or _find_parquet(folder)
-    return found or _find_classes(folder)
+    try:
+        found = _find_idx(folder, choice)
+        if choice and not found:
+            raise ValueError(f"#{choice} names a set of IDX files, and folder {str(folder)!r} has none")
+        found = found or _find_cifar(folder) or _find_parquet(folder)
+        if found:
+            return found
+        classes = find_class_folders(folder, IMAGE_FOLDERS_HINT)
+    except OSError as error:
+        raise ValueError(
+            f"cannot read {error.filename!r}: {error.strerror}; let the server's user read it"
+        ) from error
+    return ImageFolder(
+        "classes", classes.train, classes.test, annotations=classes.annotations, notes=classes.notes
+    )
 
 
-def image_paths(class_folder: Path) -> list[Path]:
-    """Return the images directly in a folder, by name."""
-    return sorted(filter(_is_image, class_folder.iterdir()))
+def _find_idx(folder: Path, choice: str) -> ImageFolder | None:
+    images = _files(folder, "*train-images*idx3-ubyte*")
+    # "emnist-digits-train-images-idx3-ubyte.gz" belongs to the set "emnist-digits".
+    sets = sorted({path.name.partition("train-images")[0] for path in images})
+    if not sets:
+        return None
+    names = [each.rstrip("-_.") for each in sets]
+    chosen = [
+        each
+        for each, name in zip(sets, names, strict=True)
+        if not choice or choice == name or name.endswith((f"-{choice}", f"_{choice}"))
+    ]
+    if len(chosen) != 1:
+        raise ValueError(
+            f"folder {str(folder)!r} holds the sets {', '.join(name or '(no name)' for name in names)} of "
+            f"IDX files; choose one with {folder}#{names[-1]}"
+        )
+    train = _pair(folder, f"{chosen[0]}train")
+    test = _pair(folder, f"{chosen[0]}t10k") or _pair(folder, f"{chosen[0]}test")
+    return ImageFolder("idx", train, test) if train else None
 
 
-def _find_idx(folder: Path) -> ImageFolder | None:
-    def pair(part: str) -> tuple[Path, ...]:
-        images = _first(folder.glob(f"*{part}-images*idx3-ubyte*"))
-        labels = _first(folder.glob(f"*{part}-labels*idx1-ubyte*"))
-        if images and not labels:
-            raise ValueError(
-                f"folder {str(folder)!r} has {images.name} without its labels; put "
-                f"{part}-labels-idx1-ubyte.gz beside it"
-            )
-        return (images, labels) if images and labels else ()
-
-    train = pair("train")
-    return ImageFolder("idx", train, pair("t10k") or pair("test")) if train else None
+def _pair(folder: Path, part: str) -> tuple[Path, ...]:
+    """Return the images and the labels of a part of a set of IDX files; nothing if there is none."""
+    images = _files(folder, f"{glob.escape(part)}-images*idx3-ubyte*")
+    labels = _files(folder, f"{glob.escape(part)}-labels*idx1-ubyte*")
+    if images and not labels:
+        raise ValueError(
+            f"folder {str(folder)!r} has {images[0].name} without its labels; put "
+            f"{part}-labels-idx1-ubyte.gz beside it"
+        )
+    return (images[0], labels[0]) if images and labels else ()
 
 
 def _find_cifar(folder: Path) -> ImageFolder | None:
-    train = sorted(folder.glob("data_batch_*.bin")) or sorted(folder.glob("train.bin"))
-    test = sorted(folder.glob("test_batch.bin")) or sorted(folder.glob("test.bin"))
+    train = _files(folder, "data_batch_*.bin") or _files(folder, "train.bin")
+    test = _files(folder, "test_batch.bin") or _files(folder, "test.bin")
     if train:
-        return ImageFolder("cifar", tuple(train), tuple(test))
+        return ImageFolder("cifar", train, test)
     if (folder / "data_batch_1").is_file():
         raise ValueError(
             f"folder {str(folder)!r} holds CIFAR as Python pickles, which can run code when they are read; "
@@ -86,58 +128,23 @@ def _find_cifar(folder: Path) -> ImageFolder | None:
 
 
 def _find_parquet(folder: Path) -> ImageFolder | None:
-    files = sorted((*folder.glob("*.parquet"), *folder.glob("*/*.parquet")))
+    files = sorted((*_files(folder, "*.parquet"), *_files(folder, "*/*.parquet")))
     train = tuple(path for path in files if path.name.startswith("train"))
     if files and not train:
         raise ValueError(
             f"folder {str(folder)!r} has parquet files but none named train*.parquet; the training images "
             f"are read from those, and the test images from test*.parquet; there is {files[0].name}"
         )
-    tests = (tuple(path for path in files if path.name.startswith(name)) for name in _TEST_NAMES)
-    return ImageFolder("parquet", train, next(filter(None, tests), ())) if train else None
+    if not train:
+        return None
+    parts: list[tuple[Path, ...]] = []
+    for name in TEST_NAMES:
+        taken = {path for part in parts for path in part}
+        part = tuple(path for path in files if path.name.startswith(name) and path not in taken)
+        parts += [part] if part else []
+    return ImageFolder("parquet", train, parts[0] if parts else (), spare_tests=tuple(parts[1:]))
 
 
-def _find_classes(folder: Path) -> ImageFolder:
-    if not (folder / "train").is_dir():
-        return ImageFolder("classes", _class_folders(folder))
-    train = _class_folders(folder / "train")
-    for name in _TEST_NAMES:
-        if (folder / name).is_dir() and _sub_folders(folder / name):
-            test = _class_folders(folder / name)
-            unknown = sorted({path.name for path in test} - {path.name for path in train})
-            if unknown:
-                raise ValueError(
-                    f"folder {str(folder / name)!r} has classes that train/ lacks: {', '.join(unknown[:5])}"
-                )
-            return ImageFolder("classes", train, test)
-    return ImageFolder("classes", train)
-
-
-def _class_folders(folder: Path) -> tuple[Path, ...]:
-    classes = _sub_folders(folder)
-    if len(classes) < 2:
-        raise ValueError(
-            f"folder {str(folder)!r} has {len(classes)} sub-folders, at least 2 are needed: data is "
-            f"{IMAGE_FOLDERS_HINT}"
-        )
-    empty = [path.name for path in classes if not any(map(_is_image, path.iterdir()))]
-    if empty:
-        raise ValueError(
-            f"folder {str(folder)!r} has sub-folders without images: {', '.join(empty[:5])}; fill them or "
-            f"take them out; images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
-        )
-    return classes
-
-
-def _sub_folders(folder: Path) -> tuple[Path, ...]:
-    return tuple(
-        sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    )
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def _first(paths: Iterable[Path]) -> Path | None:
-    return min(paths, default=None)
+def _files(folder: Path, pattern: str) -> tuple[Path, ...]:
+    """Return files by a pattern, in order; hidden ones are what a system keeps about others."""
+    return tuple(sorted(path for path in folder.glob(pattern) if not path.name.startswith(".")))

@@ -1,10 +1,9 @@
 """Which data a search can use, told without loading any (and without torch)."""
 
 import importlib.util
-from pathlib import Path
 
 from search_server.resources.searches import DataSet
-from shared.image_folders import HUB_PREFIX, IMAGE_FOLDERS_HINT, find_image_folder
+from shared.image_folders import HUB_PREFIX, IMAGE_FOLDERS_HINT, find_image_folder, split_choice
 
 _HAS_HUB = importlib.util.find_spec("datasets") is not None
 _HUB_HINT = "data 'hf:...' needs the library datasets on server and worker: pip install 'edgenas[hub]'"
@@ -43,10 +42,10 @@ def check_data(data: str) -> None:
         if not _HAS_HUB:
             raise ValueError(_HUB_HINT)
         return
-    folder = Path(data).expanduser()
+    folder, choice = split_choice(data)
     if not folder.is_dir():
         raise ValueError(
             f"no data {data!r} on the server: it takes a data set known by name ({', '.join(names)}), or "
             f"the path of {IMAGE_FOLDERS_HINT}"
         )
-    find_image_folder(folder)
+    find_image_folder(folder, choice)

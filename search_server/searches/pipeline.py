@@ -9,6 +9,7 @@ Everything that took long is kept in the job's folder, so a search that is stopp
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -61,6 +62,8 @@ def run_search_job(
         data = load_data(
             request.data, job.space.resolution, request.seed, request.num_classes, request.class_names
         )
+        if data.notes:
+            job.tell("data", 0.0, "; ".join(data.notes))
         data.require_fit(job.space.num_classes, job.space.name)
         run = search_supernet(job, data)
         caps = shortlist_caps(job, run)
@@ -91,7 +94,9 @@ def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
     with event_files(job.event_folder, run.step) as events:
         for facts in run:
             save_checkpoint(run, checkpoint)
-            step = from_dict(to_dict(facts), SearchStep)
+            # What is to be known of the data stands with the first epoch, where it is kept and shown.
+            notes = data.notes if facts.epoch == 0 else ()
+            step = from_dict(to_dict(replace(facts, warnings=(*notes, *facts.warnings))), SearchStep)
             with job.transaction() as session:
                 record_step(session, job.job_id, step)
             events.write(step)

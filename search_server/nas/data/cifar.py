@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from search_server.nas.data.images import ImagesInMemory
+from search_server.nas.data.loaded_images import LoadedImages
 from shared.image_folders import ImageFolder
 
 _IMAGE_BYTES = 3 * 32 * 32
 _NAMES_FILES = {10: "batches.meta.txt", 100: "fine_label_names.txt"}
 
 
-def load_cifar(folder: ImageFolder, resolution: int) -> tuple[ImagesInMemory, ImagesInMemory | None]:
+def load_cifar(folder: ImageFolder, resolution: int) -> LoadedImages:
     """Return training images, and test images if there is a file of them.
 
     Raises:
@@ -25,7 +26,7 @@ def load_cifar(folder: ImageFolder, resolution: int) -> tuple[ImagesInMemory, Im
     num_classes = 100 if folder.train[0].name == "train.bin" else 10
     names = _class_names(folder.train[0].parent / _NAMES_FILES[num_classes], num_classes)
     train = _load(folder.train, names, resolution)
-    return train, _load(folder.test, names, resolution) if folder.test else None
+    return LoadedImages(train, _load(folder.test, names, resolution) if folder.test else None)
 
 
 def _load(paths: tuple[Path, ...], names: tuple[str, ...], resolution: int) -> ImagesInMemory:

@@ -1,7 +1,8 @@
 """Data sets by name or folder, split in four."""
 
+import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from search_server.nas.data.class_folders import load_class_folders
 from search_server.nas.data.class_subset import choose_classes, keep_classes
 from search_server.nas.data.hub import load_hub
 from search_server.nas.data.idx_files import load_idx
-from search_server.nas.data.images import DataSplits, ImagesInMemory, ImageSource, split_images
+from search_server.nas.data.images import DataSplits, ImagesInMemory, split_images
+from search_server.nas.data.loaded_images import LoadedImages
 from search_server.nas.data.parquet_files import load_parquet
-from shared.image_folders import HUB_PREFIX, find_image_folder
+from shared.image_folders import HUB_PREFIX, find_image_folder, split_choice
 
 _LOADERS = {
     "classes": load_class_folders,
@@ -46,17 +48,20 @@ def load_data(
     Raises:
         ValueError: there is no such data set or class, a file is damaged, or a class has too few images.
     """
-    train, test = _load(name, resolution)
-    names = choose_classes(train.class_names, num_classes, class_names, seed)
-    return split_images(keep_classes(train, names), keep_classes(test, names) if test else None, seed)
+    loaded = _load(name, resolution)
+    train, test = loaded.train, loaded.test
+    chosen = [unicodedata.normalize("NFC", each) for each in class_names]
+    names = choose_classes(train.class_names, num_classes, chosen, seed)
+    splits = split_images(keep_classes(train, names), keep_classes(test, names) if test else None, seed)
+    return replace(splits, notes=loaded.notes)
 
 
-def _load(name: str, resolution: int) -> tuple[ImageSource, ImageSource | None]:
+def _load(name: str, resolution: int) -> LoadedImages:
     if name == "digits":
-        return _digits(resolution), None
+        return LoadedImages(_digits(resolution))
     if name.startswith(HUB_PREFIX):
         return load_hub(name.removeprefix(HUB_PREFIX), resolution)
-    folder = find_image_folder(Path(name).expanduser())
+    folder = find_image_folder(*split_choice(name))
     return _LOADERS[folder.kind](folder, resolution)
 
 

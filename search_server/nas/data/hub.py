@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from search_server.nas.data.images import ImageSource, decode_images
+from search_server.nas.data.loaded_images import LoadedImages
+from shared.class_folders import TEST_NAMES
 
-_TEST_NAMES = ("test", "validation", "valid", "val")
 
-
-def load_hub(spec: str, resolution: int) -> tuple[ImageSource, ImageSource | None]:
-    """Return training images, and test images if the data set has a split of them.
+def load_hub(spec: str, resolution: int) -> LoadedImages:
+    """Return training images, and test images if the data set has a split of them with labels.
 
     Args:
         spec: what stands behind ``hf:``: a name or a folder, and a configuration behind a colon.
@@ -35,18 +35,45 @@ def load_hub(spec: str, resolution: int) -> tuple[ImageSource, ImageSource | Non
         raise ValueError(f"cannot load data set {name!r} of the Hugging Face hub: {error}") from error
     if "train" not in splits:
         raise ValueError(f"data set {name!r} has splits {', '.join(splits)}; it needs one called train")
-    test_name = next((each for each in _TEST_NAMES if each in splits), None)
     train = _load(datasets, name, splits["train"], resolution)
-    return train, _load(datasets, name, splits[test_name], resolution) if test_name else None
+    notes: list[str] = []
+    for part in (part for part in TEST_NAMES if part in splits):
+        if notes or part != "test":
+            notes.append(f"split {part} is the test split")
+        labels = list(splits[part][_column(name, splits[part], datasets.ClassLabel)])
+        if set(labels) - {None, -1}:
+            test = _load(datasets, name, splits[part], resolution)
+            return LoadedImages(train, test, tuple(notes))
+        notes = [f"split {part} is not read, since none of its {len(labels)} images has a label"]
+    if notes:
+        notes.append("a fifth of the training images is the test split")
+    return LoadedImages(train, None, tuple(notes))
 
 
 def _load(datasets: Any, name: str, split: Any, resolution: int) -> ImageSource:
     images = _column(name, split, datasets.Image)
     labels = _column(name, split, datasets.ClassLabel)
     encoded = split.select_columns([images, labels]).cast_column(images, datasets.Image(decode=False))
-    files = [row["bytes"] or Path(row["path"]).read_bytes() for row in encoded[images]]
-    labels_N = torch.tensor(list(encoded[labels]), dtype=torch.int64)
-    return decode_images(files, labels_N, tuple(split.features[labels].names), resolution)
+    numbers, names = list(encoded[labels]), tuple(split.features[labels].names)
+    for row, number in enumerate(numbers):
+        if number is None or not 0 <= number < len(names):
+            raise ValueError(
+                f"data set {name!r}, row {row}, column {labels!r}: the label is {number}, but the "
+                f"{len(names)} classes are numbered 0 to {len(names) - 1}"
+            )
+    files = [
+        _content(row, f"data set {name!r}, row {index}, column {images!r}")
+        for index, row in enumerate(encoded[images])
+    ]
+    return decode_images(files, torch.tensor(numbers, dtype=torch.int64), names, resolution)
+
+
+def _content(image: Any, place: str) -> bytes:
+    try:
+        content: bytes = image["bytes"] or Path(image["path"]).read_bytes()
+    except (OSError, TypeError) as error:
+        raise ValueError(f"{place}: there is no image: {error}") from error
+    return content
 
 
 def _column(name: str, split: Any, kind: type) -> str:

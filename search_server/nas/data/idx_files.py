@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from search_server.nas.data.images import ImagesInMemory, number_labels
+from search_server.nas.data.loaded_images import LoadedImages
 from shared.image_folders import ImageFolder
 
 _UINT8 = 8
 
 
-def load_idx(folder: ImageFolder, resolution: int) -> tuple[ImagesInMemory, ImagesInMemory | None]:
+def load_idx(folder: ImageFolder, resolution: int) -> LoadedImages:
     """Return training images, and test images if there are files of them.
 
     Raises:
@@ -28,7 +29,7 @@ def load_idx(folder: ImageFolder, resolution: int) -> tuple[ImagesInMemory, Imag
     labels = read_idx(folder.train[1], num_dimensions=1)
     names = tuple(str(value) for value in sorted(set(labels.tolist())))
     train = _load(folder.train, names, resolution)
-    return train, _load(folder.test, names, resolution) if folder.test else None
+    return LoadedImages(train, _load(folder.test, names, resolution) if folder.test else None)
 
 
 def read_idx(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
@@ -61,6 +62,7 @@ def _load(paths: tuple[Path, ...], names: tuple[str, ...], resolution: int) -> I
         raise ValueError(
             f"{images_path} has {len(images_NHW)} images, {labels_path.name} {len(labels)} labels"
         )
-    labels_N = number_labels([str(label) for label in labels.tolist()], names, str(labels_path))
+    names_of_labels = [str(label) for label in labels.tolist()]
+    labels_N = number_labels(names_of_labels, names, lambda _: str(labels_path))
     images_N1HW = torch.from_numpy(images_NHW.copy())[:, None]
     return ImagesInMemory(images_N1HW, labels_N, names, resolution, mirrors=False)

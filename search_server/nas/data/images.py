@@ -5,7 +5,7 @@ Shape letters: N images, C channels, H height, W width.
 
 import os
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,6 +129,8 @@ class DataSplits:
     test: ImageSource
     training: ImageSource
     """``weights`` and ``theta`` together: what a network is trained on from scratch."""
+    notes: tuple[str, ...] = ()
+    """What of the data is not read and why, and what else is to be known of it; a sentence each."""
 
     @property
     def num_classes(self) -> int:
@@ -209,14 +211,16 @@ def decode_images(
     return ImagesInMemory(images_NCHW, labels_N, class_names, resolution, mirrors)
 
 
-def number_labels(labels: Sequence[Hashable], classes: Sequence[Hashable], where: str) -> Tensor:
+def number_labels(
+    labels: Sequence[Hashable], classes: Sequence[Hashable], place: Callable[[int], str]
+) -> Tensor:
     """Return each label's place among the classes, int64.
 
     Raises:
-        ValueError: a label is none of them; the message says ``where``.
+        ValueError: a label is none of them; the message says where: ``place`` of its index.
     """
     numbers = {label: number for number, label in enumerate(classes)}
-    unknown = next((label for label in labels if label not in numbers), None)
-    if unknown is not None:
-        raise ValueError(f"{where} has label {unknown!r}, which the training images do not have")
+    for index, label in enumerate(labels):
+        if label not in numbers:
+            raise ValueError(f"{place(index)} has label {label!r}, which the training images do not have")
     return torch.tensor([numbers[label] for label in labels], dtype=torch.int64)

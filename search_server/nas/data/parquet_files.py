@@ -2,52 +2,122 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow
 from pyarrow import parquet
 
-from search_server.nas.data.images import ImageSource, decode_images, number_labels
+from search_server.nas.data.images import decode_images, number_labels
+from search_server.nas.data.loaded_images import LoadedImages
 from shared.image_folders import ImageFolder
 
-Label = int | str
+Label = int | float | str
 
 _IMAGE_COLUMNS = ("image", "img")
 _LABEL_COLUMNS = ("label", "fine_label", "labels")
 
 
-def load_parquet(folder: ImageFolder, resolution: int) -> tuple[ImageSource, ImageSource | None]:
-    """Return training images, and test images if there are files of them.
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Encoded images and their labels, in the order of the files."""
+
+    images: list[Path | bytes]
+    labels: list[Label | None]
+    files: list[tuple[int, Path, str]]
+    """The index of its first row, each file and its column of labels."""
+
+    @property
+    def has_labels(self) -> bool:
+        """The hub gives images without labels the label -1."""
+        return any(label not in (None, -1) for label in self.labels)
+
+    def place(self, index: int) -> str:
+        """Return where a label stands: file, row and column."""
+        first, path, column = next(file for file in reversed(self.files) if file[0] <= index)
+        return f"{path}, row {index - first}, column {column!r}"
+
+
+def load_parquet(folder: ImageFolder, resolution: int) -> LoadedImages:
+    """Return training images, and test images if there are files of them with labels.
 
     Raises:
-        ValueError: a file is not parquet, a column is missing, or an image cannot be read.
+        ValueError: a file is not parquet, a column is missing, a label or an image is none or cannot be
+            read; the message names file, row and column.
     """
-    images, labels = _read(folder.train)
-    classes = sorted(set(labels))
-    names = _class_names(folder.train[0], classes)
-    train_N = number_labels(labels, classes, str(folder.train[0]))
-    train = decode_images(images, train_N, names, resolution)
-    if not folder.test:
-        return train, None
-    images, labels = _read(folder.test)
-    test_N = number_labels(labels, classes, str(folder.test[0]))
-    return train, decode_images(images, test_N, names, resolution)
+    rows = _read(folder.train)
+    names = _described_names(folder.train[0])
+    classes = sorted(set(_require_labels(rows, names)))
+    class_names = tuple(
+        names[label] if names and isinstance(label, int) else str(label) for label in classes
+    )
+    train = decode_images(
+        rows.images, number_labels(rows.labels, classes, rows.place), class_names, resolution
+    )
+    notes: list[str] = []
+    for index, paths in enumerate(filter(None, (folder.test, *folder.spare_tests))):
+        if notes or index:
+            notes.append(f"{paths[0].name} is the test split")
+        rows = _read(paths)
+        if rows.has_labels or -1 in classes:
+            labels_N = number_labels(rows.labels, classes, rows.place)
+            return LoadedImages(
+                train, decode_images(rows.images, labels_N, class_names, resolution), tuple(notes)
+            )
+        notes = [f"{paths[0].name} is not read, since none of its {len(rows.labels)} images has a label"]
+    if notes:
+        notes.append("a fifth of the training images is the test split")
+    return LoadedImages(train, None, tuple(notes))
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[bytes], list[Label]]:
-    """Return encoded images and their labels."""
-    images: list[bytes] = []
-    labels: list[Label] = []
+def _read(paths: Sequence[Path]) -> _Rows:
+    rows = _Rows([], [], [])
     for path in paths:
         try:
             columns = parquet.read_schema(path).names
+            image, label = (_choose(path, columns, names) for names in (_IMAGE_COLUMNS, _LABEL_COLUMNS))
+            table = parquet.read_table(path, columns=[image, label]).to_pydict()
         except (pyarrow.ArrowException, OSError) as error:
             raise ValueError(f"{path} cannot be read as parquet: {error}") from error
-        image, label = (_choose(path, columns, names) for names in (_IMAGE_COLUMNS, _LABEL_COLUMNS))
-        table = parquet.read_table(path, columns=[image, label]).to_pydict()
-        images += [value["bytes"] if isinstance(value, dict) else value for value in table[image]]
-        labels += table[label]
-    return images, labels
+        rows.files.append((len(rows.labels), path, label))
+        for row, value in enumerate(table[image]):
+            rows.images.append(_encoded(value, path, f"{path}, row {row}, column {image!r}"))
+        for value in table[label]:
+            if isinstance(value, list | dict):
+                place = rows.place(len(rows.labels))
+                raise ValueError(f"{place}: the label is {value}; one number or one name is needed")
+            rows.labels.append(value)
+    return rows
+
+
+def _encoded(value: object, path: Path, place: str) -> Path | bytes:
+    """Return the content of an image, or where it lies: beside the file, unless its path is absolute."""
+    content, name = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, value)
+    if isinstance(content, bytes):
+        return content
+    if not isinstance(name, str):
+        raise ValueError(f"{place}: there is no image but {value!r:.80}; it takes its bytes or its path")
+    if not (path.parent / name).is_file():
+        raise ValueError(f"{place}: there is no file {str(path.parent / name)!r}")
+    return path.parent / name
+
+
+def _require_labels(rows: _Rows, names: Sequence[str]) -> list[Label]:
+    """Return the labels of training images, which have to be all numbers or all names."""
+    labels: list[Label] = []
+    for index, label in enumerate(rows.labels):
+        place = rows.place(index)
+        if label is None or label != label:
+            raise ValueError(f"{place}: there is no label; take the row out, or label it")
+        if labels and isinstance(label, str) != isinstance(labels[0], str):
+            raise ValueError(f"{place}: the label is {label!r}, but the first one is {labels[0]!r}")
+        if names and isinstance(label, int) and not 0 <= label < len(names):
+            raise ValueError(
+                f"{place}: the label is {label}, but the file names {len(names)} classes, which are "
+                f"numbered 0 to {len(names) - 1}"
+            )
+        labels.append(label)
+    return labels
 
 
 def _choose(path: Path, columns: Sequence[str], known: Sequence[str]) -> str:
@@ -57,10 +127,13 @@ def _choose(path: Path, columns: Sequence[str], known: Sequence[str]) -> str:
     raise ValueError(f"{path} has columns {', '.join(columns)}; one of {', '.join(known)} is needed")
 
 
-def _class_names(path: Path, classes: Sequence[Label]) -> tuple[str, ...]:
-    """Return the name of each class: from the hub's description in the file, else the label itself."""
+def _described_names(path: Path) -> list[str]:
+    """Return the names of the classes in the hub's description in a file; empty if there is none."""
     metadata = parquet.read_schema(path).metadata or {}
-    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    described = (features[column].get("names") for column in _LABEL_COLUMNS if column in features)
-    names = next(filter(None, described), None)
-    return tuple(names[label] if names and isinstance(label, int) else str(label) for label in classes)
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        described = (features[column].get("names") for column in _LABEL_COLUMNS if column in features)
+        return [str(name) for name in next(filter(None, described), [])]
+    except (ValueError, LookupError, AttributeError, TypeError):
+        # Whatever else a program wrote there, the labels themselves are names enough.
+        return []
