@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -28,6 +28,7 @@ from search_server.errors import ServerError
 from search_server.logs import configure_logs
 from search_server.profiling.dispatch import Dispatcher
 from search_server.routes.health import require_ready
+from search_server.search_options import AcceleratorName
 from search_server.searches.worker import Worker
 from search_server.settings import Settings
 from search_server.tokens import SCOPES, Scope, create_token, list_tokens, revoke_token
@@ -93,7 +94,7 @@ def worker(
         typer.Option(metavar="DIR", help="Write TensorBoard's event files there, a folder a search."),
     ] = None,
     accelerator: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"] | None,
+        AcceleratorName | None,
         typer.Option(
             help="What searches compute on (EDGENAS_ACCELERATOR; default auto: the first that torch can "
             "use of cuda, mps and cpu)."

@@ -15,6 +15,9 @@ CombineName = Literal["worst", "weighted"]
 ThetaGradientName = Literal["effects", "straight_through"]
 TrainingName = Literal["scratch", "inherit"]
 DeliverName = Literal["fp32", "int8"]
+CostUnit = Literal["us", "MACs", "parameters", "of the targets"]
+Phase = Literal["warmup", "search"]
+AcceleratorName = Literal["auto", "cpu", "cuda", "mps"]
 PresetName = Literal["small-budget", "fbnet-paper"]
 
 TAU_FLOOR = 0.05

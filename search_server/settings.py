@@ -2,7 +2,6 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
 
 from pydantic_settings import (
     BaseSettings,
@@ -10,6 +9,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from search_server.search_options import AcceleratorName
 
 
 class Settings(BaseSettings):
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
     tensorboard: Path | None = None
     """Folder for event files of searches, a folder each; None: none are written."""
 
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    accelerator: AcceleratorName = "auto"
     """What searches compute on; auto: the first that torch can use of cuda, mps and cpu."""
 
     @property

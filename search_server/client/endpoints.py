@@ -12,12 +12,14 @@ from urllib.parse import quote
 
 from search_server.resources.checks import Recalibration, TableCheck
 from search_server.resources.devices import DeviceResource, DeviceUpdate
+from search_server.resources.formats import ExportFormat, ImportFormat, SampleFormat, TableFormat
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
 from search_server.resources.page import Page
 from search_server.resources.samples import JobLease, LeaseSamples
 from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
 from search_server.resources.tables import Profile, ProfileCreate, Table, TableDiff, TableSummary
+from search_server.search_options import DeliverName
 from shared.protocol.device import Conditions
 
 A = TypeVar("A")
@@ -25,14 +27,6 @@ C = TypeVar("C")
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-TableFormat = Literal["json", "csv", "parquet"]
-ImportFormat = Literal[
-    "json", "csv", "parquet", "plain-csv", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"
-]
-SampleFormat = Literal["parquet", "csv"]
-SearchFormat = Literal["onnx", "torch", "json"]
-ExportDtype = Literal["fp32", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +275,7 @@ def resume_search(job_id: str) -> Request[Search]:
     return Request(Search, "POST", _path("searches", job_id, "resume"))
 
 
-def export_search(job_id: str, search_format: SearchFormat, dtype: ExportDtype = "fp32") -> Request[bytes]:
+def export_search(job_id: str, search_format: ExportFormat, dtype: DeliverName = "fp32") -> Request[bytes]:
     """The found network as a file."""
     return Request(
         bytes, "GET", _path("searches", job_id, "export"), {"format": search_format, "dtype": dtype}

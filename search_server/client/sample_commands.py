@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 
 from search_server.client.commands import command, err
-from search_server.client.endpoints import SampleFormat
 from search_server.client.search_client import SearchClient
+from search_server.resources.formats import SampleFormat
 
 app = typer.Typer(no_args_is_help=True, help="Samples: every run that a device measured.")
 

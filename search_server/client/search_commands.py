@@ -13,12 +13,13 @@ from search_server.client.commands import (
     print_json,
     write_file,
 )
-from search_server.client.endpoints import ExportDtype, SearchFormat
 from search_server.client.job_progress import job_progress, require_done
 from search_server.client.search_client import SearchClient
 from search_server.client.search_view import print_search, step_line, warning_lines
 from search_server.client.show import grid, milliseconds, share
+from search_server.resources.formats import ExportFormat
 from search_server.resources.searches import Search, SearchStep
+from search_server.search_options import DeliverName
 
 app = typer.Typer(no_args_is_help=True, help="Searches for networks within a latency on a device.")
 
@@ -98,10 +99,10 @@ def export_search(
     job: JobArgument,
     client: SearchClient,
     search_format: Annotated[
-        SearchFormat, typer.Option("--format", help="A trained model, or the blocks as JSON.")
+        ExportFormat, typer.Option("--format", help="A trained model, or the blocks as JSON.")
     ] = "json",
     dtype: Annotated[
-        ExportDtype, typer.Option(help="int8: the quantised ONNX file of a search with --deliver int8.")
+        DeliverName, typer.Option(help="int8: the quantised ONNX file of a search with --deliver int8.")
     ] = "fp32",
     output: OutputOption = None,
 ) -> None:

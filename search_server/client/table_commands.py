@@ -17,11 +17,11 @@ from search_server.client.commands import (
     print_json,
     write_file,
 )
-from search_server.client.endpoints import ImportFormat, TableFormat
 from search_server.client.heat_map import heat_map, ratio_map
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, facts, grid
 from search_server.client.table_view import chain, diff_facts, history_grid, standing, summary_facts
+from search_server.resources.formats import ImportFormat, TableFormat
 from search_server.resources.latencies import Measurement
 from shared.protocol.device import Conditions
 from shared.space_file import read_space

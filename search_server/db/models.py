@@ -22,6 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from search_server.db.base import Base, Identifier, Word
+from search_server.resources.jobs import JobKind, JobStatus
+from search_server.resources.tables import Reason
+from shared.runtimes import ArtifactFormat
 
 
 class TokenRow(Base):
@@ -76,7 +79,7 @@ class ArtifactRow(Base):
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
-    format: Mapped[str] = mapped_column(Word)
+    format: Mapped[ArtifactFormat] = mapped_column(Word)
     created_at: Mapped[datetime]
 
 
@@ -90,8 +93,8 @@ class JobRow(Base):
     )
 
     job_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
-    kind: Mapped[str] = mapped_column(Word)
-    status: Mapped[str] = mapped_column(Word, default="queued")
+    kind: Mapped[JobKind] = mapped_column(Word)
+    status: Mapped[JobStatus] = mapped_column(Word, default="queued")
     device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"), index=True)
     space: Mapped[str] = mapped_column(String(500))
     conditions: Mapped[dict[str, Any]]
@@ -226,7 +229,7 @@ class LatencyTableRow(Base):
     source: Mapped[str] = mapped_column(String(200))
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.job_id"), index=True)
     """The profile or check that made it; none for an import or a recalibration."""
-    reason: Mapped[str] = mapped_column(Word)
+    reason: Mapped[Reason] = mapped_column(Word)
     parent: Mapped[str | None] = mapped_column(Word, index=True)
     change: Mapped[str] = mapped_column(Text)
     """With ``reason`` and ``parent`` the ``Lineage``; no part of the hashed content."""

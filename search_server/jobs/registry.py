@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -12,12 +12,10 @@ from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, JobRow
 from search_server.devices.registry import is_online
 from search_server.errors import ConflictError, NotFoundError, TooManyRequestsError
-from search_server.resources.jobs import Job
+from search_server.resources.jobs import Job, JobKind
 from search_server.tokens import Caller
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict, to_dict
-
-JobKind = Literal["profile", "measurement", "check", "search"]
 
 ENDED: Sequence[str] = ("done", "failed", "cancelled")
 UNFINISHED: Sequence[str] = ("queued", "running")
@@ -143,8 +141,8 @@ def job_resource(session: Session, row: JobRow, now: datetime) -> Job:
         message = _waiting_message(device, now)
     return Job(
         job_id=row.job_id,
-        kind=next(kind for kind in _KINDS if kind == row.kind),
-        status=next(status for status in _STATUSES if status == row.status),
+        kind=row.kind,
+        status=row.status,
         device_id=row.device_id,
         device_name=device.name,
         space=row.space,
@@ -156,16 +154,6 @@ def job_resource(session: Session, row: JobRow, now: datetime) -> Job:
         message=message,
         parent_job_id=row.parent_job_id,
     )
-
-
-_KINDS: tuple[JobKind, ...] = ("profile", "measurement", "check", "search")
-_STATUSES: tuple[Literal["queued", "running", "done", "failed", "cancelled"], ...] = (
-    "queued",
-    "running",
-    "done",
-    "failed",
-    "cancelled",
-)
 
 
 def _end_job(session: Session, job_id: str, status: str, values: dict[str, Any], now: datetime) -> None:

@@ -9,7 +9,7 @@ Shape letters: L layers, K candidates.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from search_server.nas.supernet.supernet import Supernet
 from search_server.nas.supernet.weight_step import WeightStepper
 from search_server.nas.theta.search_warnings import search_warnings
 from search_server.nas.theta.theta_step import ThetaStepFacts, ThetaStepper, frozen_statistics
-from search_server.search_options import SearchOptions
+from search_server.search_options import Phase, SearchOptions
 from shared.architecture import Architecture
 from shared.modules import to_channels_last
 from shared.search_space import SearchSpace
@@ -53,7 +53,7 @@ class SearchStepFacts:
     step: int
     """Optimiser steps so far, weights and theta together."""
     epoch: int
-    phase: Literal["warmup", "search"]
+    phase: Phase
     weight_loss: float
     theta_loss: float | None
     accuracy: float

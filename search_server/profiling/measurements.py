@@ -91,7 +91,7 @@ def _requested_file(session: Session, create: MeasurementCreate) -> Artifact | N
             "are named"
         )
         raise InvalidValueError("invalid_value", message, (FieldError("body.file", message),))
-    return from_dict({"sha256": row.sha256, "size_bytes": row.size_bytes, "format": row.format}, Artifact)
+    return Artifact(row.sha256, row.size_bytes, row.format)
 
 
 def requested_architectures(create: MeasurementCreate) -> tuple[Architecture, ...]:

@@ -6,16 +6,15 @@ Every row stands on its own: it says of which lease, device, network and conditi
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow
 from pyarrow import compute, csv, parquet
 
+from search_server.resources.formats import SampleFormat
 from search_server.resources.samples import ItemSamples, LeaseSamples
 from shared.protocol.measurement import Result
 from shared.protocol.wire import to_json
-
-SampleFormat = Literal["parquet", "csv"]
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = pyarrow.string(), pyarrow.int64(), pyarrow.float64(), pyarrow.bool_()
 

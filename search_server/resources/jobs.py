@@ -5,6 +5,7 @@ from typing import Literal
 
 from shared.protocol.device import Conditions
 
+JobKind = Literal["profile", "measurement", "check", "search"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
@@ -13,7 +14,7 @@ class Job:
     """Long work of one of four kinds, with its progress."""
 
     job_id: str
-    kind: Literal["profile", "measurement", "check", "search"]
+    kind: JobKind
     status: JobStatus
     device_id: str
     device_name: str

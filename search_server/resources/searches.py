@@ -5,10 +5,9 @@ from typing import Literal
 
 from search_server.option_field import option
 from search_server.resources.jobs import Job
-from search_server.search_options import DeliverName, SearchOptions, TrainingName
+from search_server.search_options import CostUnit, DeliverName, Phase, SearchOptions, TrainingName
 from shared.protocol.device import Conditions
 
-CostUnit = Literal["us", "MACs", "parameters", "of the targets"]
 Role = Literal["found", "uniform", "random"]
 
 
@@ -101,7 +100,7 @@ class SearchStep:
 
     step: int
     epoch: int
-    phase: Literal["warmup", "search"]
+    phase: Phase
     weight_loss: float
     """Cross entropy on the split that trains weights."""
     theta_loss: float | None

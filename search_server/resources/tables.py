@@ -8,6 +8,8 @@ from search_server.resources.checks import Drift
 from search_server.resources.jobs import Job
 from shared.protocol.device import Conditions
 
+Reason = Literal["profiled", "rescaled", "recalibrated", "imported"]
+
 
 @dataclass(frozen=True, slots=True)
 class ProfileCreate:
@@ -78,7 +80,7 @@ class TableCell:
 class Lineage:
     """How a snapshot came to be."""
 
-    reason: Literal["profiled", "rescaled", "recalibrated", "imported"] = "profiled"
+    reason: Reason = "profiled"
     parent: str | None = None
     """The snapshot that it follows: same device, space and conditions."""
     change: str = ""

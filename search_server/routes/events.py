@@ -16,10 +16,11 @@ from starlette.concurrency import run_in_threadpool
 
 from search_server.db.models import JobRow
 from search_server.db.session import Database
-from search_server.jobs.registry import ENDED, JobKind, find_job
+from search_server.jobs.registry import ENDED, find_job
 from search_server.profiling.checks import check_resource
 from search_server.profiling.measurements import measurement_resource
 from search_server.profiling.profiles import profile_resource
+from search_server.resources.jobs import JobKind
 from search_server.routes.auth import UserDep
 from search_server.routes.context import Context, DatabaseDep
 from search_server.searches.searches import search_resource, search_steps_after

@@ -93,8 +93,8 @@ class DatabaseCollector(Collector):
             jobs_family.add_metric((kind, status), count)
         yield jobs_family
         leases_family = GaugeMetricFamily("edgenas_leases", "Leases by status", labels=("status",))
-        for status, count in leases:
-            leases_family.add_metric((status,), count)
+        for lease_status, count in leases:
+            leases_family.add_metric((lease_status,), count)
         yield leases_family
 
 

@@ -1,15 +1,16 @@
 """Samples over HTTP: the leases of a job, and every run that they gave."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from search_server.db.session import Database
 from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
-from search_server.profiling.sample_files import SampleFormat, sample_file
+from search_server.profiling.sample_files import sample_file
 from search_server.profiling.samples import job_leases, lease_samples, measured_leases
+from search_server.resources.formats import SampleFormat, TableFormat
 from search_server.resources.samples import JobLease, LeaseSamples
 from search_server.routes.auth import UserDep
 from search_server.routes.context import DatabaseDep, SessionDep
@@ -36,7 +37,7 @@ def get_samples(
     lease_id: str,
     session: SessionDep,
     sample_format: Annotated[
-        Literal["json", "csv", "parquet"] | None, Query(alias="format", description="`json` if not given")
+        TableFormat | None, Query(alias="format", description="`json` if not given")
     ] = None,
     accept: Annotated[str, Header()] = "application/json",
 ) -> LeaseSamples | Response:

@@ -1,7 +1,7 @@
 """Searches and data sets over HTTP."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import FileResponse
@@ -10,6 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from search_server.errors import ConflictError, InvalidValueError
 from search_server.jobs.registry import Submission, find_job
 from search_server.leases.cancel import cancel_whole_job
+from search_server.resources.formats import ExportFormat
 from search_server.resources.page import Page
 from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
 from search_server.routes.auth import UserDep
@@ -24,6 +25,7 @@ from search_server.routes.context import (
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, search_events
+from search_server.search_options import DeliverName
 from search_server.searches.data_check import DATA_SETS
 from search_server.searches.searches import (
     export_path,
@@ -37,9 +39,6 @@ from search_server.searches.searches import (
 from shared.protocol.wire import to_json
 
 router = APIRouter(tags=["searches"], responses=ERROR_RESPONSES)
-
-ExportFormat = Literal["onnx", "torch", "json"]
-ExportDtype = Literal["fp32", "int8"]
 
 
 @router.post("/searches", status_code=201)
@@ -107,7 +106,7 @@ def export_search(
     context: ContextDep,
     now: NowDep,
     export_format: Annotated[ExportFormat, Query(alias="format")] = "onnx",
-    dtype: Annotated[ExportDtype, Query(description="int8: the quantised ONNX file")] = "fp32",
+    dtype: Annotated[DeliverName, Query(description="int8: the quantised ONNX file")] = "fp32",
 ) -> Response:
     """Return the found network: trained, as ONNX or torch weights, or the search itself as JSON."""
     job = find_job(session, job_id, "search")

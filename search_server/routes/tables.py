@@ -1,6 +1,6 @@
 """Latency tables and predictions over HTTP."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
@@ -10,11 +10,12 @@ from search_server.latency.diff import diff_tables
 from search_server.latency.formats.own_csv import to_csv
 from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
 from search_server.latency.formats.own_parquet import to_parquet
-from search_server.latency.stored.imports import ImportFormat, import_table
+from search_server.latency.stored.imports import import_table
 from search_server.latency.stored.predictions import predict, predict_from
 from search_server.latency.stored.recalibrations import recalibrate_table
 from search_server.latency.stored.snapshots import list_tables, load_table, table_resource
 from search_server.resources.checks import Recalibration
+from search_server.resources.formats import ImportFormat, TableFormat
 from search_server.resources.latencies import Prediction, PredictionCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Table, TableDiff, TableSummary
@@ -25,8 +26,6 @@ from shared.protocol.device import Conditions
 from shared.search_space import search_space
 
 router = APIRouter(responses=ERROR_RESPONSES)
-
-TableFormat = Literal["json", "csv", "parquet"]
 
 
 @router.get("/latency-tables", tags=["latency tables"])

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal, get_args
+from typing import get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,13 +24,11 @@ from search_server.latency.limits import require_bounded
 from search_server.latency.plausibility import likeness, oddities, require_possible
 from search_server.latency.stored.snapshots import store_table, table_resource
 from search_server.latency.table import LatencyTable
+from search_server.resources.formats import ImportFormat
 from search_server.resources.tables import Lineage, Table
 from shared.protocol.device import Conditions, Device, RuntimeInfo
 from shared.search_space import search_space
 
-ImportFormat = Literal[
-    "json", "csv", "parquet", "plain-csv", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"
-]
 IMPORT_FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
 
 IMPORTED = Lineage("imported")

@@ -211,7 +211,7 @@ def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> Tab
         is_simulated=table.is_simulated,
         source=table.source,
         warnings=tuple(row.warnings),
-        lineage=from_dict({"reason": row.reason, "parent": row.parent, "change": row.change}, Lineage),
+        lineage=Lineage(row.reason, row.parent, row.change),
         drift=newest_drift(session, row.snapshot),
         superseded_by=session.scalar(follower),
         fastest_us=range_us[0] if range_us else None,

@@ -9,17 +9,16 @@ Shape letters: L layers, K candidates.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_server.nas.budget.latency_model import LatencyModel
+from search_server.search_options import CostUnit
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace
 
 Matrix = NDArray[np.float64]
-Unit = Literal["us", "MACs", "parameters", "of the targets"]
 
 _ROUNDING = 1e-9
 """Relative: sums in another order differ by so much."""
@@ -31,7 +30,7 @@ class Cap:
 
     name: str
     """What is limited: a device, ``MACs``, ``parameters``."""
-    unit: Unit
+    unit: CostUnit
     fixed: float
     """Cost of stem and head."""
     cost_LK: Matrix
@@ -97,7 +96,7 @@ class ExpectedCost:
     """The mean cost of the networks that theta draws, against its limit."""
 
     name: str
-    unit: Unit
+    unit: CostUnit
     expected: float
     limit: float
 
@@ -176,7 +175,7 @@ def weighted_cap(caps: Sequence[Cap], weights: Sequence[float]) -> Cap:
     )
 
 
-def amount(value: float, unit: Unit) -> str:
+def amount(value: float, unit: CostUnit) -> str:
     """Return a cost in words: latency in ms, counts in millions."""
     if unit == "us":
         return f"{value / 1e3:.4g} ms"

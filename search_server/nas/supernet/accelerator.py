@@ -14,14 +14,13 @@ Shape letters: N batch, C channels, H height, W width.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import nn
 
 from search_server.nas.data.batches import Batch
-
-AcceleratorName = Literal["auto", "cpu", "cuda", "mps"]
+from search_server.search_options import AcceleratorName
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,8 @@ from search_server.latency.formats.reading import ImportedFile
 from search_server.latency.formats.whole_networks import read_whole_networks
 from search_server.latency.limits import require_bounded
 from search_server.latency.plausibility import require_possible
-from search_server.latency.stored.imports import IMPORT_FORMATS, ImportFormat, read_table
+from search_server.latency.stored.imports import IMPORT_FORMATS, read_table
+from search_server.resources.formats import ImportFormat
 
 OFA = "expanded_conv-input:16x16x32-output:16x16x32-expand:3-kernel:3-stride:1-idskip:1"
 SEEDS: dict[str, bytes] = {
