@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from search_server.client.commands import JsonOption, command, out, print_json, write_file
-from search_server.client.show import count, facts, grid
+from search_server.client.commands import JsonOption, command, out, print_facts, print_json, write_file
+from search_server.client.show import count, grid
 from shared.architecture import KNOWN_ARCHITECTURES, Architecture, parse_architecture
 from shared.space_file import read_space
 
@@ -110,15 +110,13 @@ def _totals(network: Architecture) -> dict[str, Any]:
 
 def _print_totals(network: Architecture) -> None:
     totals = _totals(network)
-    out.print(
-        facts(
-            {
-                "space": f"{totals['space']}, {totals['num_layers']} layers",
-                "MACs": f"{totals['macs']:,}  ({count(totals['macs'])})",
-                "params": f"{totals['params']:,}  ({count(totals['params'])})",
-                "blocks": totals["architecture"],
-            }
-        )
+    print_facts(
+        {
+            "space": f"{totals['space']}, {totals['num_layers']} layers",
+            "MACs": f"{totals['macs']:,}  ({count(totals['macs'])})",
+            "params": f"{totals['params']:,}  ({count(totals['params'])})",
+            "blocks": totals["architecture"],
+        }
     )
 
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from search_server.client.commands import JsonOption, command, err, out, print_json
-from search_server.client.job_progress import job_progress, require_done
+from search_server.client.commands import JsonOption, command, err, print_facts, print_json
+from search_server.client.job_progress import follow, require_done
 from search_server.client.search_client import SearchClient
-from search_server.client.show import facts, milliseconds
+from search_server.client.show import milliseconds
 from search_server.resources.checks import Drift, TableCheck
 
 CHECK_AFTER = timedelta(hours=24)
@@ -36,7 +36,7 @@ def check(snapshot: SnapshotArgument, client: SearchClient, json: JsonOption = F
     if json:
         print_json(done)
     elif done.drift is not None:
-        out.print(facts(_drift_facts(done.drift)))
+        print_facts(_drift_facts(done.drift))
         err.print(escape(done.job.message), soft_wrap=True)
     require_done(done.job)
 
@@ -52,28 +52,21 @@ def recalibrate(snapshot: SnapshotArgument, client: SearchClient, json: JsonOpti
     if json:
         print_json(made)
         return
-    out.print(
-        facts(
-            {
-                "table": made.snapshot,
-                "parent": made.parent,
-                "factor": f"{made.factor:.4f} +- {made.error:.4f}, from {made.num_networks} networks",
-                "scatter": f"{100 * made.scatter:.1f} % of measured over predicted",
-                "error of a network": f"{100 * made.network_sigma:.1f} %, was the table's own guess",
-            }
-        )
+    print_facts(
+        {
+            "table": made.snapshot,
+            "parent": made.parent,
+            "factor": f"{made.factor:.4f} +- {made.error:.4f}, from {made.num_networks} networks",
+            "scatter": f"{100 * made.scatter:.1f} % of measured over predicted",
+            "error of a network": f"{100 * made.network_sigma:.1f} %, was the table's own guess",
+        }
     )
     err.print(f"see it with: edgenas tables show {escape(made.snapshot)}")
 
 
 def follow_check(client: SearchClient, snapshot: str) -> TableCheck:
     """Check a table and show the progress until it has ended."""
-    last = client.check_table(snapshot)
-    job_id = last.job.job_id
-    with job_progress(lambda: client.cancel_check(job_id), f"cancelled check {job_id}") as progress:
-        for last in client.check_events(job_id):
-            progress.update(last.job)
-    return last
+    return follow(client.check_table(snapshot), client.check_events, client.cancel_check)
 
 
 def check_if_old(client: SearchClient, snapshot: str) -> Drift | None:

@@ -15,9 +15,11 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from search_server.client.errors import SearchClientError, ServerRefusedError
 from search_server.client.search_client import DEFAULT_SERVER_URL, SearchClient
+from search_server.client.show import facts
 from shared.protocol.device import Conditions
 from shared.protocol.wire import to_json
 from shared.runtimes import DTYPES, RUNTIME_NAMES
@@ -31,28 +33,15 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-SERVER_PANEL = "Server"
-CONDITIONS_PANEL = "Conditions"
+_server_option = functools.partial(typer.Option, show_default=False, rich_help_panel="Server")
+_condition = functools.partial(typer.Option, rich_help_panel="Conditions")
 
 ServerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--server",
-        metavar="URL",
-        help="Where the server listens.",
-        show_default=False,
-        rich_help_panel=SERVER_PANEL,
-    ),
+    str | None, _server_option("--server", metavar="URL", help="Where the server listens.")
 ]
 TokenFileOption = Annotated[
     Path | None,
-    typer.Option(
-        "--token-file",
-        metavar="FILE",
-        help="File that holds a token of scope user.",
-        show_default=False,
-        rich_help_panel=SERVER_PANEL,
-    ),
+    _server_option("--token-file", metavar="FILE", help="File that holds a token of scope user."),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", "-d", metavar="D", help="Name or id of a device.")]
 SpaceOption = Annotated[
@@ -104,39 +93,16 @@ def _client(
 
 def _conditions(
     runtime: Annotated[
-        str,
-        typer.Option(
-            metavar="R",
-            help=f"Inference runtime: {', '.join(RUNTIME_NAMES)}.",
-            rich_help_panel=CONDITIONS_PANEL,
-        ),
+        str, _condition(metavar="R", help=f"Inference runtime: {', '.join(RUNTIME_NAMES)}.")
     ] = "onnxruntime",
-    threads: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="Threads that the runtime may use.", rich_help_panel=CONDITIONS_PANEL
-        ),
-    ] = 1,
-    dtype: Annotated[
-        str,
-        typer.Option(
-            metavar="T", help=f"Number format: {', '.join(DTYPES)}.", rich_help_panel=CONDITIONS_PANEL
-        ),
-    ] = "fp32",
-    batch: Annotated[
-        int, typer.Option(metavar="N", help="Images a run.", rich_help_panel=CONDITIONS_PANEL)
-    ] = 1,
+    threads: Annotated[int, _condition(metavar="N", help="Threads that the runtime may use.")] = 1,
+    dtype: Annotated[str, _condition(metavar="T", help=f"Number format: {', '.join(DTYPES)}.")] = "fp32",
+    batch: Annotated[int, _condition(metavar="N", help="Images a run.")] = 1,
     cores: Annotated[
-        str,
-        typer.Option(
-            metavar="0,1",
-            help="Cores to run on; left out: the system chooses.",
-            rich_help_panel=CONDITIONS_PANEL,
-        ),
+        str, _condition(metavar="0,1", help="Cores to run on; left out: the system chooses.")
     ] = "",
     thermal: Annotated[
-        Literal["cold", "sustained"],
-        typer.Option(help="A rested device, or one after long load.", rich_help_panel=CONDITIONS_PANEL),
+        Literal["cold", "sustained"], _condition(help="A rested device, or one after long load.")
     ] = "cold",
 ) -> Conditions:
     try:
@@ -198,6 +164,11 @@ def fail(error: Exception) -> NoReturn:
 def print_json(document: object) -> None:
     """Print one JSON document on stdout."""
     typer.echo(to_json(document))
+
+
+def print_facts(rows: Mapping[str, str | Text]) -> None:
+    """Print names and values on stdout, one pair a line."""
+    out.print(facts(rows))
 
 
 def write_file(content: bytes, path: Path | None) -> None:

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from search_server.client.commands import JsonOption, command, err, out, print_json
+from search_server.client.commands import JsonOption, command, err, out, print_facts, print_json
 from search_server.client.search_client import SearchClient
-from search_server.client.show import age, count, facts, grid
+from search_server.client.show import age, count, grid
 from search_server.resources.devices import DeviceResource
 from shared.protocol.device import Device
 
@@ -70,25 +70,23 @@ def show_device(device: DeviceArgument, client: SearchClient, json: JsonOption =
     temperature = "unknown" if moment.temperature_c is None else f"{moment.temperature_c:.0f} °C"
     load = "unknown" if moment.load_1m is None else f"{moment.load_1m:.2f}"
     memory = "unknown" if fixed.memory_bytes is None else f"{fixed.memory_bytes / 2**30:.1f} GiB"
-    out.print(
-        facts(
-            {
-                "name": found.name,
-                "id": found.device_id,
-                "state": _state(found),
-                "last seen": age(found.last_seen_at, datetime.now(UTC)),
-                "at work on": found.current_job_id or "nothing",
-                "carrier": f"called at {found.agent_url}" if found.agent_url else "dials out",
-                "system": f"{fixed.system}, {fixed.machine} ({fixed.platform})",
-                "processor": f"{fixed.cpu_model or 'unknown'}, {_cores(fixed)}",
-                "memory": memory,
-                "runtimes": _runtimes(fixed),
-                "agent": f"{fixed.agent_version}, Python {fixed.python_version}",
-                "load": load,
-                "temperature": temperature,
-                "cannot tell": ", ".join(fixed.unknown) or "nothing: all facts are known",
-            }
-        )
+    print_facts(
+        {
+            "name": found.name,
+            "id": found.device_id,
+            "state": _state(found),
+            "last seen": age(found.last_seen_at, datetime.now(UTC)),
+            "at work on": found.current_job_id or "nothing",
+            "carrier": f"called at {found.agent_url}" if found.agent_url else "dials out",
+            "system": f"{fixed.system}, {fixed.machine} ({fixed.platform})",
+            "processor": f"{fixed.cpu_model or 'unknown'}, {_cores(fixed)}",
+            "memory": memory,
+            "runtimes": _runtimes(fixed),
+            "agent": f"{fixed.agent_version}, Python {fixed.python_version}",
+            "load": load,
+            "temperature": temperature,
+            "cannot tell": ", ".join(fixed.unknown) or "nothing: all facts are known",
+        }
     )
 
 

@@ -2,16 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from search_server.client.commands import EXIT_INTERRUPTED, err
 from search_server.client.errors import SearchClientError
+from search_server.resources.checks import TableCheck
 from search_server.resources.jobs import Job
+from search_server.resources.latencies import Measurement
+from search_server.resources.tables import Profile
 
 PROGRESS_STEP = 0.05
 """Without a terminal, a line is printed once so much more of a job is done, or when its stage changes."""
+
+
+Measuring = TypeVar("Measuring", Profile, Measurement, TableCheck)
 
 
 class JobFailedError(SearchClientError):
@@ -59,6 +66,21 @@ def require_done(job: Job) -> None:
     """
     if job.status != "done":
         raise JobFailedError(f"{job.kind} {job.job_id} {job.status}: {job.message or 'no reason given'}")
+
+
+def follow(
+    started: Measuring, events: Callable[[str], Iterator[Measuring]], cancel: Callable[[str], object]
+) -> Measuring:
+    """Show the progress of a job until it has ended, and return it as it is then; Ctrl-C cancels it.
+
+    Raises:
+        JobFailedError: it failed or was cancelled.
+    """
+    last, job_id = started, started.job.job_id
+    with job_progress(lambda: cancel(job_id), f"cancelled {started.job.kind} {job_id}") as progress:
+        for last in events(job_id):
+            progress.update(last.job)
+    return last
 
 
 @contextmanager

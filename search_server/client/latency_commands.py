@@ -15,12 +15,13 @@ from search_server.client.commands import (
     command,
     err,
     out,
+    print_facts,
     print_json,
 )
-from search_server.client.job_progress import JobFailedError, job_progress, require_done
+from search_server.client.job_progress import JobFailedError, follow, require_done
 from search_server.client.measured_view import measured_document, measured_grid
 from search_server.client.search_client import SearchClient
-from search_server.client.show import facts, grid, in_ms, interval, milliseconds
+from search_server.client.show import grid, in_ms, interval, milliseconds
 from search_server.client.table_view import verdict_text
 from search_server.resources.checks import Drift
 from search_server.resources.latencies import (
@@ -132,12 +133,7 @@ def measure(
     started = client.start_measurement(
         MeasurementCreate(device, read_space(space).name, tuple(architectures), conditions)
     )
-    last, job_id = started, started.job.job_id
-    with job_progress(
-        lambda: client.cancel_measurement(job_id), f"cancelled measurement {job_id}"
-    ) as progress:
-        for last in client.measurement_events(job_id):
-            progress.update(last.job)
+    last = follow(started, client.measurement_events, client.cancel_measurement)
     measured = [(names[latency.architecture], latency) for latency in last.latencies]
     if json:
         print_json([measured_document(*pair, conditions.batch) for pair in measured])
@@ -149,12 +145,7 @@ def measure(
 
 
 def _follow_profile(client: SearchClient, create: ProfileCreate) -> Profile:
-    last = client.start_profile(create)
-    job_id = last.job.job_id
-    with job_progress(lambda: client.cancel_profile(job_id), f"cancelled profile {job_id}") as progress:
-        for last in client.profile_events(job_id):
-            progress.update(last.job)
-    return last
+    return follow(client.start_profile(create), client.profile_events, client.cancel_profile)
 
 
 def _names_by_blocks(space: str, architectures: Sequence[str]) -> dict[str, str]:
@@ -168,18 +159,16 @@ def _print_profile(profile: Profile, drift: Drift | None) -> None:
         what = f"already there, checked: {drift}"
         if drift.rescaled_to:
             what += f"; rescaled from {drift.snapshot}"
-    out.print(
-        facts(
-            {
-                "table": profile.snapshot or "none",
-                "device": profile.job.device_name,
-                "space": profile.job.space,
-                "conditions": str(profile.job.conditions),
-                "result": what,
-                "device time": f"{profile.device_time_s:.1f} s",
-                "verdict": verdict_text(profile.verdict),
-            }
-        )
+    print_facts(
+        {
+            "table": profile.snapshot or "none",
+            "device": profile.job.device_name,
+            "space": profile.job.space,
+            "conditions": str(profile.job.conditions),
+            "result": what,
+            "device time": f"{profile.device_time_s:.1f} s",
+            "verdict": verdict_text(profile.verdict),
+        }
     )
     if profile.snapshot:
         err.print(f"see it with: edgenas tables show {escape(profile.snapshot)}")

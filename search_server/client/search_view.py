@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from search_server.client.commands import out
-from search_server.client.show import count, facts, grid, milliseconds, share
+from search_server.client.commands import out, print_facts
+from search_server.client.show import count, grid, milliseconds, share
 from search_server.resources.searches import (
     DeviceLatency,
     ExpectedCost,
@@ -59,21 +59,19 @@ def print_search(search: Search) -> None:
     limits += ["their weighted mean only"] if request.combine == "weighted" else []
     stage = f", {search.stage}" if search.stage and job.status == "running" else ""
     status = f"{job.status}, {100 * job.progress:.0f} %{stage}"
-    out.print(
-        facts(
-            {
-                "search": job.job_id,
-                "status": f"{status}{f': {job.message}' if job.message else ''}",
-                "device": f"{job.device_name}, {job.conditions}",
-                "space": job.space,
-                "data": request.data,
-                "target": "; ".join([target, *limits]),
-                "setting": _setting(request),
-                "training": _training(request),
-                "table": search.snapshot or "not chosen yet",
-                "found": str(search.result.architecture) if search.result else "nothing yet",
-            }
-        )
+    print_facts(
+        {
+            "search": job.job_id,
+            "status": f"{status}{f': {job.message}' if job.message else ''}",
+            "device": f"{job.device_name}, {job.conditions}",
+            "space": job.space,
+            "data": request.data,
+            "target": "; ".join([target, *limits]),
+            "setting": _setting(request),
+            "training": _training(request),
+            "table": search.snapshot or "not chosen yet",
+            "found": str(search.result.architecture) if search.result else "nothing yet",
+        }
     )
     if search.architectures:
         out.print(_comparison(search))

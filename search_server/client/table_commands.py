@@ -14,12 +14,13 @@ from search_server.client.commands import (
     command,
     err,
     out,
+    print_facts,
     print_json,
     write_file,
 )
 from search_server.client.heat_map import heat_map, ratio_map
 from search_server.client.search_client import SearchClient
-from search_server.client.show import age, facts, grid
+from search_server.client.show import age, grid
 from search_server.client.table_view import chain, diff_facts, history_grid, standing, summary_facts
 from search_server.resources.formats import ImportFormat, TableFormat
 from search_server.resources.latencies import Measurement
@@ -86,7 +87,7 @@ def show_table(snapshot: SnapshotArgument, client: SearchClient, json: JsonOptio
     if json:
         print_json(table)
         return
-    out.print(facts(summary_facts(table.summary)))
+    print_facts(summary_facts(table.summary))
     out.print()
     out.print(heat_map(table.cells))
     out.print("? not measured   * not stable   0 costs nothing", style="dim")
@@ -109,7 +110,7 @@ def diff_tables(
     if json:
         print_json(diff)
         return
-    out.print(facts(diff_facts(diff)))
+    print_facts(diff_facts(diff))
     out.print()
     out.print(ratio_map(diff.cells))
     out.print("B over A; ^ and v: the candidate's rank in its layer rose or fell", style="dim")
@@ -182,7 +183,7 @@ def import_table(
     if json:
         print_json(table)
         return
-    out.print(facts(summary_facts(table.summary)))
+    print_facts(summary_facts(table.summary))
     err.print(f"see it with: edgenas tables show {table.summary.snapshot}", markup=False)
 
 
@@ -191,14 +192,12 @@ def _print_measurement(measurement: Measurement, json: bool) -> None:
         print_json(measurement)
         return
     job = measurement.job
-    out.print(
-        facts(
-            {
-                "measurement": job.job_id,
-                "device": job.device_name,
-                "space": job.space,
-                "conditions": str(job.conditions),
-                "networks": f"{len(measurement.latencies)}, {job.message}",
-            }
-        )
+    print_facts(
+        {
+            "measurement": job.job_id,
+            "device": job.device_name,
+            "space": job.space,
+            "conditions": str(job.conditions),
+            "networks": f"{len(measurement.latencies)}, {job.message}",
+        }
     )
