@@ -8,7 +8,7 @@ from search_server.resources.checks import Drift
 from search_server.resources.jobs import Job
 from shared.protocol.device import Conditions
 
-Reason = Literal["profiled", "rescaled", "recalibrated", "imported"]
+Reason = Literal["profiled", "rescaled", "recalibrated", "imported", "head scaled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ class Lineage:
 
     reason: Reason = "profiled"
     parent: str | None = None
-    """The snapshot that it follows: same device, space and conditions."""
+    """The snapshot that it follows: same device, conditions and space; that of ``head scaled`` has
+    another number of classes."""
     change: str = ""
     """What differs from the parent, with figures."""
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from search_server.db.models import DeviceRow, LatencyTableRow
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, InvalidValueError
-from search_server.latency.stored.snapshots import require_table
+from search_server.latency.stored.required_table import require_table
 from search_server.latency.table import LatencyTable
 from search_server.resources.searches import DeviceTarget, SearchCreate
 from shared.protocol.wire import FieldError

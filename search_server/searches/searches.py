@@ -11,7 +11,7 @@ from search_server.db.paging import fetch_page
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
 from search_server.jobs.registry import Submission, create_job, earlier_job, job_resource
-from search_server.latency.stored.snapshots import require_table
+from search_server.latency.stored.required_table import require_table
 from search_server.resources.page import Page
 from search_server.resources.searches import FoundArchitecture, Search, SearchCreate, SearchStep
 from search_server.searches.data_check import check_data

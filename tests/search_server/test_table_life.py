@@ -139,3 +139,14 @@ async def test_a_check_that_cannot_measure_says_why(api: Api, device: SyntheticD
     assert shelved["lineage"]["reason"] == "imported"
     refused = await api.refused("POST", f"/latency-tables/{shelved['snapshot']}/checks")
     assert refused.type == "device_has_no_agent"
+
+
+async def test_a_table_serves_other_numbers_of_classes(api: Api, device: SyntheticDevice) -> None:
+    snapshot = await profile(api, device)
+    asked = PredictionCreate("raspi", f"{SPACE}:classes=3", ("k3_e6",), SIMULATED)
+    (predicted,) = await api.post("/predictions", asked)
+    lineage = (await summary(api, predicted["snapshot"]))["lineage"]
+    assert (lineage["reason"], lineage["parent"]) == ("head scaled", snapshot)
+    assert "of 10 classes times 0." in lineage["change"]
+    (again,) = await api.post("/predictions", asked)
+    assert again["snapshot"] == predicted["snapshot"]

@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
-from search_server.latency.stored.snapshots import load_table, require_table
+from search_server.latency.stored.required_table import require_table
+from search_server.latency.stored.snapshots import load_table
 from search_server.latency.table import LatencyTable, MissingLatencyError
 from search_server.resources.latencies import Prediction, PredictionCreate
 from shared.architecture import Architecture, parse_architecture

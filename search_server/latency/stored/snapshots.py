@@ -131,31 +131,6 @@ def newest_drift(session: Session, snapshot: str) -> Drift | None:
     return drift if datetime.fromisoformat(drift.found_at) >= found.created_at else None
 
 
-def require_table(
-    session: Session, device: DeviceRow, space: str, conditions: Conditions, snapshot: str | None
-) -> LatencyTable:
-    """Return the table of a snapshot, or without one the newest accepted table.
-
-    Raises:
-        NotFoundError: no such snapshot.
-        ConflictError: the snapshot belongs to another device or space, or there is no table yet; the
-            message names the command that measures one.
-    """
-    if snapshot is not None:
-        table = load_table(session, snapshot)
-        if (table.device_id, table.space) != (device.device_id, space):
-            raise ConflictError(
-                "table_mismatch",
-                f"table {snapshot} is of space {table.space} on device {table.device_id}, not of space "
-                f"{space} on device {device.name}",
-            )
-        return table
-    found = newest_accepted(session, device.device_id, space, conditions)
-    if found is None:
-        raise ConflictError("no_table", _no_table_message(session, device, space, conditions))
-    return found
-
-
 def list_tables(
     session: Session,
     cursor: str | None,
@@ -252,28 +227,3 @@ def _accepted(device_id: str, space: str, conditions: Conditions) -> Select[Late
         .where(LatencyTableRow.conditions_key == conditions.key, LatencyTableRow.is_accepted)
         .order_by(LatencyTableRow.table_id.desc())
     )
-
-
-def _no_table_message(session: Session, device: DeviceRow, space: str, conditions: Conditions) -> str:
-    way_out = f"measure one: edgenas profile -d {device.name} -s {space} --runtime {conditions.runtime}"
-    if conditions.threads > 1:
-        way_out += f" --threads {conditions.threads}"
-    if device.is_imported:
-        way_out = "name one of its snapshots, or the conditions of one"
-    stale = newest_snapshot(session, device.device_id, space, conditions)
-    if stale is not None:
-        return (
-            f"table {stale} of space {space} on device {device.name} is stale: a check found "
-            f"{newest_drift(session, stale)}; {way_out}"
-        )
-    statement = (
-        select(LatencyTableRow)
-        .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.is_accepted)
-        .order_by(LatencyTableRow.table_id.desc())
-        .limit(5)
-    )
-    others = [
-        f"{row.snapshot} ({row.space}; {_table(row).conditions})" for row in session.scalars(statement)
-    ]
-    known = f"; it has {', '.join(others)}" if others else ""
-    return f"device {device.name} has no accepted table of space {space} for {conditions}{known}; {way_out}"

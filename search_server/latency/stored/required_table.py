@@ -1,0 +1,98 @@
+"""The table that a prediction or a search needs: named, the newest, or made from that of other classes."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from search_server.db.models import DeviceRow, LatencyTableRow
+from search_server.errors import ConflictError
+from search_server.latency.other_classes import head_change, is_alike_but_for_classes, with_classes
+from search_server.latency.stored.snapshots import (
+    load_table,
+    newest_accepted,
+    newest_drift,
+    newest_snapshot,
+    store_table,
+)
+from search_server.latency.table import LatencyTable
+from search_server.resources.tables import Lineage
+from shared.protocol.device import Conditions
+from shared.search_space import search_space
+
+
+def require_table(
+    session: Session, device: DeviceRow, space: str, conditions: Conditions, snapshot: str | None
+) -> LatencyTable:
+    """Return the table of a snapshot, or without one the newest accepted table.
+
+    Where there is none, that of a space which differs in its number of classes only is stored anew for this
+    one, with its head scaled: ``latency/other_classes.py``.
+
+    Raises:
+        NotFoundError: no such snapshot.
+        ConflictError: the snapshot belongs to another device or space, or there is no table yet; the
+            message names the command that measures one.
+    """
+    if snapshot is not None:
+        table = load_table(session, snapshot)
+        if (table.device_id, table.space) != (device.device_id, space):
+            raise ConflictError(
+                "table_mismatch",
+                f"table {snapshot} is of space {table.space} on device {table.device_id}, not of space "
+                f"{space} on device {device.name}",
+            )
+        return table
+    found = newest_accepted(session, device.device_id, space, conditions) or _of_other_classes(
+        session, device, space, conditions
+    )
+    if found is None:
+        raise ConflictError("no_table", _no_table_message(session, device, space, conditions))
+    return found
+
+
+def _of_other_classes(
+    session: Session, device: DeviceRow, space: str, conditions: Conditions
+) -> LatencyTable | None:
+    wanted = search_space(space)
+    statement = (
+        select(LatencyTableRow)
+        .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.is_accepted)
+        .where(LatencyTableRow.conditions_key == conditions.key, LatencyTableRow.space != space)
+        .order_by(LatencyTableRow.table_id.desc())
+    )
+    for row in session.scalars(statement):
+        if not is_alike_but_for_classes(search_space(row.space), wanted):
+            continue
+        table = newest_accepted(session, device.device_id, row.space, conditions)
+        scaled = with_classes(table, wanted) if table is not None else None
+        if table is not None and scaled is not None:
+            change = head_change(table, wanted)
+            lineage = Lineage("head scaled", table.snapshot, change)
+            store_table(session, scaled, row.created_at, lineage=lineage, warnings=[change])
+            return scaled
+    return None
+
+
+def _no_table_message(session: Session, device: DeviceRow, space: str, conditions: Conditions) -> str:
+    way_out = f"measure one: edgenas profile -d {device.name} -s {space} --runtime {conditions.runtime}"
+    if conditions.threads > 1:
+        way_out += f" --threads {conditions.threads}"
+    if device.is_imported:
+        way_out = "name one of its snapshots, or the conditions of one"
+    stale = newest_snapshot(session, device.device_id, space, conditions)
+    if stale is not None:
+        return (
+            f"table {stale} of space {space} on device {device.name} is stale: a check found "
+            f"{newest_drift(session, stale)}; {way_out}"
+        )
+    statement = (
+        select(LatencyTableRow)
+        .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.is_accepted)
+        .order_by(LatencyTableRow.table_id.desc())
+        .limit(5)
+    )
+    others = [
+        f"{row.snapshot} ({row.space}; {load_table(session, row.snapshot).conditions})"
+        for row in session.scalars(statement)
+    ]
+    known = f"; it has {', '.join(others)}" if others else ""
+    return f"device {device.name} has no accepted table of space {space} for {conditions}{known}; {way_out}"
