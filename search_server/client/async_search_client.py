@@ -14,6 +14,7 @@ from search_server.client.events import EventReader
 from search_server.client.http_messages import event_request, http_request, read_answer, refuse
 from search_server.client.search_client import DEFAULT_SERVER_URL, TIMEOUT
 from search_server.resources.page import Page
+from shared.protocol.address import checked_address
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ class AsyncSearchClient:
         patience_s: float = 60.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.server_url = server_url.rstrip("/")
+        self.server_url = checked_address(server_url)
         self._token = token
         self._patience_s = patience_s
         self._http = httpx.AsyncClient(timeout=TIMEOUT, transport=transport)

@@ -20,6 +20,7 @@ from search_server.client.errors import ServerUnreachableError
 from search_server.client.events import EventReader
 from search_server.client.http_messages import event_request, http_request, read_answer, refuse
 from search_server.resources.page import Page
+from shared.protocol.address import checked_address
 
 T = TypeVar("T")
 
@@ -39,6 +40,9 @@ class SearchClient:
 
     Every method raises :class:`ServerRefusedError`, :class:`ServerUnreachableError` or
     :class:`UnexpectedAnswerError`.
+
+    Raises:
+        ValueError: ``server_url`` is no address of a server.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class SearchClient:
         patience_s: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.server_url = server_url.rstrip("/")
+        self.server_url = checked_address(server_url)
         self._token = token
         self._patience_s = patience_s
         self._http = httpx.Client(timeout=TIMEOUT, transport=transport)

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx
 
+from shared.protocol.address import checked_address
 from shared.protocol.call_agent import AgentError
 
 Network = IPv4Network | IPv6Network
@@ -50,9 +51,10 @@ async def resolve_agent(url: str, networks: Sequence[Network]) -> Address:
     Raises:
         AgentError: not http or https, not resolvable, or not allowed.
     """
-    parsed = httpx.URL(url)
-    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
-        raise AgentError(f"agent_url must be http(s)://host[:port], got {url!r}")
+    try:
+        parsed = httpx.URL(checked_address(url, "agent_url"))
+    except ValueError as error:
+        raise AgentError(str(error)) from error
     try:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(parsed.host, parsed.port, type=socket.SOCK_STREAM)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from shared.protocol.address import checked_address
 from shared.protocol.device import DeviceCreate, DeviceCredential
 from shared.protocol.measurement import (
     Heartbeat,
@@ -58,11 +59,9 @@ class ServerClient:
             http: used and left open if given, else one is built and closed with this client.
 
         Raises:
-            ValueError: the URL is not an http or https URL.
+            ValueError: the URL is no address of a server.
         """
-        if not url.startswith(("http://", "https://")):
-            raise ValueError(f"server URL must begin with http:// or https://, got {url!r}")
-        self.url = url.rstrip("/")
+        self.url = checked_address(url)
         self._token = token
         self._is_owner = http is None
         self._http = httpx.AsyncClient(timeout=_TIMEOUT_S) if http is None else http

@@ -9,6 +9,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from shared.protocol.address import checked_address
 from shared.runtimes import DTYPES, RUNTIME_NAMES
 
 _SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
@@ -61,6 +62,10 @@ class DeviceCreate:
 
     device: Device
     agent_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.agent_url is not None:
+            checked_address(self.agent_url, "agent_url")
 
 
 @dataclass(frozen=True, slots=True)

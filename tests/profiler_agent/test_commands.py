@@ -58,6 +58,16 @@ def test_enrols_once(server_url: str, tmp_path: Path, monkeypatch: pytest.Monkey
     assert "--replace" in elsewhere.output
 
 
+@pytest.mark.parametrize("flags", [["http://x:70000"], ["http://x", "--agent-url", "http://x:70000"]])
+def test_a_port_that_no_server_can_have_is_told_in_one_line(flags: list[str], tmp_path: Path) -> None:
+    told = cli.invoke(
+        app, ["enrol", *flags, "--token-file", "-", "--data", str(tmp_path)], input="edg_enrol"
+    )
+    assert told.exit_code == 2
+    assert "port 70000 lies outside 1..65535" in told.output
+    assert len(told.output.splitlines()) == 1
+
+
 def test_enrols_with_a_token_from_a_file_or_standard_input(server_url: str, tmp_path: Path) -> None:
     token_file = tmp_path / "token"
     token_file.write_text(ENROLMENT_TOKEN + "\n")

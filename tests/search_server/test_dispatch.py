@@ -127,10 +127,17 @@ async def test_address_must_lie_in_an_allowed_network() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://127.0.0.1", "http://", "http://user:pw@127.0.0.1"]
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://user:pw@127.0.0.1",
+        "http://127.0.0.1:70000",
+    ],
 )
 async def test_only_plain_http_urls(url: str) -> None:
-    with pytest.raises(AgentError, match="must be http"):
+    with pytest.raises(AgentError, match="agent_url must look like http"):
         await resolve_agent(url, LOOPBACK)
 
 
