@@ -33,6 +33,6 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 def _note(option: Option) -> str:
     """Return choices, limits and default in brackets, as far as there are any."""
-    default = {True: "yes", False: "no"}[option.default] if option.kind is bool else option.default
+    default = {True: "yes", False: "no"}.get(option.default) if option.kind is bool else option.default
     words = [", ".join(option.choices), str(option.limits), "" if default is None else f"default {default}"]
     return f" ({'; '.join(filter(None, words))})" if any(words) else ""

@@ -66,6 +66,11 @@ class SearchCreate(SearchOptions):
         "fp32", "int8: also export, run and measure the ONNX file with int8 kernels, quantised statically."
     )
     snapshot: str | None = option(None, "Hash of the latency table to use; left out: the newest.")
+    mirror: bool | None = option(
+        None,
+        "Training mirrors images. Left out: not gray ones, nor digits, nor where mirrored images of one "
+        "class are images of another.",
+    )
     num_classes: int | None = option(
         None, "Search with so many classes of the data, drawn by seed.", at_least=2, flags=""
     )

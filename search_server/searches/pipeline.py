@@ -60,7 +60,13 @@ def run_search_job(
     try:
         request = job.request
         data = load_data(
-            request.data, job.space.resolution, request.seed, request.num_classes, request.class_names
+            request.data,
+            job.space.resolution,
+            request.seed,
+            request.num_classes,
+            request.class_names,
+            request.mirror,
+            lambda done, total: job.tell("data", 0.0, f"looking at the images: {done} of {total}"),
         )
         if data.notes:
             job.tell("data", 0.0, "; ".join(data.notes))

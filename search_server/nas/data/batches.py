@@ -153,7 +153,8 @@ def training_batches(source: ImageSource, batch_size: int, seed: int) -> Batches
     Small images are shifted, and mirrored where the data allows it. Photographs of ``CROP_RESOLUTION``
     and more are trained on as in ImageNet's recipes: random parts, at full size, mirrored.
     """
-    crops = source.mirrors and source.resolution >= CROP_RESOLUTION
+    may_crop = source.mirrors if source.crops is None else source.crops
+    crops = may_crop and source.resolution >= CROP_RESOLUTION
     augmentation = Augmentation(mirror=source.mirrors, crops=crops)
     return Batches(source, batch_size, seed, augmentation=augmentation)
 

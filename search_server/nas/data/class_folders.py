@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from search_server.nas.data.images import ImageSource, decode_images
+from search_server.nas.data.decoding import image_files
+from search_server.nas.data.images import ImageSource
 from search_server.nas.data.loaded_images import LoadedImages
 from shared.class_folders import class_name
 from shared.folder_images import find_images, first_names
@@ -57,7 +58,7 @@ def label_files(folder: ImageFolder) -> tuple[LabelledFiles, LabelledFiles | Non
 
 
 def _load(labelled: LabelledFiles, names: tuple[str, ...], resolution: int) -> ImageSource:
-    return decode_images(labelled.files, torch.tensor(labelled.labels), names, resolution)
+    return image_files(labelled.files, torch.tensor(labelled.labels), names, resolution)
 
 
 def _below(folders: Sequence[Path], numbers: dict[str, int]) -> LabelledFiles:

@@ -11,10 +11,12 @@ from sklearn.datasets import load_digits
 from search_server.nas.data.cifar import load_cifar
 from search_server.nas.data.class_folders import load_class_folders
 from search_server.nas.data.class_subset import choose_classes, keep_classes
+from search_server.nas.data.decoding import Progress, decode_sources
 from search_server.nas.data.hub import load_hub
 from search_server.nas.data.idx_files import load_idx
 from search_server.nas.data.images import DataSplits, ImagesInMemory, split_images
 from search_server.nas.data.loaded_images import LoadedImages
+from search_server.nas.data.mirroring import choose_mirroring
 from search_server.nas.data.parquet_files import load_parquet
 from shared.image_folders import HUB_PREFIX, find_image_folder, split_choice
 
@@ -32,6 +34,8 @@ def load_data(
     seed: int = 0,
     num_classes: int | None = None,
     class_names: Sequence[str] = (),
+    mirror: bool | None = None,
+    progress: Progress | None = None,
 ) -> DataSplits:
     """Return a data set at a resolution, in four disjoint splits.
 
@@ -44,16 +48,22 @@ def load_data(
         seed: of the splits, and of the drawing of classes.
         num_classes: so many of the classes; None: all.
         class_names: these of the classes; empty: all.
+        mirror: whether training mirrors images; None: by the rule of ``mirroring.py``.
+        progress: told of the images looked at so far, and of how many there are.
 
     Raises:
         ValueError: there is no such data set or class, a file is damaged, or a class has too few images.
     """
     loaded = _load(name, resolution)
-    train, test = loaded.train, loaded.test
     chosen = [unicodedata.normalize("NFC", each) for each in class_names]
-    names = choose_classes(train.class_names, num_classes, chosen, seed)
-    splits = split_images(keep_classes(train, names), keep_classes(test, names) if test else None, seed)
-    return replace(splits, notes=loaded.notes)
+    names = choose_classes(loaded.train.class_names, num_classes, chosen, seed)
+    parts = [keep_classes(part, names) for part in (loaded.train, loaded.test) if part is not None]
+    train, *tests = decode_sources(parts, progress=progress)
+    mirrors, why = choose_mirroring(train, mirror)
+    if mirrors != train.mirrors:
+        train = train.with_mirroring(mirrors)
+    splits = split_images(train, tests[0] if tests else None, seed)
+    return replace(splits, notes=(*loaded.notes, *([why] if why else [])))
 
 
 def _load(name: str, resolution: int) -> LoadedImages:

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from search_server.nas.data.images import ImageSource, decode_images
+from search_server.nas.data.decoding import image_files
+from search_server.nas.data.images import ImageSource
 from search_server.nas.data.loaded_images import LoadedImages
 from shared.class_folders import TEST_NAMES
 
@@ -65,7 +66,7 @@ def _load(datasets: Any, name: str, split: Any, resolution: int) -> ImageSource:
         _content(row, f"data set {name!r}, row {index}, column {images!r}")
         for index, row in enumerate(encoded[images])
     ]
-    return decode_images(files, torch.tensor(numbers, dtype=torch.int64), names, resolution)
+    return image_files(files, torch.tensor(numbers, dtype=torch.int64), names, resolution)
 
 
 def _content(image: Any, place: str) -> bytes:

@@ -3,10 +3,7 @@
 Shape letters: N images, C channels, H height, W width.
 """
 
-import os
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -15,11 +12,7 @@ import torch
 from torch import Tensor
 
 from search_server.nas.data.crops import crop_box
-from search_server.nas.data.decode_image import fit_images, open_image, read_image
-from search_server.nas.data.rgb_image import is_gray
-
-MEMORY_LIMIT_BYTES = 2**30
-"""Decoded images up to this size are kept in memory."""
+from search_server.nas.data.decode_image import fit_images, read_image
 
 
 class ImageSource(Protocol):
@@ -35,7 +28,11 @@ class ImageSource(Protocol):
 
     @property
     def mirrors(self) -> bool:
-        """A mirrored image shows the same class (not so for digits)."""
+        """Training mirrors images: a mirrored image shows the same class (not so for digits)."""
+
+    @property
+    def crops(self) -> bool | None:
+        """Training takes random parts of large images, as of photographs; None: where it mirrors."""
 
     @property
     def resolution(self) -> int:
@@ -50,6 +47,9 @@ class ImageSource(Protocol):
     def with_classes(self, labels_N: Tensor, class_names: tuple[str, ...]) -> "ImageSource":
         """Return the same images under other labels."""
 
+    def with_mirroring(self, mirrors: bool) -> "ImageSource":
+        """Return the same images, mirrored in training or not; parts are taken of them as before."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImagesInMemory:
@@ -61,6 +61,7 @@ class ImagesInMemory:
     class_names: tuple[str, ...]
     resolution: int
     mirrors: bool
+    crops: bool | None = None
 
     def images(self, indices: Sequence[int], crops_N4: Tensor | None = None) -> Tensor:
         images_NCHW = self.images_NCHW[torch.as_tensor(indices, dtype=torch.int64)]
@@ -77,15 +78,13 @@ class ImagesInMemory:
     def with_classes(self, labels_N: Tensor, class_names: tuple[str, ...]) -> "ImagesInMemory":
         return replace(self, labels_N=labels_N, class_names=class_names)
 
+    def with_mirroring(self, mirrors: bool) -> "ImagesInMemory":
+        crops = self.mirrors if self.crops is None else self.crops
+        return replace(self, mirrors=mirrors, crops=crops)
+
     def select(self, indices: Sequence[int]) -> "ImagesInMemory":
         chosen = torch.as_tensor(indices, dtype=torch.int64)
-        return ImagesInMemory(
-            self.images_NCHW[chosen],
-            self.labels_N[chosen],
-            self.class_names,
-            self.resolution,
-            self.mirrors,
-        )
+        return replace(self, images_NCHW=self.images_NCHW[chosen], labels_N=self.labels_N[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +96,7 @@ class ImageFiles:
     class_names: tuple[str, ...]
     resolution: int
     mirrors: bool
+    crops: bool | None = None
 
     def images(self, indices: Sequence[int], crops_N4: Tensor | None = None) -> Tensor:
         images_NCHW = torch.empty((len(indices), 3, self.resolution, self.resolution), dtype=torch.uint8)
@@ -108,15 +108,14 @@ class ImageFiles:
     def with_classes(self, labels_N: Tensor, class_names: tuple[str, ...]) -> "ImageFiles":
         return replace(self, labels_N=labels_N, class_names=class_names)
 
+    def with_mirroring(self, mirrors: bool) -> "ImageFiles":
+        crops = self.mirrors if self.crops is None else self.crops
+        return replace(self, mirrors=mirrors, crops=crops)
+
     def select(self, indices: Sequence[int]) -> "ImageFiles":
         chosen = torch.as_tensor(indices, dtype=torch.int64)
-        return ImageFiles(
-            tuple(self.files[index] for index in indices),
-            self.labels_N[chosen],
-            self.class_names,
-            self.resolution,
-            self.mirrors,
-        )
+        files = tuple(self.files[index] for index in indices)
+        return replace(self, files=files, labels_N=self.labels_N[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,35 +179,6 @@ def split_images(source: ImageSource, test: ImageSource | None, seed: int) -> Da
         test=splits[3] if test is None else test,
         training=source.select(sorted(parts[0] + parts[1])),
     )
-
-
-def decode_images(
-    files: Sequence[Path | bytes],
-    labels_N: Tensor,
-    class_names: tuple[str, ...],
-    resolution: int,
-    limit_bytes: int = MEMORY_LIMIT_BYTES,
-) -> ImageSource:
-    """Return encoded images as a source: decoded now if that fits in memory, else when asked for.
-
-    Where the first image is gray, the images are taken for signs such as digits, which are not mirrored.
-
-    Raises:
-        ValueError: an image that is decoded now cannot be read.
-    """
-    with open_image(files[0]) as first:
-        mirrors = not is_gray(first.mode)
-    encoded = ImageFiles(tuple(files), labels_N, class_names, resolution, mirrors)
-    if len(files) * 3 * resolution**2 > limit_bytes:
-        return encoded
-    images_NCHW = torch.empty((len(files), 3, resolution, resolution), dtype=torch.uint8)
-
-    def decode(index: int) -> None:
-        images_NCHW[index] = read_image(files[index], resolution)
-
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        deque(pool.map(decode, range(len(files))), maxlen=0)
-    return ImagesInMemory(images_NCHW, labels_N, class_names, resolution, mirrors)
 
 
 def number_labels(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow
 from pyarrow import parquet
 
-from search_server.nas.data.images import decode_images, number_labels
+from search_server.nas.data.decoding import image_files
+from search_server.nas.data.images import number_labels
 from search_server.nas.data.loaded_images import LoadedImages
 from shared.image_folders import ImageFolder
 
@@ -51,7 +52,7 @@ def load_parquet(folder: ImageFolder, resolution: int) -> LoadedImages:
     class_names = tuple(
         names[label] if names and isinstance(label, int) else str(label) for label in classes
     )
-    train = decode_images(
+    train = image_files(
         rows.images, number_labels(rows.labels, classes, rows.place), class_names, resolution
     )
     notes: list[str] = []
@@ -62,7 +63,7 @@ def load_parquet(folder: ImageFolder, resolution: int) -> LoadedImages:
         if rows.has_labels or -1 in classes:
             labels_N = number_labels(rows.labels, classes, rows.place)
             return LoadedImages(
-                train, decode_images(rows.images, labels_N, class_names, resolution), tuple(notes)
+                train, image_files(rows.images, labels_N, class_names, resolution), tuple(notes)
             )
         notes = [f"{paths[0].name} is not read, since none of its {len(rows.labels)} images has a label"]
     if notes:

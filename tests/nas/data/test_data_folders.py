@@ -17,7 +17,8 @@ from search_server.nas.data.batches import Augmentation, Batches, training_batch
 from search_server.nas.data.crops import crop_box
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.data.decode_image import read_image
-from search_server.nas.data.images import ImageFiles, ImagesInMemory, ImageSource, decode_images
+from search_server.nas.data.decoding import decode_sources, image_files
+from search_server.nas.data.images import ImageFiles, ImagesInMemory, ImageSource
 from search_server.searches.data_check import DATA_SETS, check_data
 
 COLOURS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
@@ -106,8 +107,10 @@ def test_what_does_not_fit_in_memory_is_decoded_when_asked_for(tmp_path: Path) -
     make_classes(tmp_path)
     files = sorted(tmp_path.glob("*/*.png"))
     labels_N = torch.arange(3).repeat_interleave(8)
+    encoded = image_files(files, labels_N, tuple(COLOURS), 16)
     sources = [
-        decode_images(files, labels_N, tuple(COLOURS), 16, limit) for limit in (24 * 768, 24 * 768 - 1)
+        *decode_sources([encoded], 24 * 768),
+        *decode_sources([encoded], 24 * 768 - 1),
     ]
     assert isinstance(sources[0], ImagesInMemory)
     assert isinstance(sources[1], ImageFiles)
@@ -276,7 +279,7 @@ def test_photographs_are_trained_on_in_random_parts(tmp_path: Path) -> None:
     assert all(torch.equal(one[0], other[0]) for one, other in zip(first, again, strict=True))
     assert first[0][0].shape == (4, 3, 224, 224)
     files = sorted(tmp_path.glob("*/*.png"))
-    lazy = decode_images(files, torch.arange(20) % 2, ("left", "right"), 224, limit_bytes=0)
+    lazy = image_files(files, torch.arange(20) % 2, ("left", "right"), 224)
     one, many = (Batches(lazy, 4, 0, augmentation=Augmentation(crops=True), num_threads=n) for n in (1, 4))
     assert all(torch.equal(a[0], b[0]) for a, b in zip(one, many, strict=True))
 
