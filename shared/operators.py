@@ -51,8 +51,21 @@ class Conv2d:
         return self.out_channels * (self.in_channels // self.groups) * self.kernel_size**2
 
 
+class _Free:
+    """What multiplies nothing and, unless it says otherwise, has no parameters."""
+
+    __slots__ = ()
+
+    def macs(self, shape: Shape) -> int:
+        return 0
+
+    @property
+    def num_params(self) -> int:
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
-class BatchNorm2d:
+class BatchNorm2d(_Free):
     """Batch normalisation; folded into the convolution before it wherever latency is measured."""
 
     channels: int
@@ -65,16 +78,13 @@ class BatchNorm2d:
         _require_channels(self.kind, self.channels, shape)
         return shape
 
-    def macs(self, shape: Shape) -> int:
-        return 0
-
     @property
     def num_params(self) -> int:
         return 2 * self.channels
 
 
 @dataclass(frozen=True, slots=True)
-class ReLU:
+class ReLU(_Free):
     """Rectified linear unit."""
 
     kind: Literal["relu"] = "relu"
@@ -82,16 +92,9 @@ class ReLU:
     def output_shape(self, shape: Shape) -> Shape:
         return shape
 
-    def macs(self, shape: Shape) -> int:
-        return 0
-
-    @property
-    def num_params(self) -> int:
-        return 0
-
 
 @dataclass(frozen=True, slots=True)
-class ChannelShuffle:
+class ChannelShuffle(_Free):
     """Transpose ``(groups, C / groups)`` channels, so that the next grouped conv mixes them."""
 
     groups: int
@@ -105,29 +108,15 @@ class ChannelShuffle:
             raise ValueError(f"channel_shuffle groups={self.groups} must divide {shape[0]} channels")
         return shape
 
-    def macs(self, shape: Shape) -> int:
-        return 0
-
-    @property
-    def num_params(self) -> int:
-        return 0
-
 
 @dataclass(frozen=True, slots=True)
-class GlobalAvgPool:
+class GlobalAvgPool(_Free):
     """Mean over height and width: ``(C, H, W) -> (C, 1, 1)``."""
 
     kind: Literal["global_avg_pool"] = "global_avg_pool"
 
     def output_shape(self, shape: Shape) -> Shape:
         return shape[0], 1, 1
-
-    def macs(self, shape: Shape) -> int:
-        return 0
-
-    @property
-    def num_params(self) -> int:
-        return 0
 
 
 @dataclass(frozen=True, slots=True)

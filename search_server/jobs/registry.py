@@ -1,21 +1,25 @@
 """Jobs as the server keeps them: created once, found by id, started, failed, finished."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, JobRow
+from search_server.db.paging import fetch_page
 from search_server.devices.registry import is_online
 from search_server.errors import ConflictError, NotFoundError, TooManyRequestsError
 from search_server.resources.jobs import Job, JobKind
+from search_server.resources.page import Page
 from search_server.tokens import Caller
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict, to_dict
+
+R = TypeVar("R")
 
 ENDED: Sequence[str] = ("done", "failed", "cancelled")
 UNFINISHED: Sequence[str] = ("queued", "running")
@@ -131,6 +135,22 @@ def finish_job(session: Session, job_id: str, now: datetime, **values: Any) -> N
 def cancel_job(session: Session, job_id: str, now: datetime) -> None:
     """End a job because somebody asked for that, unless it has ended."""
     _end_job(session, job_id, "cancelled", {"message": "cancelled"}, now)
+
+
+def list_jobs(
+    session: Session,
+    kind: JobKind,
+    describe: Callable[[Session, JobRow, datetime], R],
+    cursor: str | None,
+    limit: int,
+    now: datetime,
+    **columns: str | None,
+) -> Page[R]:
+    """Return jobs of a kind as routes answer them, newest first; a column that is not None must match."""
+    wanted = {name: value for name, value in columns.items() if value is not None}
+    statement = select(JobRow).filter_by(kind=kind, **wanted)
+    rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
+    return Page(tuple(describe(session, row, now) for row in rows), next_cursor)
 
 
 def job_resource(session: Session, row: JobRow, now: datetime) -> Job:

@@ -26,7 +26,7 @@ from search_server.latency.table import LatencyTable
 from search_server.leases.ingest import lease_results
 from search_server.leases.leases import create_lease, lease_items
 from search_server.profiling.checks import check_networks, checked_tables, measure_again, settle_check
-from search_server.profiling.conclude_check import Checked, conclude_check
+from search_server.profiling.conclude_check import conclude_check
 from search_server.profiling.conclude_measurement import Compared, conclude_measurement
 from search_server.profiling.conclude_profile import (
     Fitted,
@@ -46,12 +46,13 @@ from search_server.profiling.plan import (
     profile_items,
 )
 from search_server.profiling.samples import own_leases
+from search_server.resources.checks import Drift
 from search_server.resources.latencies import MeasurementCreate
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict, to_dict
 from shared.search_space import search_space
 
-Conclusion = MeasureOn | Fitted | Compared | Checked | Failed
+Conclusion = MeasureOn | Fitted | Compared | Drift | Failed
 
 
 def advance_job(database: Database, data_dir: Path, job_id: str, now: Clock) -> None:
@@ -165,10 +166,10 @@ def _apply(
                 finish_job(session, job.job_id, now(), message=f"table {job.snapshot} is accepted")
             else:
                 fail_job(session, job.job_id, refusal(table, evidence), now())
-        case Checked(drift) if drift.outcome == "stale" and num_leases == MEASUREMENT_LEASES:
-            measure_again(session, data_dir, job, drift, now())
-        case Checked(drift):
-            settle_check(session, job, drift, now())
+        case Drift(outcome="stale") if num_leases == MEASUREMENT_LEASES:
+            measure_again(session, data_dir, job, conclusion, now())
+        case Drift():
+            settle_check(session, job, conclusion, now())
         case Compared(latencies, lacking, level_snapshot):
             for latency in latencies:
                 session.add(

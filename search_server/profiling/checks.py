@@ -8,7 +8,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, JobRow, TableCheckRow
-from search_server.db.paging import fetch_page
 from search_server.devices.registry import require_support
 from search_server.jobs.registry import Submission, create_job, earlier_job, finish_job, job_resource
 from search_server.latency.covers import cover_architectures
@@ -24,7 +23,6 @@ from search_server.profiling.plan import (
     policy,
 )
 from search_server.resources.checks import CheckCreate, Drift, TableCheck
-from search_server.resources.page import Page
 from search_server.resources.tables import Lineage
 from shared.architecture import Architecture
 from shared.protocol.wire import from_dict, to_dict
@@ -105,17 +103,6 @@ def check_resource(session: Session, job: JobRow, now: datetime) -> TableCheck:
     return TableCheck(
         job_resource(session, job, now), job.snapshot, from_dict(body, Drift) if body else None
     )
-
-
-def list_checks(
-    session: Session, cursor: str | None, limit: int, snapshot: str | None, now: datetime
-) -> Page[TableCheck]:
-    """Return check jobs, newest first."""
-    statement = select(JobRow).where(JobRow.kind == "check")
-    if snapshot is not None:
-        statement = statement.where(JobRow.snapshot == snapshot)
-    rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
-    return Page(tuple(check_resource(session, row, now) for row in rows), next_cursor)
 
 
 def _rescale(session: Session, job: JobRow, drift: Drift, now: datetime) -> Drift:

@@ -2,7 +2,6 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from search_server.latency.drift import judge_drift
@@ -14,20 +13,13 @@ from search_server.resources.checks import Drift
 from shared.architecture import Architecture
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A table was compared with what its device shows now."""
-
-    drift: Drift
-
-
 def conclude_check(
     evidence: Evidence,
     architectures: Sequence[Architecture],
     table: LatencyTable,
     profiled: LatencyTable,
     now: datetime,
-) -> Checked | Failed:
+) -> Drift | Failed:
     """Compare what a device shows now with a table.
 
     Args:
@@ -55,4 +47,4 @@ def conclude_check(
         (network, latency.latency_us / anchor_us)
         for network, latency in zip(architectures, measured.latencies, strict=True)
     ]
-    return Checked(judge_drift(table, profiled, anchor_us, units, now.isoformat()))
+    return judge_drift(table, profiled, anchor_us, units, now.isoformat())

@@ -8,14 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import ArtifactRow, JobRow, MeasuredLatencyRow
-from search_server.db.paging import fetch_page
 from search_server.devices.registry import find_device, require_support
 from search_server.errors import InvalidValueError, refusing_values
 from search_server.jobs.registry import ENDED, Submission, create_job, earlier_job, find_job, job_resource
 from search_server.leases.leases import create_lease
 from search_server.profiling.plan import MEASUREMENT_LEASES, ItemFactory, measurement_groups, policy
 from search_server.resources.latencies import MeasuredLatency, Measurement, MeasurementCreate
-from search_server.resources.page import Page
 from shared.architecture import Architecture, parse_architecture
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Artifact
@@ -125,24 +123,6 @@ def measured_file(session: Session, parent_job_id: str, file: str, device_id: st
 def measurement_resource(session: Session, job: JobRow, now: datetime) -> Measurement:
     """Return a measurement job and its latencies as routes answer them."""
     return Measurement(job_resource(session, job, now), _stored(session, job.job_id))
-
-
-def list_measurements(
-    session: Session,
-    cursor: str | None,
-    limit: int,
-    device_id: str | None,
-    space: str | None,
-    now: datetime,
-) -> Page[Measurement]:
-    """Return measurement jobs, newest first."""
-    statement = select(JobRow).where(JobRow.kind == "measurement")
-    if device_id is not None:
-        statement = statement.where(JobRow.device_id == device_id)
-    if space is not None:
-        statement = statement.where(JobRow.space == space)
-    rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
-    return Page(tuple(measurement_resource(session, row, now) for row in rows), next_cursor)
 
 
 def _stored(session: Session, job_id: str) -> tuple[MeasuredLatency, ...]:

@@ -8,7 +8,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, JobRow, LeaseRow
-from search_server.db.paging import fetch_page
 from search_server.devices.registry import device_facts, find_device, require_support
 from search_server.errors import refusing_values
 from search_server.jobs.registry import (
@@ -31,7 +30,6 @@ from search_server.profiling.plan import (
     policy,
     profile_items,
 )
-from search_server.resources.page import Page
 from search_server.resources.tables import Outlook, Profile, ProfileCreate
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict
@@ -94,17 +92,6 @@ def profile_resource(session: Session, job: JobRow, now: datetime) -> Profile:
         is_reused=bool(result.get("is_reused")),
         outlook=from_dict(view, Outlook) if view else None,
     )
-
-
-def list_profiles(
-    session: Session, cursor: str | None, limit: int, device_id: str | None, now: datetime
-) -> Page[Profile]:
-    """Return profile jobs, newest first."""
-    statement = select(JobRow).where(JobRow.kind == "profile")
-    if device_id is not None:
-        statement = statement.where(JobRow.device_id == device_id)
-    rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
-    return Page(tuple(profile_resource(session, row, now) for row in rows), next_cursor)
 
 
 def _unfinished_profile(

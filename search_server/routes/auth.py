@@ -9,7 +9,8 @@ from sqlalchemy import update
 
 from search_server.db.models import TokenRow
 from search_server.errors import ForbiddenError
-from search_server.routes.context import DatabaseDep, NowDep
+from search_server.jobs.registry import Submission
+from search_server.routes.context import ContextDep, DatabaseDep, IdempotencyKey, NowDep
 from search_server.tokens import SCOPES, Caller, Scope, authenticate, unauthenticated
 
 SESSION_COOKIE = "edgenas_session"
@@ -66,6 +67,15 @@ class _Allow:
 
 
 UserDep = Annotated[Caller, Depends(_Allow("user", "admin"))]
+
+
+def _submission(caller: UserDep, context: ContextDep, idempotency_key: IdempotencyKey = None) -> Submission:
+    return Submission(caller, idempotency_key, context.max_queued_jobs)
+
+
+SubmissionDep = Annotated[Submission, Depends(_submission)]
+"""Of a job, by a user."""
+
 EnrolDep = Annotated[Caller, Depends(_Allow("enrol", "device"))]
 ReaderDep = Annotated[Caller, Depends(_Allow("device", "user", "admin"))]
 

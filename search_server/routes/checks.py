@@ -6,17 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from search_server.jobs.registry import Submission, find_job
+from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
-from search_server.profiling.checks import check_resource, list_checks, submit_check
+from search_server.profiling.checks import check_resource, submit_check
 from search_server.resources.checks import CheckCreate, TableCheck
 from search_server.resources.page import Page
-from search_server.routes.auth import UserDep
+from search_server.routes.auth import SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
     CursorQuery,
     DatabaseDep,
-    IdempotencyKey,
     LimitQuery,
     NowDep,
     SessionDep,
@@ -29,15 +28,13 @@ router = APIRouter(responses=ERROR_RESPONSES, tags=["latency tables"])
 
 @router.post("/latency-tables/{snapshot}/checks", status_code=201)
 def create_check(
-    caller: UserDep,
+    submission: SubmissionDep,
     snapshot: str,
     session: SessionDep,
     context: ContextDep,
     now: NowDep,
-    idempotency_key: IdempotencyKey = None,
 ) -> TableCheck:
     """Measure the anchor and three networks: does the table still hold in level and structure?"""
-    submission = Submission(caller, idempotency_key, context.max_queued_jobs)
     job = submit_check(session, context.data_dir, CheckCreate(snapshot), submission, now)
     return check_resource(session, job, now)
 
@@ -52,7 +49,7 @@ def get_checks(
     limit: LimitQuery = 50,
 ) -> Page[TableCheck]:
     """List check jobs, newest first."""
-    return list_checks(session, cursor, limit, snapshot, now)
+    return list_jobs(session, "check", check_resource, cursor, limit, now, snapshot=snapshot)
 
 
 @router.get("/checks/{job_id}")

@@ -8,20 +8,19 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from search_server.devices.registry import find_device
 from search_server.errors import refusing_values
-from search_server.jobs.registry import Submission, find_job
+from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
 from search_server.profiling.measured_imports import import_measurements
-from search_server.profiling.measurements import list_measurements, measurement_resource, submit_measurement
-from search_server.profiling.profiles import list_profiles, profile_resource, request_profile
+from search_server.profiling.measurements import measurement_resource, submit_measurement
+from search_server.profiling.profiles import profile_resource, request_profile
 from search_server.resources.latencies import Measurement, MeasurementCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Profile, ProfileCreate
-from search_server.routes.auth import UserDep
+from search_server.routes.auth import SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
     CursorQuery,
     DatabaseDep,
-    IdempotencyKey,
     LimitQuery,
     NowDep,
     SessionDep,
@@ -40,15 +39,13 @@ SpaceFilter = Annotated[str | None, Query(description="such as fbnet-224")]
 
 @router.post("/profiles", tags=["profiles"], status_code=201)
 def create_profile(
-    caller: UserDep,
+    submission: SubmissionDep,
     create: ProfileCreate,
     session: SessionDep,
     context: ContextDep,
     now: NowDep,
-    idempotency_key: IdempotencyKey = None,
 ) -> Profile:
     """Measure what the latency table of a space lacks on a device."""
-    submission = Submission(caller, idempotency_key, context.max_queued_jobs)
     job = request_profile(session, context.data_dir, create, submission, now)
     return profile_resource(session, job, now)
 
@@ -64,7 +61,7 @@ def get_profiles(
 ) -> Page[Profile]:
     """List profile jobs, newest first."""
     device_id = find_device(session, device).device_id if device else None
-    return list_profiles(session, cursor, limit, device_id, now)
+    return list_jobs(session, "profile", profile_resource, cursor, limit, now, device_id=device_id)
 
 
 @router.get("/profiles/{job_id}", tags=["profiles"])
@@ -92,15 +89,13 @@ def cancel_profile(_: UserDep, job_id: str, session: SessionDep, now: NowDep) ->
 
 @router.post("/measurements", tags=["measurements"], status_code=201)
 def create_measurement(
-    caller: UserDep,
+    submission: SubmissionDep,
     create: MeasurementCreate,
     session: SessionDep,
     context: ContextDep,
     now: NowDep,
-    idempotency_key: IdempotencyKey = None,
 ) -> Measurement:
     """Measure whole networks on a device, against the anchor of their space."""
-    submission = Submission(caller, idempotency_key, context.max_queued_jobs)
     job = submit_measurement(session, context.data_dir, create, submission, now)
     return measurement_resource(session, job, now)
 
@@ -139,7 +134,8 @@ def get_measurements(
     device_id = find_device(session, device).device_id if device else None
     with refusing_values("query.space"):
         name = search_space(space).name if space else None
-    return list_measurements(session, cursor, limit, device_id, name, now)
+    filters = {"device_id": device_id, "space": name}
+    return list_jobs(session, "measurement", measurement_resource, cursor, limit, now, **filters)
 
 
 @router.get("/measurements/{job_id}", tags=["measurements"])

@@ -8,17 +8,16 @@ from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from search_server.errors import ConflictError, InvalidValueError
-from search_server.jobs.registry import Submission, find_job
+from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
 from search_server.resources.formats import ExportFormat
 from search_server.resources.page import Page
 from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
-from search_server.routes.auth import UserDep
+from search_server.routes.auth import SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
     CursorQuery,
     DatabaseDep,
-    IdempotencyKey,
     LimitQuery,
     NowDep,
     SessionDep,
@@ -29,7 +28,6 @@ from search_server.search_options import DeliverName
 from search_server.searches.data_check import DATA_SETS
 from search_server.searches.searches import (
     export_path,
-    list_searches,
     list_steps,
     resume_search,
     search_architectures,
@@ -43,15 +41,12 @@ router = APIRouter(tags=["searches"], responses=ERROR_RESPONSES)
 
 @router.post("/searches", status_code=201)
 def create_search(
-    caller: UserDep,
+    submission: SubmissionDep,
     create: SearchCreate,
     session: SessionDep,
-    context: ContextDep,
     now: NowDep,
-    idempotency_key: IdempotencyKey = None,
 ) -> Search:
     """Search a space for networks within a latency on a device."""
-    submission = Submission(caller, idempotency_key, context.max_queued_jobs)
     return search_resource(session, submit_search(session, create, submission, now), now)
 
 
@@ -60,7 +55,7 @@ def get_searches(
     _: UserDep, session: SessionDep, now: NowDep, cursor: CursorQuery = None, limit: LimitQuery = 50
 ) -> Page[Search]:
     """List searches, newest first."""
-    return list_searches(session, cursor, limit, now)
+    return list_jobs(session, "search", search_resource, cursor, limit, now)
 
 
 @router.get("/searches/{job_id}")

@@ -7,7 +7,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import JobRow, SearchArchitectureRow, SearchStepRow
-from search_server.db.paging import fetch_page
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
 from search_server.jobs.registry import Submission, create_job, earlier_job, job_resource
@@ -79,13 +78,6 @@ def search_resource(session: Session, job: JobRow, now: datetime) -> Search:
         result=from_dict(job.result, FoundArchitecture) if job.result else None,
         architectures=search_architectures(session, job.job_id),
     )
-
-
-def list_searches(session: Session, cursor: str | None, limit: int, now: datetime) -> Page[Search]:
-    """Return searches, newest first."""
-    statement = select(JobRow).where(JobRow.kind == "search")
-    rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
-    return Page(tuple(search_resource(session, row, now) for row in rows), next_cursor)
 
 
 def search_architectures(session: Session, job_id: str) -> tuple[FoundArchitecture, ...]:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from sqlalchemy.orm import Session
+
 from search_server.clock import utc_now
 from search_server.leases.artifacts import store_artifact
 from search_server.model_files.model_file import ModelFile
@@ -62,19 +64,7 @@ def _measure(job: SearchJob, architectures: list[str], progress: float) -> _Late
     names = ", ".join(device.name for device in devices)
     job.tell("measure", progress, f"measuring {len(architectures)} networks on {names}")
     with job.transaction() as session:
-        measurement_ids = {
-            device.name: request_measurement(
-                session,
-                job.data_dir,
-                device.device_id,
-                job.space.name,
-                architectures,
-                replace(device.table.conditions, runtime_version=None),
-                job.job_id,
-                utc_now(),
-            )
-            for device in devices
-        }
+        measurement_ids = {device.name: _request(session, job, device, architectures) for device in devices}
     return {
         (name, each.architecture): each.latency_us
         for name, answers in _wait_for(job, measurement_ids).items()
@@ -91,23 +81,12 @@ def measure_file(job: SearchJob, device: SearchDevice, network: Architecture, fi
         ValueError: the device gave no usable measurement of it.
         StoppedError: the worker is being stopped.
     """
-    conditions = replace(device.table.conditions, runtime_version=None)
     with job.transaction() as session:
         artifact = store_artifact(session, job.data_dir, file, utc_now())
         earlier = measured_file(session, job.job_id, artifact.sha256, device.device_id)
         if earlier is not None:
             return earlier
-        measurement_id = request_measurement(
-            session,
-            job.data_dir,
-            device.device_id,
-            job.space.name,
-            [str(network)],
-            conditions,
-            job.job_id,
-            utc_now(),
-            artifact.sha256,
-        )
+        measurement_id = _request(session, job, device, [str(network)], artifact.sha256)
     answers = _wait_for(job, {device.name: measurement_id})[device.name]
     if not answers:
         raise ValueError(
@@ -115,6 +94,15 @@ def measure_file(job: SearchJob, device: SearchDevice, network: Architecture, fi
             f"measurement {measurement_id}, then 'edgenas search resume {job.job_id}'"
         )
     return answers[0].latency_us
+
+
+def _request(
+    session: Session, job: SearchJob, device: SearchDevice, networks: Sequence[str], file: str | None = None
+) -> str:
+    """Queue the measuring of networks on a device and return the job's id."""
+    conditions = replace(device.table.conditions, runtime_version=None)
+    where = job.data_dir, device.device_id, job.space.name
+    return request_measurement(session, *where, networks, conditions, job.job_id, utc_now(), file)
 
 
 def _wait_for(job: SearchJob, measurement_ids: Mapping[str, str]) -> dict[str, tuple[MeasuredLatency, ...]]:
