@@ -99,18 +99,21 @@ def export_search(
     job: JobArgument,
     client: SearchClient,
     search_format: Annotated[
-        ExportFormat, typer.Option("--format", help="A trained model, or the blocks as JSON.")
+        ExportFormat, typer.Option("--format", help="A trained network, or the search as JSON.")
     ] = "json",
     dtype: Annotated[
         DeliverName, typer.Option(help="int8: the quantised ONNX file of a search with --deliver int8.")
     ] = "fp32",
     output: OutputOption = None,
 ) -> None:
-    """Write the network that a search found. The ONNX file takes uint8 images and normalises them itself.
+    """Write the network that a search found; docs/exports.md says how to feed each format.
+
+    onnx, tflite; ncnn: a zip archive; python: a file that rebuilds the network around the weights of format
+    torch.
 
     Example: edgenas search export JOB --format onnx -o network.onnx
     """
-    if search_format != "json" and output is None:
+    if search_format not in ("json", "python") and output is None:
         raise ValueError(f"a model of format {search_format} is binary; name a file with -o FILE")
     write_file(client.export_search(job, search_format, dtype), output)
 

@@ -34,8 +34,14 @@ class Description:
 
     def texts(self) -> dict[str, str]:
         """Return names and values as text, for formats that keep nothing else; lists are JSON."""
-        known = {name: value for name, value in asdict(self).items() if value is not None}
-        return {name: _text(value) for name, value in known.items()}
+        return {name: _text(value) for name, value in self._known().items()}
+
+    def json(self) -> str:
+        """Return the same as one JSON object."""
+        return json.dumps(self._known(), ensure_ascii=False, indent=2)
+
+    def _known(self) -> dict[str, object]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def _text(value: object) -> str:

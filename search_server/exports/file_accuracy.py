@@ -1,29 +1,95 @@
-"""The accuracy of an exported file, found by running the file itself."""
+"""The accuracy of an exported file, found by running the file itself.
 
-from collections.abc import Iterable
+The runtimes are extras: a search runs without them, and then the accuracy of their files is unknown.
+"""
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search_server.exports.ncnn_file import ABOUT, PARAM, WEIGHTS
+from shared.runtimes import ArtifactFormat
 
-def onnx_accuracy(
-    content: bytes, batches: Iterable[tuple[NDArray[np.uint8], NDArray[np.int64]]]
-) -> float | None:
-    """Return the share of images that an ONNX file classifies rightly; None without ONNX Runtime.
+Batches = Iterable[tuple[NDArray[np.uint8], NDArray[np.int64]]]
+"""Images ``(N, 3, H, W)`` and labels ``(N,)``."""
+Classify = Callable[[NDArray[np.uint8]], NDArray[np.int64]]
+"""Images ``(N, 3, H, W)`` to classes ``(N,)``."""
+
+
+def file_accuracy(file_format: ArtifactFormat, content: bytes, batches: Batches) -> float | None:
+    """Return the share of images that a file classifies rightly.
+
+    None: the runtime that loads the format is not installed, or there are no images.
 
     Args:
-        content: the file: uint8 images in, logits out.
-        batches: images ``(N, 3, H, W)`` and labels ``(N,)``.
+        file_format: onnx, tflite or ncnn.
+        content: the exported file.
+        batches: images and labels.
     """
+    load = {"onnx": _onnx, "tflite": _tflite, "ncnn": _ncnn}[file_format]
     try:
-        # ONNX Runtime is an extra: a search runs without it.
-        import onnxruntime
+        classify = load(content)
     except ImportError:
         return None
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     num_right = num_images = 0
     for images_NCHW, labels_N in batches:
-        (logits_NK,) = session.run(["logits"], {"images": images_NCHW})
-        num_right += int((logits_NK.argmax(axis=1) == labels_N).sum())
+        num_right += int((classify(images_NCHW) == labels_N).sum())
         num_images += len(labels_N)
     return num_right / num_images if num_images else None
+
+
+def _onnx(content: bytes) -> Classify:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    def classify(images_NCHW: NDArray[np.uint8]) -> NDArray[np.int64]:
+        (logits_NK,) = session.run(["logits"], {"images": images_NCHW})
+        return np.array(logits_NK.argmax(axis=1), np.int64)
+
+    return classify
+
+
+def _tflite(content: bytes) -> Classify:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=os.cpu_count())
+    run = interpreter.get_signature_runner()
+
+    def classify(images_NCHW: NDArray[np.uint8]) -> NDArray[np.int64]:
+        images_NHWC = images_NCHW.transpose(0, 2, 3, 1).astype(np.float32)
+        return np.array([run(input=image[None])["output"].argmax() for image in images_NHWC])
+
+    return classify
+
+
+def _ncnn(content: bytes) -> Classify:
+    import ncnn
+
+    net = ncnn.Net()
+    with tempfile.TemporaryDirectory(prefix="edgenas-ncnn-") as name:
+        folder = Path(name)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            archive.extractall(folder)
+        said = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if net.load_param(str(folder / PARAM)) or net.load_model(str(folder / WEIGHTS)):
+            raise ValueError("ncnn cannot load the exported network; the messages above say why")
+
+    def class_of(image_CHW: NDArray[np.float32]) -> int:
+        images = ncnn.Mat(image_CHW).clone()  # the copy is laid out as ncnn wants it
+        images.substract_mean_normalize(said["mean_vals"], said["norm_vals"])
+        extractor = net.create_extractor()
+        extractor.input("images", images)
+        return int(np.asarray(extractor.extract("logits")[1]).argmax())
+
+    def classify(images_NCHW: NDArray[np.uint8]) -> NDArray[np.int64]:
+        return np.array([class_of(image) for image in images_NCHW.astype(np.float32)])
+
+    return classify

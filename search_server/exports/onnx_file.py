@@ -1,8 +1,6 @@
 """A trained network as an ONNX file: uint8 images in, logits out, any batch size, described in metadata.
 
-Normalising takes two nodes. The division is folded into the first convolution; the mean is subtracted
-before it, since folding it into the bias would be wrong at the borders, where the convolution pads with
-zeros.
+Normalising takes two nodes, since the first convolution takes part in it; see ``folded_division.py``.
 
 The int8 form is made by ONNX Runtime's own static quantisation.
 """
@@ -17,8 +15,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from search_server.exports.description import Description
+from search_server.exports.folded_division import OFFSET, weights_for_bytes
 from search_server.model_files.onnx_model import onnx_bytes
-from search_server.nas.data.normalisation import MEAN, STD
 from shared.workload import Workload
 
 Images = NDArray[np.uint8]
@@ -35,13 +33,13 @@ def onnx_file(
 
     Args:
         workload: the network.
-        weights: trained on images that were normalised with ``MEAN`` and ``STD``; see ``onnx_bytes``.
+        weights: of the trained network; see ``onnx_bytes``.
         description: goes into the metadata.
 
     Raises:
         ValueError: an array is missing or has another shape than its operator.
     """
-    model = onnx.load_from_string(onnx_bytes(workload, weights, batch=None))
+    model = onnx.load_from_string(onnx_bytes(workload, weights_for_bytes(workload, weights), batch=None))
     graph = model.graph
     _take_uint8(graph)
     helper.set_model_props(model, description.texts())
@@ -97,16 +95,12 @@ def quantised_onnx_file(content: bytes, calibration: Sequence[Images]) -> bytes:
 
 
 def _take_uint8(graph: onnx.GraphProto) -> None:
-    """Put normalisation before the first convolution and let the graph take uint8 images."""
+    """Centre the images before the first convolution and let the graph take them as uint8."""
     (images,) = graph.input
     images.type.tensor_type.elem_type = TensorProto.UINT8
     first = next(node for node in graph.node if images.name in node.input)
-    assert first.op_type == "Conv", "a network begins with a convolution"
     stem = first.name.partition("/")[0]
-    kernel = next(tensor for tensor in graph.initializer if tensor.name == first.input[1])
-    scaled = numpy_helper.to_array(kernel) / np.float32(255 * STD)
-    kernel.CopyFrom(numpy_helper.from_array(scaled, kernel.name))
-    graph.initializer.append(numpy_helper.from_array(np.array(255 * MEAN, np.float32), "mean"))
+    graph.initializer.append(numpy_helper.from_array(np.array(OFFSET, np.float32), "mean"))
     first.input[0] = "images/centred"
     cast = helper.make_node("Cast", ["images"], ["images/float"], f"{stem}/cast", to=TensorProto.FLOAT)
     centre = helper.make_node("Sub", ["images/float", "mean"], ["images/centred"], f"{stem}/subtract_mean")

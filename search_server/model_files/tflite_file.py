@@ -33,6 +33,7 @@ _SCHEMA = Schema.of(
     PadOptions="",
     ReshapeOptions="",
     TransposeOptions="",
+    SubOptions="",
     SignatureDef="inputs:[table] outputs:[table] signature_key:text deprecated_tag:text "
     "subgraph_index:Uint32",
     TensorMap="name:text tensor_index:Uint32",
@@ -69,6 +70,7 @@ _KINDS = {
     "PAD": _Kind(34, 2, 22, "PadOptions"),
     "TRANSPOSE": _Kind(39, 2, 26, "TransposeOptions"),
     "MEAN": _Kind(40, 2, 27, "ReducerOptions"),
+    "SUB": _Kind(41, 1, 28, "SubOptions"),
 }
 
 

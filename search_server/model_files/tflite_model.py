@@ -49,13 +49,25 @@ def tflite_bytes(
     if weights is not None and dtype != "fp32":
         raise ValueError(f"a model with weights must be fp32, not {dtype}; quantise it with a converter")
     writer = _Writer(FoldedWeights(weights) if weights is not None else None, batch, dtype)
-    parts = [
-        (segment, shape)
-        for segment, shape in zip(workload.segments, workload.shapes(), strict=False)
-        if segment.operators
-    ]
+    parts = _parts(workload)
     chains = [(NETWORK, parts), *((segment.name, [(segment, shape)]) for segment, shape in parts)]
     return file_bytes([writer.subgraph(name, chain) for name, chain in chains])
+
+
+def tflite_network_bytes(workload: Workload, weights: Mapping[str, Array], offset: float) -> bytes:
+    """Return the whole network alone, fp32, for one image; it subtracts ``offset`` from its input first.
+
+    Raises:
+        ValueError: an array is missing or has another shape than its operator.
+    """
+    writer = _Writer(FoldedWeights(weights), 1, "fp32")
+    return file_bytes([writer.subgraph(NETWORK, _parts(workload), offset)])
+
+
+def _parts(workload: Workload) -> list[tuple[Segment, Shape]]:
+    """Return the segments that compute something, each with the shape that it takes."""
+    with_shapes = zip(workload.segments, workload.shapes(), strict=False)
+    return [(segment, shape) for segment, shape in with_shapes if segment.operators]
 
 
 class _Writer:
@@ -66,9 +78,15 @@ class _Writer:
         self._batch = batch
         self._type: TensorType = "FLOAT32" if dtype == "fp32" else "INT8"
 
-    def subgraph(self, name: str, chain: list[tuple[Segment, Shape]]) -> Subgraph:
+    def subgraph(
+        self, name: str, chain: list[tuple[Segment, Shape]], offset: float | None = None
+    ) -> Subgraph:
         graph = Subgraph(name)
         tensor = graph.add_tensor(self._activation("input", chain[0][1]))
+        if offset is not None:
+            subtrahend = Tensor("input/offset", (1,), "FLOAT32", np.array([offset], np.float32))
+            centred = self._activation("input/centred", chain[0][1])
+            tensor = graph.add("SUB", [tensor, graph.add_tensor(subtrahend)], centred)
         for segment, shape in chain:
             entry = tensor
             for step in steps(segment):

@@ -166,7 +166,8 @@ class ExportedFile:
     """Found by running the file; None where the worker has no runtime for it."""
     test_accuracy: float | None = None
     latencies: tuple[FileLatency, ...] = ()
-    """On each device whose runtime loads this format."""
+    """On each device whose runtime loads this format. Of format ``ncnn`` devices run the layers alone, with
+    weights of zeros."""
 
 
 @dataclass(frozen=True, slots=True)

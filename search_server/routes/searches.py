@@ -103,7 +103,10 @@ def export_search(
     export_format: Annotated[ExportFormat, Query(alias="format")] = "onnx",
     dtype: Annotated[DeliverName, Query(description="int8: the quantised ONNX file")] = "fp32",
 ) -> Response:
-    """Return the found network: trained, as ONNX or torch weights, or the search itself as JSON."""
+    """Return the found network, trained, in a format, or the search itself as JSON.
+
+    ncnn: a zip archive. torch: the weights. python: the file that rebuilds the network around them.
+    """
     job = find_job(session, job_id, "search")
     if export_format == "json":
         headers = {"Content-Disposition": f'attachment; filename="{job_id}.json"'}
@@ -115,7 +118,11 @@ def export_search(
         )
     path = export_path(context.data_dir, job_id, export_format, dtype)
     if not path.exists():
-        way_out = "submit the search with deliver int8" if dtype == "int8" else "it is written at the end"
+        way_out = "it is written at the end"
+        if dtype == "int8":
+            way_out = "submit the search with deliver int8"
+        elif job.status == "done":
+            way_out = "it ended before such files were written; submit it again"
         raise ConflictError(
             "nothing_to_export",
             f"search {job_id} is {job.status} and has no {dtype} {export_format} file; {way_out}",

@@ -1,39 +1,61 @@
 """The found network as files: written, run for their accuracy, measured on the devices."""
 
+import hashlib
+import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_server.exports.description import Description
-from search_server.exports.file_accuracy import onnx_accuracy
+from search_server.exports.file_accuracy import file_accuracy
+from search_server.exports.ncnn_file import ncnn_file
 from search_server.exports.onnx_file import CALIBRATION_BATCH, onnx_file, quantised_onnx_file
+from search_server.exports.python_file import python_file
+from search_server.exports.tflite_file import tflite_file
 from search_server.model_files.model_file import ModelFile
+from search_server.model_files.ncnn_model import ncnn_param
 from search_server.nas.data.images import DataSplits, ImageSource
 from search_server.nas.network_weights import load_network, numpy_weights, save_network
 from search_server.resources.searches import ExportedFile, FileLatency, FoundArchitecture
 from search_server.searches.recording import record_architecture
-from search_server.searches.search_job import SearchJob
+from search_server.searches.search_job import SearchDevice, SearchJob
 from search_server.searches.searches import export_path
 from search_server.searches.stages import TRAINED
 from search_server.searches.training import weights_path
 from search_server.searches.verification import measure_file
 from shared.architecture import Architecture, parse_architecture
-from shared.protocol.wire import to_json
+from shared.protocol.wire import to_dict
+from shared.runtimes import RUNTIMES, ArtifactFormat
+from shared.workload import Workload
 
 NUM_CALIBRATION_IMAGES = 256
 EVALUATION_BATCH = 256
 
-ONNX_RUNTIME = "onnxruntime"
-"""The runtime that loads the exported files; on devices of other runtimes they are not measured."""
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file before it was run."""
+
+    format: ArtifactFormat
+    dtype: str
+    content: bytes
+    model: ModelFile
+    """What devices are given to measure."""
+
+    @classmethod
+    def whole(cls, file_format: ArtifactFormat, dtype: str, content: bytes) -> Self:
+        """Return a file that devices measure as it is."""
+        return cls(file_format, dtype, content, ModelFile(file_format, content))
 
 
 def deliver(job: SearchJob, found: FoundArchitecture, data: DataSplits) -> FoundArchitecture:
-    """Write the found network as ONNX, as torch weights and as JSON, and say what each ONNX file is worth.
+    """Write the found network for ONNX, LiteRT, ncnn and torch, and say what each model file is worth.
 
-    The accuracy of a file is found by running it, its latency by measuring it on each device with ONNX
-    Runtime.
+    The accuracy of a file is found by running it, its latency by measuring it on each device whose runtime
+    loads it.
 
     Raises:
         ValueError: a device gave no usable measurement of a file; int8 was asked for without ONNX Runtime.
@@ -42,44 +64,69 @@ def deliver(job: SearchJob, found: FoundArchitecture, data: DataSplits) -> Found
     job.tell("export", TRAINED, "exporting")
     architecture = parse_architecture(found.architecture, job.space)
     module = load_network(architecture.workload(), weights_path(job, architecture))
-    save_network(module, job.folder / "network.pt")
     description = _description(job, found, data)
-    contents = {"fp32": onnx_file(architecture.workload(), numpy_weights(module), description)}
-    if job.request.deliver == "int8":
-        calibration = [images for images, _ in _batches(data.validation, CALIBRATION_BATCH)]
-        chosen = calibration[: NUM_CALIBRATION_IMAGES // CALIBRATION_BATCH]
-        contents["int8"] = quantised_onnx_file(contents["fp32"], chosen)
-    files = tuple(
-        _delivered(job, architecture, dtype, content, data) for dtype, content in contents.items()
-    )
+    save_network(module, export_path(job.data_dir, job.job_id, "torch"))
+    text = python_file(architecture.workload(), description)
+    export_path(job.data_dir, job.job_id, "python").write_text(text, encoding="utf-8")
+    written = _written(job, architecture.workload(), numpy_weights(module), description, data)
+    files = tuple(_delivered(job, architecture, file, data) for file in written)
     delivered = replace(found, files=files)
-    (job.folder / "network.json").write_text(to_json(delivered))
+    known = {**to_dict(delivered), "description": asdict(description)}
+    (job.folder / "network.json").write_text(json.dumps(known, indent=2), encoding="utf-8")
     with job.transaction() as session:
         record_architecture(session, job.job_id, delivered)
     return delivered
 
 
-def _delivered(
-    job: SearchJob, architecture: Architecture, dtype: str, content: bytes, data: DataSplits
-) -> ExportedFile:
-    export_path(job.data_dir, job.job_id, "onnx", dtype).write_bytes(content)
-    file = ModelFile("onnx", content)
-    artifact = file.artifact()
-    job.tell("export", TRAINED, f"running and measuring the exported {dtype} file")
+def _written(
+    job: SearchJob,
+    workload: Workload,
+    weights: dict[str, NDArray[np.float32]],
+    description: Description,
+    data: DataSplits,
+) -> list[_File]:
+    """Return the model files of the network, int8 behind fp32 where it was asked for."""
+    onnx = onnx_file(workload, weights, description)
+    files = [_File.whole("onnx", "fp32", onnx)]
+    if job.request.deliver == "int8":
+        calibration = [images for images, _ in _batches(data.validation, CALIBRATION_BATCH)]
+        chosen = calibration[: NUM_CALIBRATION_IMAGES // CALIBRATION_BATCH]
+        files.append(_File.whole("onnx", "int8", quantised_onnx_file(onnx, chosen)))
+    files.append(_File.whole("tflite", "fp32", tflite_file(workload, weights, description)))
+    # Agents load the .param file alone and run it with weights of zeros.
+    param = ModelFile("ncnn", ncnn_param(workload).encode())
+    files.append(_File("ncnn", "fp32", ncnn_file(workload, weights, description), param))
+    return files
+
+
+def _delivered(job: SearchJob, architecture: Architecture, file: _File, data: DataSplits) -> ExportedFile:
+    export_path(job.data_dir, job.job_id, file.format, file.dtype).write_bytes(file.content)
+    job.tell("export", TRAINED, f"running and measuring the exported {file.dtype} file for {file.format}")
     latencies = tuple(
-        FileLatency(device.name, measure_file(job, device, architecture, file))
+        FileLatency(device.name, measure_file(job, device, architecture, file.model))
         for device in job.devices
-        if device.can_measure and device.table.conditions.runtime == ONNX_RUNTIME
+        if _measures(device, file)
     )
     return ExportedFile(
-        format="onnx",
-        dtype=dtype,
-        sha256=artifact.sha256,
-        size_bytes=artifact.size_bytes,
-        validation_accuracy=onnx_accuracy(content, _batches(data.validation, EVALUATION_BATCH)),
-        test_accuracy=onnx_accuracy(content, _batches(data.test, EVALUATION_BATCH)),
+        format=file.format,
+        dtype=file.dtype,
+        sha256=hashlib.sha256(file.content).hexdigest(),
+        size_bytes=len(file.content),
+        validation_accuracy=file_accuracy(
+            file.format, file.content, _batches(data.validation, EVALUATION_BATCH)
+        ),
+        test_accuracy=file_accuracy(file.format, file.content, _batches(data.test, EVALUATION_BATCH)),
         latencies=latencies,
     )
+
+
+def _measures(device: SearchDevice, file: _File) -> bool:
+    """Return whether a device can measure a file under the conditions of its table."""
+    conditions = device.table.conditions
+    runtime = RUNTIMES.get(conditions.runtime)
+    is_loaded = runtime is not None and runtime.model_format == file.format
+    # Only ONNX files take images of any number; the others take one.
+    return device.can_measure and is_loaded and (file.format == "onnx" or conditions.batch == 1)
 
 
 def _description(job: SearchJob, found: FoundArchitecture, data: DataSplits) -> Description:

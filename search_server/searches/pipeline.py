@@ -5,7 +5,8 @@ Everything that took long is kept in the job's folder, so a search that is stopp
 
     search.pt      the search after its last epoch
     <hash>.pt      a trained network, by its blocks
-    network.onnx   the found network; network.pt its weights, network.json what is known of it
+    network.onnx   the found network, also as network.tflite, network.ncnn.zip, network.py and network.pt;
+                   network.json what is known of it
 """
 
 from collections.abc import Callable

@@ -114,6 +114,7 @@ def list_steps(session: Session, job_id: str, cursor: str | None, limit: int) ->
 
 def export_path(data_dir: Path, job_id: str, file_format: str, dtype: str = "fp32") -> Path:
     """Return where a search leaves the found network: ``network.onnx``, ``network-int8.onnx`` and so on."""
-    suffix = {"onnx": "onnx", "torch": "pt"}[file_format]
+    suffixes = {"onnx": "onnx", "tflite": "tflite", "ncnn": "ncnn.zip", "torch": "pt", "python": "py"}
+    suffix = suffixes[file_format]
     name = "network" if dtype == "fp32" else f"network-{dtype}"
     return data_dir / "searches" / job_id / f"{name}.{suffix}"

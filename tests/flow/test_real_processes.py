@@ -58,9 +58,14 @@ def run_search(client: SearchClient, device: str) -> FoundArchitecture:
 
 
 def check_exports(client: SearchClient, job_id: str, result: FoundArchitecture) -> None:
-    """Each file that is handed out was run and measured, is as large as said, and takes uint8 images."""
-    assert [(file.format, file.dtype) for file in result.files] == [("onnx", "fp32"), ("onnx", "int8")]
-    for file in result.files:
+    """Each file is as large as said and was run; the ONNX files were measured and take uint8 images."""
+    made = [("onnx", "fp32"), ("onnx", "int8"), ("tflite", "fp32"), ("ncnn", "fp32")]
+    assert [(file.format, file.dtype) for file in result.files] == made
+    for file in result.files[2:]:  # the only device runs ONNX Runtime
+        content = client.export_search(job_id, "tflite" if file.format == "tflite" else "ncnn")
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (file.sha256, file.size_bytes)
+        assert (file.test_accuracy, file.latencies) == (result.test_accuracy, ())
+    for file in result.files[:2]:
         content = client.export_search(job_id, "onnx", "int8" if file.dtype == "int8" else "fp32")
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (file.sha256, file.size_bytes)
         session = onnxruntime.InferenceSession(content)
@@ -69,10 +74,11 @@ def check_exports(client: SearchClient, job_id: str, result: FoundArchitecture) 
         assert file.test_accuracy is not None
         (latency,) = file.latencies
         assert latency.measured_us > 0
-    fp32, int8 = result.files
+    fp32, int8, *_ = result.files
     assert fp32.test_accuracy == result.test_accuracy  # the file answers as the network in torch does
     assert int8.size_bytes < fp32.size_bytes
     assert len(client.export_search(job_id, "torch")) > 4 * result.params
+    assert b"def load(" in client.export_search(job_id, "python")
     assert json.loads(client.export_search(job_id, "json"))["result"]["architecture"] == result.architecture
 
 

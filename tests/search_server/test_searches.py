@@ -32,6 +32,8 @@ from tests.search_server.tables import REFUSED, known_table, store_known_table
 
 pytestmark = pytest.mark.anyio
 
+FORMATS = ("onnx", "tflite", "ncnn", "torch", "python")
+
 FOUND = FoundArchitecture("found", "skip,skip", 10, 20, predicted_us=900.0, measured_us=910.0)
 
 
@@ -172,14 +174,14 @@ async def test_finished_search_shows_and_exports_what_it_found(
     assert (running["stage"], running["job"]["progress"]) == ("train", 0.5)
     with database.transaction() as session:
         finish_job(session, job_id, clock(), result=to_dict(FOUND))
-    for file_format in ("onnx", "torch"):
+    for file_format in FORMATS:
         path = export_path(api.app.state.context.data_dir, job_id, file_format)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file_format)
     done = await api.get(f"/searches/{job_id}")
     assert done["result"] == done["architectures"][0]
     assert len(await api.get(f"/searches/{job_id}/architectures")) == 1
-    for file_format in ("onnx", "torch"):
+    for file_format in FORMATS:
         exported = await api.send("GET", f"/searches/{job_id}/export?format={file_format}")
         assert exported.text == file_format
     assert (await api.get(f"/searches/{job_id}/export?format=json"))["result"]["measured_us"] == 910.0
