@@ -10,7 +10,17 @@ from search_server.clock import Clock, utc_now
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house_forever
 from search_server.leases.bell import LeaseBell, watch_pending_leases
-from search_server.routes import agents, checks, devices, health, profiles, samples, searches, tables
+from search_server.routes import (
+    agents,
+    checks,
+    devices,
+    health,
+    install,
+    profiles,
+    samples,
+    searches,
+    tables,
+)
 from search_server.routes.context import Context
 from search_server.routes.error_answers import install_error_handler
 from search_server.routes.health import metrics_registry
@@ -52,6 +62,7 @@ def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) ->
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")
     app.include_router(health.router, include_in_schema=False)
+    app.include_router(install.router)
     app.include_router(web_routes.router)
     return app
 

@@ -1,0 +1,218 @@
+#!/bin/sh
+# Installs the edgenas agent on this device, enrols it, and lets it start with the system where it can.
+#   curl -fsS http://SERVER:8000/install/agent.sh | sh
+# or, without curl:  wget -qO- http://SERVER:8000/install/agent.sh | sh
+# Options stand behind 'sh -s --':
+#   --server URL       another address of the server than the one that this script was fetched from
+#   --token-file FILE  reads the enrolment token from a file; '-' or nothing asks at the terminal
+#   --name NAME        what people call this device
+#   --replace          enrols again, for a device that was removed or moves to this server
+#   --user             installs for this user only, even as root
+#   --uninstall        removes all that this script made
+# The token is never an argument: every user of a machine can read those, and shells keep them.
+# Run it again to upgrade. Settings that pip knows, such as PIP_INDEX_URL and PIP_NO_INDEX, count here too;
+# EDGENAS_INSTALL_SITE_PACKAGES=1 lets the agent use the packages of the system's Python.
+set -eu
+
+server=@SERVER@
+wheel=@WHEEL@
+sha256=@SHA256@
+
+agent_user=edgenas
+unit=/etc/systemd/system/edgenas-agent.service
+boot_script=${HOME:-/root}/.termux/boot/edgenas-agent
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "error: $*"; exit 1; }
+
+read_options() {
+    token_file='' name='' replace='' for_user='' uninstall=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --server | --token-file | --name)
+                [ $# -ge 2 ] || fail "$1 needs a value"
+                case $1 in
+                    --server) server=${2%/} ;;
+                    --token-file) token_file=$2 ;;
+                    --name) name=$2 ;;
+                esac
+                shift ;;
+            --replace) replace=--replace ;;
+            --user) for_user=1 ;;
+            --uninstall) uninstall=1 ;;
+            *) fail "unknown option $1; there are --server, --token-file, --name, --replace, --user, --uninstall" ;;
+        esac
+        shift
+    done
+}
+
+# Sets kind (termux, systemd, root or user) and where things lie.
+recognise_system() {
+    if [ -n "${TERMUX_VERSION:-}" ]; then kind=termux
+    elif [ "$(id -u)" != 0 ] || [ -n "$for_user" ]; then kind=user
+    elif [ -d /run/systemd/system ]; then kind=systemd
+    else kind=root
+    fi
+    case $kind in
+        systemd | root) venv=/opt/edgenas-agent data=/var/lib/edgenas-agent ;;
+        *) data=$HOME/.local/share/edgenas-agent venv=$HOME/.local/share/edgenas-agent/venv ;;
+    esac
+    agent=$venv/bin/profiler-agent
+}
+
+# Runs a command of the agent as the user that it belongs to.
+as_agent() {
+    if [ "$kind" = systemd ]; then
+        runuser -u "$agent_user" -- env HOME="$data" EDGENAS_AGENT_DATA="$data" "$@"
+    else
+        env EDGENAS_AGENT_DATA="$data" "$@"
+    fi
+}
+
+read_token() {
+    if [ -n "$token_file" ] && [ "$token_file" != - ]; then
+        token=$(cat -- "$token_file") || fail "the token file $token_file cannot be read"
+    elif [ -n "${EDGENAS_ENROLMENT_TOKEN:-}" ]; then
+        token=$EDGENAS_ENROLMENT_TOKEN
+    else
+        (: </dev/tty) 2>/dev/null || fail "there is no terminal to ask for the token; give it with --token-file FILE"
+        printf 'Enrolment token (it is not shown): ' >/dev/tty
+        trap 'stty echo </dev/tty' EXIT
+        trap 'exit 130' INT TERM
+        stty -echo </dev/tty
+        IFS= read -r token </dev/tty || true
+        stty echo </dev/tty
+        trap - EXIT INT TERM
+        printf '\n' >/dev/tty
+    fi
+    [ -n "$token" ] || fail "the enrolment token is empty; make one with: search-server token create --scope enrol"
+    unset EDGENAS_ENROLMENT_TOKEN
+}
+
+find_python() {
+    if [ "$kind" = termux ]; then
+        # Termux has its own builds of the native parts; from pip comes pure Python only.
+        pkg install -y python python-numpy python-onnxruntime termux-api </dev/null >&2 ||
+            pkg install -y python </dev/null >&2 || fail "pkg cannot install python"
+        EDGENAS_INSTALL_SITE_PACKAGES=1
+    elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! python3 -c 'import ensurepip' 2>/dev/null; then
+        say "installing python3 and python3-venv"
+        { apt-get update -q && apt-get install -qy python3 python3-venv; } </dev/null >&2 ||
+            fail "apt-get cannot install python3-venv"
+    fi
+    for python in python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+                fail "$python cannot make virtual environments; run: sudo apt install python3-venv"
+            return
+        fi
+    done
+    hint='install it with the package manager of this system'
+    [ "$(uname -s)" != Darwin ] || hint='brew install python'
+    fail "the agent needs Python 3.11 or newer; $hint"
+}
+
+install_agent() {
+    if ! "$venv/bin/python" -c '' 2>/dev/null; then
+        "$python" -m venv --clear ${EDGENAS_INSTALL_SITE_PACKAGES:+--system-site-packages} "$venv" ||
+            fail "no virtual environment at $venv"
+    fi
+    say "installing the agent from $server into $venv"
+    pip_install -r "$server/install/requirements.txt" || fail "the agent's dependencies cannot be installed"
+    pip_install --force-reinstall --no-deps "$server/install/$wheel#sha256=$sha256" ||
+        fail "the agent cannot be installed from $server"
+    has_runtime || install_runtime
+}
+
+pip_install() { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" </dev/null >&2; }
+
+has_runtime() {
+    "$venv/bin/python" -c 'import importlib.util as util, sys
+names = ("onnxruntime", "ncnn", "ai_edge_litert", "executorch", "torch")
+sys.exit(not any(util.find_spec(name) for name in names))'
+}
+
+install_runtime() {
+    for runtime in onnxruntime ncnn; do
+        if pip_install --only-binary :all: "$runtime" numpy 2>/dev/null; then
+            say "installed the runtime $runtime"
+            return
+        fi
+        say "no $runtime: there is no wheel of it for this system, or no package index answers"
+    done
+    say "The device enrols, but measures nothing before it has a runtime: $venv/bin/pip install onnxruntime"
+}
+
+make_user() {
+    mkdir -p "$data"
+    chmod 700 "$data"
+    [ "$kind" = systemd ] || return 0
+    if ! id "$agent_user" >/dev/null 2>&1; then
+        useradd --system --home-dir "$data" --shell /usr/sbin/nologin "$agent_user"
+        : >"$venv/made-user"
+    fi
+    chown "$agent_user" "$data"
+}
+
+enrol() {
+    set -- enrol "$server" --token-file -
+    [ -z "$name" ] || set -- "$@" --name "$name"
+    [ -z "$replace" ] || set -- "$@" "$replace"
+    printf '%s\n' "$token" | as_agent "$agent" "$@" || fail "the device is not enrolled"
+}
+
+try_out() {
+    say "trying the runtimes for 2 s each; on a busy machine the numbers are not usable, and that is no harm yet"
+    as_agent "$agent" selftest --seconds 2 </dev/null || true
+}
+
+start_with_system() {
+    case $kind in
+        systemd)
+            cat >"$unit" <<'UNIT'
+@UNIT@
+UNIT
+            systemctl daemon-reload
+            systemctl enable --quiet edgenas-agent
+            systemctl restart edgenas-agent
+            say "The agent runs, now and after each start of the system; its log: journalctl -u edgenas-agent" ;;
+        termux)
+            mkdir -p "${boot_script%/*}"
+            printf '%s\n' "#!$PREFIX/bin/sh" termux-wake-lock "exec $agent run" >"$boot_script"
+            chmod +x "$boot_script"
+            say "It starts with the phone once the app Termux:Boot was opened. Start it now with:"
+            say "  termux-wake-lock; $agent run" ;;
+        root) say "Start it with:  EDGENAS_AGENT_DATA=$data $agent run" ;;
+        user) say "Start it with:  $agent run" ;;
+    esac
+}
+
+uninstall() {
+    if [ "$kind" = systemd ] && [ -e "$unit" ]; then
+        systemctl disable --now --quiet edgenas-agent || true
+        rm -f "$unit"
+        systemctl daemon-reload
+    fi
+    [ ! -e "$venv/made-user" ] || userdel "$agent_user"
+    [ "$kind" != termux ] || rm -f "$boot_script"
+    rm -rf "$venv" "$data"
+    say "The agent is gone from this device. Take the device off the list with: edgenas devices remove NAME"
+}
+
+main() {
+    read_options "$@"
+    recognise_system
+    if [ -n "$uninstall" ]; then uninstall; return; fi
+    token=
+    [ -e "$data/credential.json" ] && [ -z "$replace" ] || read_token
+    cd / # Python would take modules of the folder that one happens to be in, and the agent's user may not enter it
+    umask 022
+    find_python
+    install_agent
+    make_user
+    enrol
+    try_out
+    start_with_system
+}
+
+main "$@"

@@ -1,0 +1,89 @@
+"""The one line that a person types on a device: server, script, agent and list of devices, all real.
+
+No package index is reached: the dependencies that are installed here are shown to the new environment.
+"""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.local_services import create_token, free_port, start, stop, user_token, wait_until_ready
+from search_server.client import SearchClient
+
+OURS = ("edgenas", "_edgenas", "_editable")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = start(
+        "search-server", "serve", "--port", str(port), "--data", str(tmp_path), log=tmp_path / "server.log"
+    )
+    try:
+        wait_until_ready(url, process)
+        yield url
+    finally:
+        stop([process])
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Variables of a device that has all packages of this machine but ours."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if not path.name.startswith(OURS):
+            (packages / path.name).symlink_to(path)
+    home = tmp_path / "home"
+    home.mkdir()
+    return {
+        "HOME": str(home),
+        "PATH": f"{sys.base_prefix}/bin:{os.environ['PATH']}",
+        "PYTHONPATH": str(packages),
+        "PIP_NO_INDEX": "1",
+    }
+
+
+def type_line(server: str, options: str, environment: dict[str, str]) -> str:
+    """Run what a person would type and return what it says."""
+    done = subprocess.run(
+        ["sh", "-c", f"curl -fsS {server}/install/agent.sh | sh -s -- --user {options}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.mark.slow
+def test_one_line_puts_a_device_on_the_list(
+    tmp_path: Path, server: str, environment: dict[str, str]
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(create_token(tmp_path, "enrol"))
+    told = type_line(server, f"--token-file {token} --name board", environment)
+    installed = Path(environment["HOME"]) / ".local/share/edgenas-agent"
+    agent = installed / "venv/bin/profiler-agent"
+    assert f"Start it with:  {agent} run" in told
+    where = "import profiler_agent; print(profiler_agent.__file__)"
+    python = [str(installed / "venv/bin/python"), "-c", where]
+    found = subprocess.run(python, env=environment, capture_output=True, text=True, check=True, cwd="/")
+    assert found.stdout.startswith(str(installed))
+    with SearchClient(server, user_token(tmp_path)) as client:
+        (device,) = client.devices()
+        assert device.name == "board"
+        assert "onnxruntime" in {runtime.name for runtime in device.device.runtimes}
+        again = type_line(server, "", environment)  # an upgrade; it asks for no token
+        assert "already enrolled" in again
+        assert [device.name for device in client.devices()] == ["board"]
+    type_line(server, "--uninstall", environment)
+    assert not installed.exists()
