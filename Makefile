@@ -13,7 +13,9 @@ help:
 	@echo "make lint    format, style, types, import contracts"
 	@echo "make check   make lint, then make test"
 	@echo "make serve   the server alone, on http://127.0.0.1:8000, with the demo's data"
-	@echo "make bench   the benchmarks behind the README's figures (about fifteen minutes; a quiet machine)"
+	@echo "make bench   the benchmarks behind the README's figures, on a quiet machine; minutes of each:"
+	@echo "               latency_accuracy 5, profile_time 2, search_step 2, delivered 5, budget 7,"
+	@echo "               changing_load 35, search_quality 40 (with DATA=folder of images, else skipped)"
 	@echo "make lock    resolve constraints.txt anew"
 
 demo: $(INSTALLED)
@@ -30,6 +32,14 @@ bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.latency_accuracy
 	@$(BIN)/python -m benchmarks.profile_time
 	@$(BIN)/python -m benchmarks.search_step
+	@$(BIN)/python -m benchmarks.delivered
+	@$(BIN)/python -m benchmarks.budget
+	@$(BIN)/python -m benchmarks.changing_load
+ifdef DATA
+	@$(BIN)/python -m benchmarks.search_quality --data "$(DATA)"
+else
+	@echo "search_quality is skipped: it needs images, make bench DATA=/path/to/cifar10"
+endif
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff format --check --quiet .

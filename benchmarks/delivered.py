@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.forms import exported_file
 from benchmarks.machine import print_figures
 from benchmarks.plain_models import RUNTIME_DTYPES
 from benchmarks.plain_timing import NETWORK_WARM_S, time_files
 from profiler_agent.runtimes import available_runtimes
-from search_server.exports.description import Description
-from search_server.exports.onnx_file import onnx_file
 from search_server.model_files.model_file import ModelFile, model_file
 from search_server.nas.network_weights import numpy_weights
 from shared.architecture import Architecture, parse_architecture, random_architecture
@@ -77,13 +76,11 @@ def exported_over_timed(
 ) -> float:
     """Return how much longer the file with weights takes than the timing model, as a factor."""
     workload = network.workload()
-    weights = numpy_weights(network_module(workload, torch.Generator().manual_seed(0)))
     timed = model_file(workload, conditions)
     if conditions.runtime == "onnxruntime":
-        size, names = workload.input_shape[-1], tuple(map(str, range(workload.output_shape[0])))
-        description = Description(network.space.name, str(network), size, names)
-        delivered: ModelFile | None = ModelFile("onnx", onnx_file(workload, weights, description))
+        delivered: ModelFile | None = ModelFile("onnx", exported_file(network))
     else:
+        weights = numpy_weights(network_module(workload, torch.Generator().manual_seed(0)))
         delivered = model_file(workload, conditions, weights)
     ratios = []
     for seed in range(num_processes):

@@ -93,7 +93,7 @@ def time_in_new_process(
 
 def time_files(
     workloads: Sequence[Workload],
-    files: Sequence[ModelFile | None],
+    files: Sequence[ModelFile | Path | None],
     conditions: Conditions,
     seconds: float,
     warm_s: float,
@@ -102,11 +102,17 @@ def time_files(
 ) -> Timing:
     """Do the same with the model file of each network, which may stand there in several forms.
 
+    A path is a file that has been written.
+
     Raises:
         RuntimeError: the process failed, or its runs met page faults; the message says what to do.
     """
     with tempfile.TemporaryDirectory(prefix="edgenas-timing-") as folder:
-        paths = [str(file.write(Path(folder), str(i))) if file else None for i, file in enumerate(files)]
+        written = [
+            file.write(Path(folder), str(i)) if isinstance(file, ModelFile) else file
+            for i, file in enumerate(files)
+        ]
+        paths = [str(path) if path else None for path in written]
         how_long = (seconds, warm_s, seed, min_runs)
         order = Order(conditions.runtime, tuple(workloads), tuple(paths), *how_long)
         order_path = Path(folder) / "order.json"

@@ -6,11 +6,14 @@ Shape letters: D deals, N networks.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.plain_timing import NETWORK_WARM_S, time_in_new_process
+from benchmarks.plain_timing import NETWORK_WARM_S, time_files
+from search_server.model_files.model_file import model_file
 from shared.architecture import (
     KNOWN_ARCHITECTURES,
     Architecture,
@@ -41,6 +44,8 @@ class Truth:
 
     units_DN: Array
     """Units of each network in each deal, in the order of time."""
+    seconds_DN: Array
+    """Seconds of the same; they change with the pace of the machine."""
     page_faults_per_run: float
     """Minor ones; the most that a process had."""
 
@@ -49,6 +54,12 @@ class Truth:
         """Of each network."""
         units: Array = self.units_DN.mean(axis=0)
         return units
+
+    @property
+    def latency_us(self) -> Array:
+        """Of each network, microseconds."""
+        latency_us: Array = 1e6 * self.seconds_DN.mean(axis=0)
+        return latency_us
 
     @property
     def noise_ceiling_mape(self) -> float:
@@ -64,7 +75,8 @@ class Truth:
     def then(self, later: "Truth") -> "Truth":
         """Return both as one."""
         faults = max(self.page_faults_per_run, later.page_faults_per_run)
-        return Truth(np.concatenate([self.units_DN, later.units_DN]), faults)
+        units_DN = np.concatenate([self.units_DN, later.units_DN])
+        return Truth(units_DN, np.concatenate([self.seconds_DN, later.seconds_DN]), faults)
 
 
 def _mape(half_DN: Array, other_DN: Array) -> float:
@@ -89,15 +101,23 @@ def truth(
     conditions: Conditions,
     seconds: float,
     seeds: Sequence[int] = DEALS,
+    paths: Sequence[Path] | None = None,
 ) -> Truth:
     """Return what the networks take; each dozen is timed for ``seconds``, once for each seed.
+
+    Args:
+        space: whose anchor is the unit, as the timing model that a table's unit is.
+        networks: of that space.
+        conditions: runtime and dtype.
+        seconds: of a process.
+        seeds: one a deal.
+        paths: model file of each network; None: timing models, as the agent times them.
 
     Raises:
         RuntimeError: a process that times them failed; the message says what to do.
     """
-    deals = [deal(space, networks, conditions, seconds, seed) for seed in seeds]
-    units, faults = zip(*deals, strict=True)
-    return Truth(np.array(units), max(faults))
+    deals = (deal(space, networks, conditions, seconds, seed, paths) for seed in seeds)
+    return reduce(Truth.then, deals)
 
 
 def deal(
@@ -106,20 +126,25 @@ def deal(
     conditions: Conditions,
     seconds: float,
     seed: int,
-) -> tuple[Array, float]:
-    """Return the units of each network, from processes of a dozen each, and the most page faults a run.
+    paths: Sequence[Path] | None = None,
+) -> Truth:
+    """Return what each network takes once, from processes of a dozen each.
 
     Networks are dealt to processes anew for each seed, so that what is peculiar to a process, above all
     where its models lie in memory, falls on others each time.
     """
     anchor = anchor_architecture(space).workload()
+    yardstick = model_file(anchor, conditions)
     order = random.Random(seed).sample(range(len(networks)), k=len(networks))
-    units = np.empty(len(networks))
+    units, took_s = np.empty(len(networks)), np.empty(len(networks))
     faults = 0.0
     for start in range(0, len(order), TRUTH_GROUP):
         group = order[start : start + TRUTH_GROUP]
         workloads = [anchor, *(networks[index].workload() for index in group)]
-        timing = time_in_new_process(workloads, conditions, seconds, NETWORK_WARM_S, seed, TRUTH_RUNS)
-        units[group] = timing.ratios()[1:]
+        files = [paths[i] if paths else model_file(networks[i].workload(), conditions) for i in group]
+        timing = time_files(
+            workloads, [yardstick, *files], conditions, seconds, NETWORK_WARM_S, seed, TRUTH_RUNS
+        )
+        units[group], took_s[group] = timing.ratios()[1:], timing.medians_s()[1:]
         faults = max(faults, timing.page_faults_per_run)
-    return units, faults
+    return Truth(units[None], took_s[None], faults)

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from benchmarks.baselines import isolated_blocks, macs_line, scaled
-from benchmarks.latency_accuracy import accuracy, name_of, parsed_arguments
+from benchmarks.forms import Form
+from benchmarks.latency_accuracy import accuracy, name_of, parsed_arguments, table_row
 from benchmarks.plain_models import RUNTIME_DTYPES
 from benchmarks.truth import Truth
 from shared.architecture import uniform_architecture
 from shared.protocol.device import Conditions
 from shared.search_space import search_space
 from shared.workload import IDENTITY_KEY
+from tests.search_server.tables import known_table
 
 SPACE = search_space("fbnet-tiny:width=0.25,resolution=16")
 
@@ -46,11 +48,14 @@ def test_accuracy_counts_errors() -> None:
 
 
 def test_the_noise_ceiling_is_the_first_half_of_the_truth_against_the_second() -> None:
-    before = Truth(np.array([[1.01, 2.0], [1.03, 2.0]]), page_faults_per_run=0.0)
-    true = before.then(Truth(np.array([[0.99, 2.0], [1.01, 2.0]]), page_faults_per_run=2.0))
+    seconds_DN = np.array([[0.001, 0.002]] * 2)
+    before = Truth(np.array([[1.01, 2.0], [1.03, 2.0]]), seconds_DN, page_faults_per_run=0.0)
+    after = Truth(np.array([[0.99, 2.0], [1.01, 2.0]]), 3 * seconds_DN, page_faults_per_run=2.0)
+    true = before.then(after)
     assert true.noise_ceiling_mape == pytest.approx(0.01)
     assert true.alternating_mape == pytest.approx(abs(1.0 / 1.02 - 1) / 2)
     np.testing.assert_allclose(true.units, [1.01, 2.0])
+    np.testing.assert_allclose(true.latency_us, [2000.0, 4000.0])
     assert true.page_faults_per_run == 2.0
 
 
@@ -66,3 +71,18 @@ def test_isolated_blocks_hold_every_segment_of_every_network() -> None:
     for block in SPACE.candidates[:-1]:
         keys = uniform_architecture(SPACE, block).workload().segment_keys()
         assert set(keys) - {IDENTITY_KEY} <= set(blocks)
+
+
+def test_the_bias_of_milliseconds_holds_the_pace_of_the_machine_and_that_of_units_does_not() -> None:
+    table = known_table("pixel")
+    networks = tuple(uniform_architecture(table.search_space, block) for block in ("k3_e1", "k3_e6"))
+    predicted_us = np.array([table.predict(network).latency_us for network in networks])
+    true = Truth(
+        units_DN=np.array([predicted_us / table.anchor_us * 1.25] * 2),
+        seconds_DN=np.array([predicted_us / 1e6 * 2] * 2),
+        page_faults_per_run=0.0,
+    )
+    row = table_row(table, Form("exported", range(2), networks, None, 4), true)
+    assert row["bias"] == pytest.approx(-0.2)
+    assert row["bias_ms"] == pytest.approx(-0.5)
+    assert row["num_networks"] == 2
