@@ -25,7 +25,7 @@ class Database:
             options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
         reading = self.engine.execution_options(**options)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._reading_sessions = sessionmaker(reading, expire_on_commit=False)
+        self.reading_sessions = sessionmaker(reading, expire_on_commit=False)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -36,7 +36,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Open a session that sees one state of the database and changes nothing."""
-        with self._reading_sessions() as session:
+        with self.reading_sessions() as session:
             yield session
 
     def close(self) -> None:

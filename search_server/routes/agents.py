@@ -18,6 +18,7 @@ from search_server.profiling.advance import advance_job
 from search_server.routes.auth import CallingDeviceDep, ReaderDep
 from search_server.routes.context import ContextDep, DatabaseDep, NowDep, SessionDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.transaction_route import TransactionRoute
 from shared.protocol.measurement import (
     PROTOCOL_MAX,
     PROTOCOL_MIN,
@@ -33,7 +34,7 @@ MAX_WAIT_S = 50.0
 MAX_POLLS = 4
 """Polls of one device that may wait at the same time."""
 
-router = APIRouter(tags=["agent"], responses=ERROR_RESPONSES)
+router = APIRouter(tags=["agent"], responses=ERROR_RESPONSES, route_class=TransactionRoute)
 
 
 @router.post("/agent/lease", response_model=Lease, responses={204: {"description": "no work in this time"}})

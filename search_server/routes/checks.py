@@ -22,8 +22,9 @@ from search_server.routes.context import (
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, job_events
+from search_server.routes.transaction_route import TransactionRoute
 
-router = APIRouter(responses=ERROR_RESPONSES, tags=["latency tables"])
+router = APIRouter(responses=ERROR_RESPONSES, tags=["latency tables"], route_class=TransactionRoute)
 
 
 @router.post("/latency-tables/{snapshot}/checks", status_code=201)

@@ -1,7 +1,6 @@
 """What the app gives its routes beside a session: the clock, the data folder, limits, the bell."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -65,12 +64,13 @@ def request_database(request: Request) -> Database:
 DatabaseDep = Annotated[Database, Depends(request_database)]
 
 
-def _request_session(request: Request, database: DatabaseDep) -> Iterator[Session]:
-    with database.reading() if request.method in ("GET", "HEAD") else database.transaction() as session:
-        yield session
+def _request_session(request: Request, database: DatabaseDep) -> Session:
+    return database.reading_sessions() if request.method in ("GET", "HEAD") else database.sessions()
 
 
-SessionDep = Annotated[Session, Depends(_request_session, scope="function")]
+SessionDep = Annotated[Session, Depends(_request_session)]
+"""For a parameter called ``session`` of a route that is no coroutine: ``TransactionRoute`` begins and ends
+its transaction."""
 
 CursorQuery = Annotated[str | None, Query(description="`next_cursor` of the page before")]
 LimitQuery = Annotated[int, Query(ge=1, le=500, description="most rows to answer")]

@@ -16,9 +16,10 @@ from search_server.resources.page import Page
 from search_server.routes.auth import EnrolDep, UserDep
 from search_server.routes.context import CursorQuery, LimitQuery, NowDep, SessionDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.transaction_route import TransactionRoute
 from shared.protocol.device import DeviceCreate, DeviceCredential
 
-router = APIRouter(tags=["devices"], responses=ERROR_RESPONSES)
+router = APIRouter(tags=["devices"], responses=ERROR_RESPONSES, route_class=TransactionRoute)
 
 
 @router.post("/devices", status_code=201)

@@ -19,8 +19,9 @@ from search_server.errors import UnavailableError
 from search_server.routes.auth import UserDep
 from search_server.routes.context import ContextDep, DatabaseDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.transaction_route import TransactionRoute
 
-router = APIRouter(tags=["health"], responses=ERROR_RESPONSES)
+router = APIRouter(tags=["health"], responses=ERROR_RESPONSES, route_class=TransactionRoute)
 
 
 @dataclass(frozen=True, slots=True)

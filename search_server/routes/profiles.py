@@ -28,10 +28,11 @@ from search_server.routes.context import (
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, job_events
 from search_server.routes.tables import raw_body, told_conditions
+from search_server.routes.transaction_route import TransactionRoute
 from shared.protocol.device import Conditions
 from shared.search_space import search_space
 
-router = APIRouter(responses=ERROR_RESPONSES)
+router = APIRouter(responses=ERROR_RESPONSES, route_class=TransactionRoute)
 
 DeviceFilter = Annotated[str | None, Query(description="id or name")]
 SpaceFilter = Annotated[str | None, Query(description="such as fbnet-224")]

@@ -15,8 +15,9 @@ from search_server.resources.samples import JobLease, LeaseSamples
 from search_server.routes.auth import UserDep
 from search_server.routes.context import DatabaseDep, SessionDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.transaction_route import TransactionRoute
 
-router = APIRouter(tags=["samples"], responses=ERROR_RESPONSES)
+router = APIRouter(tags=["samples"], responses=ERROR_RESPONSES, route_class=TransactionRoute)
 
 JobQuery = Annotated[str, Query(description="id of a profile, measurement or check")]
 

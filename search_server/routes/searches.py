@@ -24,6 +24,7 @@ from search_server.routes.context import (
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, search_events
+from search_server.routes.transaction_route import TransactionRoute
 from search_server.search_options import DeliverName
 from search_server.searches.data_check import DATA_SETS
 from search_server.searches.searches import (
@@ -36,7 +37,7 @@ from search_server.searches.searches import (
 )
 from shared.protocol.wire import to_json
 
-router = APIRouter(tags=["searches"], responses=ERROR_RESPONSES)
+router = APIRouter(tags=["searches"], responses=ERROR_RESPONSES, route_class=TransactionRoute)
 
 
 @router.post("/searches", status_code=201)

@@ -22,10 +22,11 @@ from search_server.resources.tables import Table, TableDiff, TableSummary
 from search_server.routes.auth import UserDep
 from search_server.routes.context import CursorQuery, LimitQuery, NowDep, SessionDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.transaction_route import TransactionRoute
 from shared.protocol.device import Conditions
 from shared.search_space import search_space
 
-router = APIRouter(responses=ERROR_RESPONSES)
+router = APIRouter(responses=ERROR_RESPONSES, route_class=TransactionRoute)
 
 
 @router.get("/latency-tables", tags=["latency tables"])
