@@ -25,6 +25,7 @@ from search_server.clock import utc_now
 from search_server.db.migrate import is_at_head, migrate_to_head
 from search_server.db.session import Database
 from search_server.errors import ServerError
+from search_server.install.command import install_command
 from search_server.logs import configure_logs
 from search_server.profiling.dispatch import Dispatcher
 from search_server.routes.health import require_ready
@@ -157,18 +158,37 @@ def token_create(
     ttl: Annotated[
         str | None, typer.Option(help="Valid for so long: 30m, 1h, 7d. Default: no end.")
     ] = None,
+    print_command: Annotated[
+        bool, typer.Option(help="Also print the line to type on the device; it asks for the token.")
+    ] = False,
+    server_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The server's address in that line (EDGENAS_PUBLIC_URL)."),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a token and print it, this once. Enrolment tokens work once.
 
-    Example: search-server token create --scope enrol --ttl 1h
+    Example: search-server token create --scope enrol --ttl 1h --print-command
     """
-    database = _open_database(_settings(data))
+    settings = _settings(data, public_url=server_url)
+    if print_command and scope != "enrol":
+        raise typer.BadParameter("only --scope enrol has a line for devices", param_hint="--print-command")
+    here = f"http://127.0.0.1:{settings.port}"
+    install = install_command(here, settings.public_url) if print_command else None
+    database = _open_database(settings)
     with database.transaction() as session:
         text = create_token(session, _scope(scope), utc_now(), _duration(ttl))
     database.close()
-    typer.echo(json.dumps({"token": text, "scope": scope, "ttl": ttl}) if as_json else text)
+    if as_json:
+        command = {"command": install.command, "note": install.note} if install else {}
+        typer.echo(json.dumps({"token": text, "scope": scope, "ttl": ttl, **command}))
+        return
+    typer.echo(text)
+    if install:
+        typer.echo(f"\nOn the device, type this line; it asks for the token above:\n  {install.command}")
+        typer.echo(install.note, err=True)
 
 
 @token_app.command("list")

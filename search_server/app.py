@@ -31,6 +31,7 @@ from search_server.web import routes as web_routes
 ROUTERS = (
     health.router,
     devices.router,
+    install.api_router,
     agents.router,
     profiles.router,
     checks.router,
@@ -80,6 +81,7 @@ def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> No
         now=now,
         poll_s=poll_s,
         max_queued_jobs=settings.max_queued_jobs,
+        public_url=settings.public_url,
     )
 
 

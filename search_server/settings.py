@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     """``postgresql://user@host/name`` or ``sqlite:///path``; None: SQLite in the data folder."""
     host: str = "127.0.0.1"
     port: int = 8000
+    public_url: str | None = None
+    """The address by which devices reach this server, such as ``https://nas.example.org``; None: the one by
+    which a caller reaches it."""
     max_request_bytes: int = 32 * 1024 * 1024
     agent_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks in which the server may call agents, as CIDR; none: agents dial out only."""

@@ -119,6 +119,7 @@ class AsyncSearchClient:
 
     devices = method(endpoints.devices, iterate)
     device = method(endpoints.device, send)
+    install_command = method(endpoints.install_command, send)
     update_device = method(endpoints.update_device, send)
     remove_device = method(endpoints.remove_device, send)
     start_profile = method(endpoints.start_profile, send)

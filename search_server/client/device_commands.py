@@ -4,27 +4,19 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from search_server.client.commands import JsonOption, command, err, out, print_facts, print_json
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, count, grid
-from search_server.resources.devices import DeviceResource
+from search_server.resources.devices import DeviceResource, InstallCommand
 from shared.protocol.device import Device
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
 data_app = typer.Typer(no_args_is_help=True, help="Data sets for searches.")
 
 DeviceArgument = Annotated[str, typer.Argument(metavar="D", help="Name or id of a device.")]
-
-ENROL_HINT = (
-    "No device has enrolled yet. On the server:\n"
-    "  search-server token create --scope enrol --ttl 1h\n"
-    "then on the device:\n"
-    "  pip install 'edgenas-agent[onnxruntime]'\n"
-    "  profiler-agent enrol {server_url}    (asks for the token)\n"
-    "  profiler-agent run"
-)
 
 
 @command(devices_app, "list")
@@ -38,7 +30,8 @@ def list_devices(client: SearchClient, json: JsonOption = False) -> None:
         print_json(devices)
         return
     if not devices:
-        err.print(ENROL_HINT.format(server_url=client.server_url), soft_wrap=True, markup=False)
+        err.print("No device has enrolled yet.")
+        _print_steps(client.install_command(), err)
         return
     table = grid("name", "state", "last seen", "machine", ">cores", "runtimes", "id")
     now = datetime.now(UTC)
@@ -54,6 +47,19 @@ def list_devices(client: SearchClient, json: JsonOption = False) -> None:
             device.device_id,
         )
     out.print(table)
+
+
+@command(devices_app, "add")
+def add_device(client: SearchClient, json: JsonOption = False) -> None:
+    """Show what to type on a device so that it appears here.
+
+    Example: edgenas devices add
+    """
+    install = client.install_command()
+    if json:
+        print_json(install)
+        return
+    _print_steps(install, out)
 
 
 @command(devices_app, "show")
@@ -127,6 +133,19 @@ def list_data(client: SearchClient, json: JsonOption = False) -> None:
         "name its path with --data PATH.",
         soft_wrap=True,
     )
+
+
+def _print_steps(install: InstallCommand, console: Console) -> None:
+    """Print where the token comes from and the line for the device."""
+    lines = [
+        "On the server, make a token that works once:",
+        "  search-server token create --scope enrol --ttl 1h",
+        "On the device, type this line; it asks for the token:",
+        f"  {install.command}",
+        *([install.note] if install.note else []),
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def _state(device: DeviceResource) -> Text:

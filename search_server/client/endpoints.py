@@ -11,7 +11,7 @@ from typing import Concatenate, Generic, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from search_server.resources.checks import Recalibration, TableCheck
-from search_server.resources.devices import DeviceResource, DeviceUpdate
+from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
 from search_server.resources.formats import ExportFormat, ImportFormat, SampleFormat, TableFormat
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
@@ -74,6 +74,11 @@ def devices() -> Request[Page[DeviceResource]]:
 def device(device: str) -> Request[DeviceResource]:
     """One device, by id or name."""
     return Request(DeviceResource, "GET", _path("devices", device))
+
+
+def install_command() -> Request[InstallCommand]:
+    """The line that puts the agent on a device."""
+    return Request(InstallCommand, "GET", "/install")
 
 
 def update_device(device: str, update: DeviceUpdate) -> Request[DeviceResource]:

@@ -17,6 +17,17 @@ class DeviceUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class InstallCommand:
+    """What a person types on a device to install and enrol its agent; it asks for an enrolment token."""
+
+    command: str
+    server_url: str
+    """The address in it."""
+    note: str
+    """What to know about that address; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceResource:
     """A device as the server knows it."""
 

@@ -26,6 +26,8 @@ class Context:
     poll_s: float = 1.0
     """How often waiting routes look into the database for what another process wrote."""
     max_queued_jobs: int = 100
+    public_url: str | None = None
+    """The address by which devices reach this server, if an operator set one."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the server shuts down: long polls and event streams end, and their callers come again."""
 

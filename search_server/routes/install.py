@@ -1,14 +1,22 @@
 """What a device fetches to install the agent: script, wheel and pins. Nothing secret, so no token."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from search_server.errors import InvalidValueError, NotFoundError
 from search_server.install.agent_wheel import agent_wheel
+from search_server.install.command import install_command
 from search_server.install.requirements import agent_requirements
 from search_server.install.script import SCRIPT_PATH, install_script
+from search_server.resources.devices import InstallCommand
+from search_server.routes.auth import UserDep
+from search_server.routes.context import ContextDep
+from search_server.routes.error_answers import ERROR_RESPONSES
 
 router = APIRouter(include_in_schema=False)
+api_router = APIRouter(tags=["devices"], responses=ERROR_RESPONSES)
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -21,6 +29,22 @@ def agent_script(request: Request) -> Response:
     except ValueError as error:  # the Host header is the caller's
         raise InvalidValueError("invalid_host", str(error)) from error
     return PlainTextResponse(text, headers=_HEADERS, media_type="text/x-shellscript")
+
+
+def _caller_install_command(request: Request, context: ContextDep) -> InstallCommand:
+    try:
+        return install_command(str(request.base_url), context.public_url)
+    except ValueError as error:
+        raise InvalidValueError("invalid_host", str(error)) from error
+
+
+InstallCommandDep = Annotated[InstallCommand, Depends(_caller_install_command)]
+
+
+@api_router.get("/install")
+def get_install_command(_: UserDep, command: InstallCommandDep) -> InstallCommand:
+    """Return the line that installs and enrols the agent of a device."""
+    return command
 
 
 @router.get("/install/requirements.txt")

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from search_server.errors import ForbiddenError
 from search_server.routes.auth import SESSION_COOKIE
 from search_server.routes.context import Context, ContextDep, DatabaseDep, NowDep
+from search_server.routes.install import InstallCommandDep
 from search_server.tokens import authenticate
 from search_server.web.assets import PLOTLY, asset_response, plotly_style_ids
 from shared.blocks import CANDIDATE_NAMES
@@ -68,9 +69,9 @@ def login_page(request: Request, context: ContextDep) -> HTMLResponse:
 
 
 @router.get("/devices")
-def devices_page(context: ContextDep) -> HTMLResponse:
+def devices_page(context: ContextDep, install: InstallCommandDep) -> HTMLResponse:
     """All devices."""
-    return _page("devices", token_command=_token_command(context, "enrol --ttl 1h"))
+    return _page("devices", token_command=_token_command(context, "enrol --ttl 1h"), install=install)
 
 
 @router.get("/tables")

@@ -23,7 +23,10 @@ def _bench(served: Served) -> str:
 def test_devices(served: Served, edgenas: Edgenas) -> None:
     empty = edgenas("devices", "list")
     assert (empty.exit_code, empty.stdout) == (0, "")
-    assert f"profiler-agent enrol {served.url}" in empty.stderr
+    line = f"curl -fsS {served.url}/install/agent.sh | sh"
+    assert line in empty.stderr
+    assert line in edgenas("devices", "add").stdout
+    assert json.loads(edgenas("devices", "add", "--json").stdout)["command"] == line
     served.enrol()
     assert "simulated 1, onnxruntime 1.32.0" in edgenas("devices", "list").stdout
     assert json.loads(edgenas("devices", "list", "--json").stdout)[0]["name"] == "bench"

@@ -27,6 +27,7 @@ def test_every_command_has_an_example_that_names_it(path: tuple[str, ...]) -> No
 def test_the_promised_commands_exist() -> None:
     assert {" ".join(path) for path in _commands(app)} == {
         "devices list",
+        "devices add",
         "devices show",
         "devices remove",
         "profile",

@@ -58,6 +58,16 @@ def test_token_life(run: Run, tmp_path: Path) -> None:
     assert text.split("_", 3)[3] not in json.dumps(row)
 
 
+def test_an_enrolment_token_comes_with_the_line_for_the_device(run: Run) -> None:
+    command = ("token", "create", "--scope", "enrol", "--print-command", "--server-url")
+    told = run(*command, "http://192.168.1.5:8000").stdout
+    token, _, _, line = told.splitlines()
+    assert token.startswith("edg_enrol_")
+    assert line.strip() == "curl -fsS http://192.168.1.5:8000/install/agent.sh | sh"
+    assert run(*command, "http://192.168.1.5:70000").stderr.startswith("error: the server's address")
+    assert run("token", "create", "--scope", "user", "--print-command").status == 2
+
+
 def test_an_expired_token_is_listed_as_expired(run: Run, tmp_path: Path) -> None:
     assert run("token", "create", "--scope", "user", "--ttl", "1h").status == 0
     database = Database(f"sqlite:///{tmp_path / '.edgenas' / 'edgenas.db'}")

@@ -1,5 +1,7 @@
 """Pages without a browser: what a session may do, and what a page may load."""
 
+import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,18 +28,36 @@ def http(served: Served) -> Iterator[httpx.Client]:
 @pytest.mark.parametrize(
     "path", ["/", "/login", "/devices", "/tables", "/docs", "/tables/abc", "/searches/abc"]
 )
-def test_pages_load_nothing_from_elsewhere_and_run_no_inline_code(http: httpx.Client, path: str) -> None:
+def test_pages_load_nothing_from_elsewhere_and_run_no_inline_code(
+    served: Served, http: httpx.Client, path: str
+) -> None:
     page = http.get(path)
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert "://" not in page.text
+    assert "://" not in page.text.replace(served.url, "")  # the line to type on a device names the server
     assert "<style" not in page.text
     assert "<script>" not in page.text
 
 
 def test_what_stands_in_the_address_is_text(http: httpx.Client) -> None:
     assert "<script>alert" not in http.get("/tables/%22%3E%3Cscript%3Ealert(1)").text
+
+
+def test_the_page_of_devices_shows_the_line_for_a_device(served: Served, http: httpx.Client) -> None:
+    assert f"curl -fsS {served.url}/install/agent.sh | sh" in http.get("/devices").text
+
+
+def test_a_device_fetches_its_agent_without_a_token(served: Served) -> None:
+    with httpx.Client(base_url=served.url) as device:
+        script = device.get("/install/agent.sh").text
+        (name,) = re.findall(r"^wheel=(.*)$", script, re.MULTILINE)
+        (sha256,) = re.findall(r"^sha256=(.*)$", script, re.MULTILINE)
+        assert f"server={served.url}\n" in script
+        assert hashlib.sha256(device.get(f"/install/{name}").content).hexdigest() == sha256
+        assert "httpx==" in device.get("/install/requirements.txt").text
+        assert device.get("/install/agent.sh", headers={"Host": "x:0"}).status_code == 422
+        assert device.get("/install/edgenas_agent-9-py3-none-any.whl").status_code == 404
 
 
 def test_a_session_reads_but_does_not_write(served: Served, http: httpx.Client) -> None:

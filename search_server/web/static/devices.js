@@ -53,9 +53,8 @@ async function show() {
   byId("summary").textContent = devices.length ? `${devices.length} enrolled, ${online} online` : "";
   byId("enrol").hidden = false;
   fill(byId("devices"), devices.length ? devices.map(card)
-    : h("p", { class: "empty-state" }, "No device has enrolled yet. Three lines make the first one appear."));
+    : h("p", { class: "empty-state" }, "No device has enrolled yet. Two lines make the first one appear."));
 }
 
-for (const place of document.querySelectorAll(".server-url")) place.textContent = location.origin;
 await run(show);
 repeat(show, 5000);

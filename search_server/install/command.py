@@ -1,0 +1,77 @@
+"""The one line that a person types on a device, with an address of the server that the device can reach."""
+
+import shlex
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from search_server.install.script import SCRIPT_PATH
+from search_server.resources.devices import InstallCommand
+from shared.protocol.address import checked_address
+
+_CONNECT_TIMEOUT_S = 1.0
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def lan_address() -> str | None:
+    """Return this machine's address in the network that leads outside; None if there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("203.0.113.1", 9))  # an address for documentation; connecting sends nothing
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
+
+
+def install_command(
+    opened_as: str, public_url: str | None = None, find_address: Callable[[], str | None] = lan_address
+) -> InstallCommand:
+    """Return the line, and what a person should know about the address in it.
+
+    Args:
+        opened_as: the address under which the caller reaches the server.
+        public_url: the address for devices that an operator set.
+        find_address: this machine's address in its network.
+
+    Raises:
+        ValueError: one of the addresses is none.
+    """
+    if public_url is not None:
+        return _command(public_url)
+    parts = urlsplit(checked_address(opened_as))
+    if not _is_loopback(parts.hostname or ""):
+        return _command(opened_as)
+    address = find_address()
+    port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    if address is None or not _answers(address, port):
+        return _command(
+            opened_as,
+            "The server answers on its own machine only, and so does this line. For other devices start it "
+            "with: search-server serve --host 0.0.0.0",
+        )
+    return _command(
+        f"{parts.scheme}://{address}:{port}",
+        f"{address} is the server's address in its network; {parts.hostname} would lead a device to "
+        "itself. If devices reach the server by another address, set EDGENAS_PUBLIC_URL.",
+    )
+
+
+def _command(url: str, note: str = "") -> InstallCommand:
+    url = checked_address(url)
+    return InstallCommand(f"curl -fsS {shlex.quote(url + SCRIPT_PATH)} | sh", url, note)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _answers(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), _CONNECT_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
