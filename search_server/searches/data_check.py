@@ -1,8 +1,10 @@
-"""Which data a search can use, told without loading any (and without torch)."""
+"""Which data a search can use, told without loading it (and without torch)."""
 
 import importlib.util
+from pathlib import Path
 
 from search_server.resources.searches import DataSet
+from search_server.searches.data_sample import check_sample
 from shared.image_folders import HUB_PREFIX, IMAGE_FOLDERS_HINT, find_image_folder, split_choice
 
 _HAS_HUB = importlib.util.find_spec("datasets") is not None
@@ -33,19 +35,26 @@ def check_data(data: str) -> None:
     """Accept a data set known by name, or a folder of images of one of the known kinds.
 
     Raises:
-        ValueError: neither; the message says what would be right.
+        ValueError: neither, or some of its images cannot be read; the message says what would be right.
     """
     names = [known.name for known in DATA_SETS]
     if data in names:
         return
     if data.startswith(HUB_PREFIX) and data != HUB_PREFIX:
+        local = Path(data.removeprefix(HUB_PREFIX))
+        if local.is_dir() and not local.is_absolute():
+            raise ValueError(f"data path must be absolute on the server, got {data!r}")
         if not _HAS_HUB:
             raise ValueError(_HUB_HINT)
         return
     folder, choice = split_choice(data)
+    if not folder.is_absolute() and (folder.exists() or len(folder.parts) > 1):
+        raise ValueError(f"data path must be absolute on the server, got {data!r}")
     if not folder.is_dir():
         raise ValueError(
             f"no data {data!r} on the server: it takes a data set known by name ({', '.join(names)}), or "
-            f"the path of {IMAGE_FOLDERS_HINT}"
+            f"the absolute path of {IMAGE_FOLDERS_HINT}"
         )
-    find_image_folder(folder, choice)
+    found = find_image_folder(folder, choice)
+    if found.kind == "classes":
+        check_sample(found.train)

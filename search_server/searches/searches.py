@@ -14,6 +14,7 @@ from search_server.latency.stored.required_table import require_table
 from search_server.resources.page import Page
 from search_server.resources.searches import FoundArchitecture, Search, SearchCreate, SearchStep
 from search_server.searches.data_check import check_data
+from search_server.searches.data_classes import check_classes
 from search_server.searches.search_tables import other_table, require_positive_log, require_usable
 from shared.protocol.wire import from_dict
 from shared.search_space import search_space
@@ -32,6 +33,7 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
         space = search_space(create.space)
     with refusing_values("body.data"):
         check_data(create.data)
+        check_classes(create, space)
     table = require_table(session, device, space.name, create.conditions, create.snapshot)
     target_ms = create.target_ms if create.combine == "worst" else None
     require_usable(table, device.name, target_ms, "body.target_ms", create.loss)

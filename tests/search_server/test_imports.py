@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +48,7 @@ async def test_sums_of_hw_nas_bench_come_out(api: Api, device: str, latency_ms: 
     assert prediction["is_simulated"] == (device in ("eyeriss", "fpga"))
 
 
-async def test_imported_device_has_no_agent(api: Api) -> None:
+async def test_imported_device_has_no_agent(api: Api, tmp_path: Path) -> None:
     table = await import_bench(api, "raspi4")
     assert await import_bench(api, "raspi4") == table
     assert table.summary.num_measured == table.summary.num_entries == 104
@@ -56,10 +57,13 @@ async def test_imported_device_has_no_agent(api: Api) -> None:
     body = {"device": "raspi4", "space": "fbnet-cifar", "conditions": {"runtime": "litert"}}
     assert (await api.refused("POST", "/profiles", body)).type == "device_has_no_agent"
     litert = Conditions(runtime="litert")
+    # The name of the file says CIFAR-100, whose hundred classes the space tells apart.
+    (tmp_path / "train.bin").touch()
+    cifar = str(tmp_path)
     await api.post(
-        "/searches", SearchCreate("raspi4", "fbnet-cifar", "digits", target_ms=17.0, conditions=litert)
+        "/searches", SearchCreate("raspi4", "fbnet-cifar", cifar, target_ms=17.0, conditions=litert)
     )
-    wrong = SearchCreate("raspi4", "fbnet-cifar", "digits", target_ms=17.0)
+    wrong = SearchCreate("raspi4", "fbnet-cifar", cifar, target_ms=17.0)
     assert table.summary.snapshot in (await api.refused("POST", "/searches", wrong)).detail
 
 

@@ -7,9 +7,11 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from PIL import Image
 
 from search_server.db.models import JobRow
 from search_server.db.session import Database
@@ -125,8 +127,18 @@ async def test_data_is_checked(api: Api, device: SyntheticDevice, tmp_path: Path
     assert "without images: cat, dog" in await detail(str(tmp_path / "pets"))
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name / "1.JPG").touch()
-    create = SearchCreate("raspi", "fbnet-tiny", str(tmp_path / "pets"), target_ms=target_ms(device))
+    assert "2 of 2 images that were tried cannot be read" in await detail(str(tmp_path / "pets"))
+    for name in ("cat", "dog"):
+        Image.new("RGB", (8, 8)).save(tmp_path / "pets" / name / "1.JPG", "PNG")
+    assert "tells 10 classes apart, the data has 2" in await detail(str(tmp_path / "pets"))
+    space = "fbnet-tiny:classes=2"
+    assert "data path must be absolute on the server, got 'rel/imgs'" in await detail("rel/imgs")
+    create = SearchCreate("raspi", space, str(tmp_path / "pets"), target_ms=target_ms(device))
     await api.post("/searches", create)
+
+
+@pytest.mark.usefixtures("snapshot")
+async def test_known_data_sets_are_listed(api: Api) -> None:
     assert [data["name"] for data in await api.get("/data")] == ["digits", "hf:NAME[:CONFIG]"]
 
 
@@ -343,3 +355,21 @@ async def test_measurements_of_a_search_take_the_level_of_its_table(
     (latency,) = (await api.get(f"/measurements/{child}"))["latencies"]
     truth_us = network_latency_us(uniform_architecture(search_space("fbnet-tiny"), "k3_e6").workload())
     assert latency["latency_us"] == pytest.approx(truth_us, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"num_classes": 7}, "tells 10 classes apart, the request asks for 7"),
+        ({"num_classes": 11}, "num_classes is 11, but the data has 10 classes"),
+        ({"class_names": ("3", "eleven")}, "the data has no class eleven; its 10 classes are 0, 1"),
+        ({"class_names": ("3", "4")}, "override it with 'classes=2'"),
+    ],
+)
+@pytest.mark.usefixtures("snapshot")
+async def test_classes_are_checked_before_a_search_is_queued(
+    api: Api, device: SyntheticDevice, wanted: dict[str, Any], message: str
+) -> None:
+    create = SearchCreate("raspi", "fbnet-tiny", "digits", target_ms=target_ms(device), **wanted)
+    assert message in (await api.refused("POST", "/searches", create)).detail
+    assert (await api.get("/searches"))["items"] == []
