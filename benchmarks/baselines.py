@@ -6,15 +6,13 @@ Each is fitted on the test networks themselves, which favours it.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.plain_models import Array
 from benchmarks.plain_timing import time_in_new_process
 from shared.architecture import Architecture
 from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
 from shared.workload import IDENTITY_KEY, Workload
-
-Array = NDArray[np.float64]
 
 
 def isolated_sum(

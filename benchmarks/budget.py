@@ -5,15 +5,13 @@ searches: what is asked of them is latency). Each found network is measured once
 search has chosen by its own measurements, so those flatter it.
 """
 
-import argparse
 import signal
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machine import print_figures
+from benchmarks.machine import figures_parser, print_figures, say
 from scripts.demo import SPACE, measure_table
 from scripts.local_services import local_services, wait_for_device
 from search_server.client import SearchClient
@@ -46,10 +44,9 @@ class Outcome:
 
 def main() -> None:
     """Search for each target; print a row each and the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = figures_parser(__doc__)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, help="a folder that keeps everything, and from which to go on")
-    parser.add_argument("--json", action="store_true", help="print the last line only")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it ends the services too
     with tempfile.TemporaryDirectory(prefix="edgenas-bench-") as folder:
@@ -119,7 +116,7 @@ def found_network(client: SearchClient, create: SearchCreate) -> FoundArchitectu
     earlier = (search for search in client.searches() if search.request == create and search.result)
     search = next(earlier, None) or client.start_search(create)
     if search.result is None:
-        print(f"searching for {create.target_ms} ms", file=sys.stderr, flush=True)
+        say(f"searching for {create.target_ms} ms")
         for _ in client.search_events(search.job.job_id):
             pass
         search = client.search(search.job.job_id)

@@ -8,7 +8,6 @@ promise; a refused one says why. A 90 % interval that is right holds fewer than 
 networks in one table of twenty; ``accepted_below_chance`` counts such tables.
 """
 
-import argparse
 import os
 import random
 import subprocess
@@ -24,8 +23,9 @@ import numpy as np
 from scipy.stats import binom
 
 from benchmarks.local_table import measure_table
-from benchmarks.machine import print_figures
-from benchmarks.truth import FIRST_HALF, SECOND_HALF, Array, Truth, test_networks, truth
+from benchmarks.machine import figures_parser, print_figures
+from benchmarks.plain_models import Array
+from benchmarks.truth import FIRST_HALF, SECOND_HALF, Truth, test_networks, truth
 from search_server.latency.estimate.observations import UnfittableError
 from search_server.latency.table import LatencyTable
 from shared.architecture import Architecture
@@ -41,11 +41,10 @@ PART_S = 300.0
 
 def main() -> None:
     """Measure tables for some minutes under a changing load; print a row each and the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = figures_parser(__doc__)
     parser.add_argument("--space", default="fbnet-224")
     parser.add_argument("--minutes", type=float, default=30.0, help="of load, the truths not counted")
     parser.add_argument("--num-neighbours", type=int, default=2, help="busy processes at a time, at most")
-    parser.add_argument("--json", action="store_true", help="print the last line only")
     arguments = parser.parse_args()
     space = search_space(arguments.space)
     networks = test_networks(space, 20, seed=0)

@@ -1,6 +1,5 @@
 """One contest at one target: table, candidates, searches, one measuring session, trainings alike."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -10,7 +9,8 @@ import numpy as np
 
 from benchmarks.contestants import equally_fast, hand_made_variants, random_networks
 from benchmarks.ledger import Ledger, Trial
-from benchmarks.local_table import measure_table
+from benchmarks.local_table import kept_table
+from benchmarks.machine import say
 from benchmarks.standings import Standing
 from benchmarks.trials import BAND, Images, Network, SearchTrial, TimingTrial, TrainingTrial
 from search_server.latency.table import LatencyTable
@@ -63,7 +63,7 @@ class Contest:
 
     def run(self) -> tuple[list[Standing], dict[str, float]]:
         """Return all standings, and the processor time of a search by mode in trainings."""
-        table = self._table()
+        table = kept_table(self.table_path, self.space, Conditions())
         randoms, hand_made, target_us = self._candidates(table)
         searches = self._searches(table, target_us)
         entrants, latency_us = self._equally_fast(table, randoms, hand_made, searches)
@@ -74,13 +74,6 @@ class Contest:
             for mode, trials in searches.items()
         }
         return standings, costs
-
-    def _table(self) -> LatencyTable:
-        if not self.table_path.exists():
-            say(f"measuring the table of {self.space.name}")
-            table, _ = measure_table(self.space, Conditions(), seed=0)
-            self.table_path.write_text(table.to_json())
-        return LatencyTable.from_json(self.table_path.read_text())
 
     def _candidates(self, table: LatencyTable) -> tuple[list[Network], dict[str, list[Network]], float]:
         """Return random and hand-made networks at the target, and the target by the table's level."""
@@ -206,8 +199,3 @@ class Contest:
     def _run_all(self, kind: str, trials: Mapping[str, Sequence[Trial]]) -> None:
         every = list(chain.from_iterable(trials.values()))
         self.ledger.run_all(every, self.num_processes, lambda text: say(f"{kind}: {text}"))
-
-
-def say(text: str) -> None:
-    """Tell what goes on, beside the figures."""
-    print(text, file=sys.stderr, flush=True)

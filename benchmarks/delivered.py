@@ -10,7 +10,6 @@ For each runtime that loads files and is installed: ``exported_over_timed`` by n
 less 1) and ``within_5`` (share of networks within 5 %).
 """
 
-import argparse
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.forms import exported_file
-from benchmarks.machine import print_figures
+from benchmarks.machine import figures_parser, print_figures
 from benchmarks.plain_models import RUNTIME_DTYPES
 from benchmarks.plain_timing import NETWORK_WARM_S, time_files
 from profiler_agent.runtimes import available_runtimes
@@ -37,12 +36,11 @@ TOLERANCE = 0.05
 
 def main() -> None:
     """Compare files with and without weights on each runtime; print the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = figures_parser(__doc__)
     parser.add_argument("--space", default="fbnet-224", help="with 22 layers, as the known networks have")
     parser.add_argument("--runtime", nargs="*", help="compare on these only; default: all installed")
     parser.add_argument("--seconds", type=float, default=10.0, help="of a process")
     parser.add_argument("--processes", type=int, default=5, help="for each network and runtime")
-    parser.add_argument("--json", action="store_true", help="print the last line only")
     arguments = parser.parse_args()
     networks = named_networks(arguments.space)
     rows: dict[str, dict[str, Any]] = {}

@@ -29,14 +29,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from benchmarks.baselines import isolated_sum, macs_line, scaled
 from benchmarks.forms import Form, forms
 from benchmarks.local_table import measure_table
-from benchmarks.machine import print_figures
-from benchmarks.plain_models import RUNTIME_DTYPES
+from benchmarks.machine import figures_parser, print_figures
+from benchmarks.plain_models import RUNTIME_DTYPES, Array
 from benchmarks.plain_timing import BLOCK_WARM_S
 from benchmarks.truth import FIRST_HALF, SECOND_HALF, Truth, test_networks
 from search_server.latency.table import LatencyTable
@@ -44,8 +43,6 @@ from shared.architecture import Architecture
 from shared.protocol.device import Conditions
 from shared.runtimes import DTYPES
 from shared.search_space import SearchSpace, search_space
-
-Array = NDArray[np.float64]
 
 BASELINES = ("isolated_sum", "op_by_op", "macs")
 
@@ -71,7 +68,7 @@ def main() -> None:
 
 def parsed_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the flags; a runtime that lacks the dtype ends the program with what exists."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = figures_parser(__doc__)
     parser.add_argument("--space", default="fbnet-224")
     parser.add_argument(
         "--runtime", action="append", choices=RUNTIME_DTYPES, help="may be given more than once"
@@ -83,7 +80,6 @@ def parsed_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--blocks-s", type=float, default=12.0, help="seconds of isolated blocks, twice")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true", help="print the last line only")
     arguments = parser.parse_args(argv)
     arguments.runtime = arguments.runtime or ["onnxruntime"]
     for runtime in arguments.runtime:
@@ -127,7 +123,7 @@ def judge(
             "alternating_mape": true.alternating_mape,
             "truth": kinds[0].name,
             "device_s": device_s,
-            "is_accepted": table.verdict is not None and table.verdict.is_accepted,
+            "is_accepted": table.is_accepted,
             "conditions": str(table.conditions),
             "page_faults_per_run": max(each.page_faults_per_run for each in truths),
         },

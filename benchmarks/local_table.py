@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.machine import say
 from profiler_agent.agent import AgentCore
 from search_server.latency.covers import window_architectures
 from search_server.latency.estimate.fit import fit_table
@@ -67,7 +68,7 @@ def measure_table(
                     table = fit_table(
                         space.name, "local", conditions, covers, ANCHOR_ID, results, now, families
                     )
-                    if is_accepted(table):
+                    if table.is_accepted:
                         break
     if table is None:
         raise UnfittableError(f"{MAX_PROFILE_LEASES} windows gave no numbers for a table of {space.name}")
@@ -97,9 +98,12 @@ def measure_window(
     yield from core.run(_lease(items, conditions, policy(seed, conditions, window_s=PROFILE_WINDOW_S)))
 
 
-def is_accepted(table: LatencyTable) -> bool:
-    """Return whether a table may be used."""
-    return table.verdict is not None and table.verdict.is_accepted
+def kept_table(path: Path, space: SearchSpace, conditions: Conditions) -> LatencyTable:
+    """Return the table of a file, measured now and written there if there is no such file."""
+    if not path.exists():
+        say(f"measuring a table of {space.name}, {conditions}: half a minute or more")
+        path.write_text(measure_table(space, conditions, seed=0)[0].to_json())
+    return LatencyTable.from_json(path.read_text())
 
 
 def measure_networks(

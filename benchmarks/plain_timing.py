@@ -18,15 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.plain_models import PlainModel, environment_of, load_model
+from benchmarks.plain_models import Array, PlainModel, environment_of, load_model
 from search_server.model_files.model_file import ModelFile, model_file
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_json, to_json
 from shared.workload import Workload
-
-Array = NDArray[np.float64]
 
 NETWORK_WARM_S = 0.008
 BLOCK_WARM_S = 0.003

@@ -6,14 +6,12 @@ gets the same blocks one by one, in processes of its own, for as long as it need
 repeatability; the ratio of the two times is ``op_by_op_ratio`` (a lower bound if it never gets there).
 """
 
-import argparse
-
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.baselines import isolated_blocks
 from benchmarks.local_table import measure_table
-from benchmarks.machine import print_figures
+from benchmarks.machine import figures_parser, print_figures
+from benchmarks.plain_models import Array
 from benchmarks.plain_timing import BLOCK_WARM_S, time_in_new_process
 from search_server.latency.table import LatencyTable
 from shared.protocol.device import Conditions
@@ -24,9 +22,8 @@ LONGEST_OP_BY_OP_S = 80.0
 
 def main() -> None:
     """Measure two tables and op-by-op timing; print the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = figures_parser(__doc__)
     parser.add_argument("--space", default="fbnet-224")
-    parser.add_argument("--json", action="store_true", help="print the last line only")
     arguments = parser.parse_args()
     space = search_space(arguments.space)
     tables, seconds = zip(*(measure_table(space, Conditions(), seed) for seed in (1, 2)), strict=True)
@@ -49,20 +46,20 @@ def main() -> None:
             "op_by_op_ratio": op_by_op_s / device_s,
             "op_by_op_s": op_by_op_s,
             "op_by_op_repeat_median": op_by_op_median,
-            "are_accepted": [table.verdict is not None and table.verdict.is_accepted for table in tables],
+            "are_accepted": [table.is_accepted for table in tables],
         }
     )
 
 
-def units(table: LatencyTable) -> NDArray[np.float64]:
+def units(table: LatencyTable) -> Array:
     """Return the entries in units of the anchor, in the order of their keys."""
     return np.array([table.entries[key].latency_units for key in sorted(table.entries)])
 
 
-def repeatability(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+def repeatability(first: Array, second: Array) -> Array:
     """Return the relative difference per entry of two tables that are scaled to the same sum."""
     first, second = first / first.sum(), second / second.sum()
-    differences: NDArray[np.float64] = 2 * np.abs(first - second) / (first + second)
+    differences: Array = 2 * np.abs(first - second) / (first + second)
     return differences
 
 

@@ -14,14 +14,13 @@ On two cores, for images of CIFAR, the first took 39 minutes and the second 5 (1
 What is done is kept in the folder ``--out``: an interrupted run goes on there.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.contest import DEFAULT_MODE, Contest, Sizes
-from benchmarks.machine import print_figures
+from benchmarks.machine import figures_parser, print_figures
 from benchmarks.standings import Standing, difference, print_standings
 from shared.search_space import SPACE_NAMES, search_space
 
@@ -31,7 +30,7 @@ SIZES = ("num_seeds", "num_random", "num_images", "train_epochs", "search_epochs
 
 def main() -> None:
     """Run the contest; print a table and the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = figures_parser(__doc__)
     parser.add_argument("--data", default="digits", help="a folder of images; digits are too easy to tell")
     parser.add_argument("--space", default="fbnet-tiny:width=0.5")
     parser.add_argument("--quick", action="store_true", help="about ten minutes: fewer of everything")
@@ -39,7 +38,6 @@ def main() -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=int)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path(".benchmarks/search_quality"))
-    parser.add_argument("--json", action="store_true", help="print the last line only")
     arguments = parser.parse_args()
     given = {name: getattr(arguments, name) for name in SIZES if getattr(arguments, name) is not None}
     sizes = replace(QUICK if arguments.quick else Sizes(), **given)

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from benchmarks.bare_operators import BareOperators
-from benchmarks.machine import print_figures
+from benchmarks.machine import figures_parser, print_figures
 from benchmarks.step_kinds import KINDS, Setting, even_paths, random_batch, search_run, steps_of
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.data.batches import training_batches
@@ -38,14 +38,13 @@ EPOCH_IMAGES = 20_000
 
 def main() -> None:
     """Time steps of every kind and print the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = figures_parser(__doc__)
     parser.add_argument("--space", default="fbnet-tiny")
     parser.add_argument("--weights", default="separate", choices=["separate", "entangled"])
     parser.add_argument("--images", type=int, default=32, help="images of a step")
     parser.add_argument("--seconds", type=float, default=60.0, help="of timing")
     parser.add_argument("--accelerator", default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--mixed-precision", action="store_true", help="bf16 autocast")
-    parser.add_argument("--json", action="store_true", help="print the last line only")
     parser.add_argument("--peak-memory-of", choices=KINDS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     setting = Setting(

@@ -10,8 +10,8 @@ from functools import reduce
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.plain_models import Array
 from benchmarks.plain_timing import NETWORK_WARM_S, time_files
 from search_server.model_files.model_file import model_file
 from shared.architecture import (
@@ -23,8 +23,6 @@ from shared.architecture import (
 )
 from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
-
-Array = NDArray[np.float64]
 
 TRUTH_GROUP = 12
 """Networks of one process beside the anchor."""

@@ -13,7 +13,6 @@ tables: nobody here has measured there.
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ledger import Ledger, Outcome, Trial
-from benchmarks.local_table import measure_networks, measure_table
-from benchmarks.machine import print_figures
+from benchmarks.local_table import kept_table, measure_networks
+from benchmarks.machine import figures_parser, print_figures, say
 from benchmarks.trials import Images, Network, TrainingTrial
 from search_server.latency.formats.hw_nas_bench import SPACE, bundled_hw_nas_bench, read_hw_nas_bench
 from search_server.latency.formats.reading import ImportedFile
@@ -85,7 +84,7 @@ def main() -> None:
 
 def parsed_arguments() -> argparse.Namespace:
     """Return what the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = figures_parser(__doc__)
     parser.add_argument("--data", default="digits", help="a folder of images")
     parser.add_argument("--share", type=float, default=0.7, help="target, of the latency of uniform k3_e3")
     parser.add_argument("--resolution", type=int, default=16, help="of what is trained, pixels")
@@ -94,7 +93,6 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=6, help="of the trainings from scratch")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path(".benchmarks/two_devices"))
-    parser.add_argument("--json", action="store_true", help="print the last line only")
     return parser.parse_args()
 
 
@@ -108,14 +106,10 @@ def outcomes(
 
 def local_tables(folder: Path) -> dict[str, LatencyTable]:
     """Return this machine's tables, measured now unless the folder has them."""
-    tables = {}
-    for device, conditions in LOCAL.items():
-        path = table_path(folder, device)
-        if not path.exists():
-            say(f"measuring a table with {device}: half a minute or more")
-            path.write_text(measure_table(search_space(SPACE), conditions, seed=0)[0].to_json())
-        tables[device] = LatencyTable.from_json(path.read_text())
-    return tables
+    return {
+        device: kept_table(table_path(folder, device), search_space(SPACE), conditions)
+        for device, conditions in LOCAL.items()
+    }
 
 
 def bundled_tables(folder: Path) -> dict[str, LatencyTable]:
@@ -245,11 +239,6 @@ def figures(
         "num_own_fastest": sum(are_own),
         "accuracy_span": max(accuracies.values()) - min(accuracies.values()),
     }
-
-
-def say(text: str) -> None:
-    """Tell what goes on, beside the figures."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -97,6 +97,11 @@ class LatencyTable:
         return from_json(text, cls)
 
     @property
+    def is_accepted(self) -> bool:
+        """Whether it may be used: no verdict speaks against it."""
+        return self.verdict is None or self.verdict.is_accepted
+
+    @property
     def search_space(self) -> SearchSpace:
         return search_space(self.space)
 

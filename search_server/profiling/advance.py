@@ -17,7 +17,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from search_server.clock import Clock
-from search_server.db.models import JobRow, LeaseRow, MeasuredLatencyRow
+from search_server.db.models import JobRow, LeaseRow
 from search_server.db.session import Database
 from search_server.jobs.registry import fail_job, finish_job
 from search_server.latency.stored.lineage import profiled_lineage
@@ -37,7 +37,7 @@ from search_server.profiling.conclude_profile import (
 )
 from search_server.profiling.evidence import Evidence, Failed
 from search_server.profiling.kept_windows import kept_leases
-from search_server.profiling.measurements import requested_architectures
+from search_server.profiling.measurements import requested_architectures, store_latencies
 from search_server.profiling.plan import (
     MEASUREMENT_LEASES,
     PROFILE_WINDOW_S,
@@ -162,7 +162,7 @@ def _apply(
         case Fitted(table):
             lineage = profiled_lineage(session, table)
             job.snapshot = store_table(session, table, now(), job.job_id, lineage)
-            if conclusion.is_accepted:
+            if table.is_accepted:
                 finish_job(session, job.job_id, now(), message=f"table {job.snapshot} is accepted")
             else:
                 fail_job(session, job.job_id, refusal(table, evidence), now())
@@ -171,17 +171,7 @@ def _apply(
         case Drift():
             settle_check(session, job, conclusion, now())
         case Compared(latencies, lacking, level_snapshot):
-            for latency in latencies:
-                session.add(
-                    MeasuredLatencyRow(
-                        job_id=job.job_id,
-                        device_id=job.device_id,
-                        space=job.space,
-                        conditions_key=job.conditions_key,
-                        snapshot=level_snapshot,
-                        body=to_dict(latency),
-                    )
-                )
+            store_latencies(session, job, latencies, level_snapshot)
             finish_job(session, job.job_id, now(), message=lacking)
         case Failed(message):
             fail_job(session, job.job_id, message, now())

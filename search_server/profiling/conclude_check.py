@@ -1,14 +1,12 @@
 """What a check ends with: how far a device has moved away from its table. Pure."""
 
-import statistics
 from collections.abc import Sequence
 from datetime import datetime
 
 from search_server.latency.drift import judge_drift
 from search_server.latency.table import LatencyTable
 from search_server.profiling.evidence import Evidence, Failed
-from search_server.profiling.network_latencies import Measured, network_latencies
-from search_server.profiling.plan import ANCHOR_ID
+from search_server.profiling.network_latencies import Measured, anchor_median_us, network_latencies
 from search_server.resources.checks import Drift
 from shared.architecture import Architecture
 
@@ -40,9 +38,7 @@ def conclude_check(
         return measured
     if measured.lacking:
         return Failed(measured.lacking)
-    anchor_us = statistics.median(
-        us for r in evidence.results if r.item_id == ANCHOR_ID and r.status == "ok" for us in r.runs.wall_us
-    )
+    anchor_us = anchor_median_us(evidence.results)
     units = [
         (network, latency.latency_us / anchor_us)
         for network, latency in zip(architectures, measured.latencies, strict=True)

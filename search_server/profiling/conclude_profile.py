@@ -48,10 +48,6 @@ class Fitted:
 
     table: LatencyTable
 
-    @property
-    def is_accepted(self) -> bool:
-        return self.table.verdict is None or self.table.verdict.is_accepted
-
 
 def conclude_profile(evidence: Evidence, now: datetime) -> MeasureOn | Fitted | Failed:
     """Fit a table once there are enough windows; go on, or give up, by what it lacks."""

@@ -5,16 +5,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from search_server.db.models import JobRow, MeasuredLatencyRow
+from search_server.db.models import JobRow
 from search_server.errors import refusing_values
 from search_server.jobs.registry import Submission, create_job, earlier_job, finish_job
 from search_server.latency.formats.reading import ImportedFile
 from search_server.latency.formats.whole_networks import read_whole_networks
 from search_server.latency.stored.imports import find_or_add_device
+from search_server.profiling.measurements import store_latencies
 from search_server.resources.latencies import MeasurementCreate
 from search_server.tokens import Caller
 from shared.protocol.device import Conditions
-from shared.protocol.wire import to_dict
 from shared.search_space import search_space
 
 DEFAULT_CONDITIONS = Conditions("other")
@@ -54,17 +54,7 @@ def import_measurements(
     if earlier is not None:
         return earlier
     job = create_job(session, submission, "measurement", row, name, given, request, now)
-    for latency in latencies:
-        session.add(
-            MeasuredLatencyRow(
-                job_id=job.job_id,
-                device_id=row.device_id,
-                space=name,
-                conditions_key=given.key,
-                snapshot=None,
-                body=to_dict(latency),
-            )
-        )
+    store_latencies(session, job, latencies, None)
     finish_job(session, job.job_id, now, started_at=now, message="imported from a whole-network CSV")
     session.refresh(job)
     return job

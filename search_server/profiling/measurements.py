@@ -17,7 +17,7 @@ from search_server.resources.latencies import MeasuredLatency, Measurement, Meas
 from shared.architecture import Architecture, parse_architecture
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Artifact
-from shared.protocol.wire import FieldError, from_dict
+from shared.protocol.wire import FieldError, from_dict, to_dict
 from shared.search_space import search_space
 
 MAX_NETWORKS = 120
@@ -101,6 +101,23 @@ def requested_architectures(create: MeasurementCreate) -> tuple[Architecture, ..
     with refusing_values("body.architectures"):
         space = search_space(create.space)
         return tuple(parse_architecture(text, space) for text in create.architectures)
+
+
+def store_latencies(
+    session: Session, job: JobRow, latencies: Sequence[MeasuredLatency], snapshot: str | None
+) -> None:
+    """Keep what a measurement job found, at the level of a table or, with None, at its own."""
+    for latency in latencies:
+        session.add(
+            MeasuredLatencyRow(
+                job_id=job.job_id,
+                device_id=job.device_id,
+                space=job.space,
+                conditions_key=job.conditions_key,
+                snapshot=snapshot,
+                body=to_dict(latency),
+            )
+        )
 
 
 def measured_latencies(session: Session, job_id: str) -> tuple[MeasuredLatency, ...] | None:

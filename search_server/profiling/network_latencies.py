@@ -35,11 +35,8 @@ def network_latencies(
     relative: dict[str, tuple[RelativeLatency, float]] = {}
     for group in sorted({group for group, _ in evidence.leases}):
         results = [r for other, lease in evidence.leases if other == group for r in lease]
-        anchor_us = [
-            us for r in results if r.item_id == ANCHOR_ID and r.status == "ok" for us in r.runs.wall_us
-        ]
         for item_id, latency in relative_latencies(results, ANCHOR_ID).items():
-            relative[item_id] = latency, level_us or statistics.median(anchor_us)
+            relative[item_id] = latency, level_us or anchor_median_us(results)
     latencies: list[MeasuredLatency] = []
     lacking: list[str] = []
     for index, architecture in enumerate(architectures):
@@ -66,6 +63,13 @@ def network_latencies(
     if not latencies:
         return Failed(f"no network could be measured: {'; '.join(lacking)}")
     return Measured(tuple(latencies), f"not measured: {'; '.join(lacking)}" if lacking else "")
+
+
+def anchor_median_us(results: Iterable[Result]) -> float:
+    """Return the median latency of the anchor, microseconds, over all of its runs that count."""
+    return statistics.median(
+        us for r in results if r.item_id == ANCHOR_ID and r.status == "ok" for us in r.runs.wall_us
+    )
 
 
 def _over_runs(

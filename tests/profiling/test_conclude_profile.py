@@ -56,7 +56,7 @@ def test_a_quiet_device_takes_the_fewest_windows() -> None:
         assert conclusion.outlook.num_more == MIN_PROFILE_LEASES - count
     conclusion = conclude_profile(evidence(windows(MIN_PROFILE_LEASES)), NOW)
     assert isinstance(conclusion, Fitted)
-    assert conclusion.is_accepted
+    assert conclusion.table.is_accepted
 
 
 def test_kept_windows_count() -> None:
@@ -68,7 +68,7 @@ def test_a_hopeless_profile_ends_early_with_the_figures() -> None:
     facts = evidence(windows(MIN_PROFILE_LEASES, noise=5.0, rounds=4))
     conclusion = conclude_profile(facts, NOW)
     assert isinstance(conclusion, Fitted)
-    assert not conclusion.is_accepted
+    assert not conclusion.table.is_accepted
     text = refusal(conclusion.table, facts)
     assert "(limit 2.0%)" in text
     assert f"the most are {MAX_PROFILE_LEASES}" in text

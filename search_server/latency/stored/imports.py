@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,8 +27,6 @@ from search_server.resources.formats import ImportFormat
 from search_server.resources.tables import Lineage, Table
 from shared.protocol.device import Conditions, Device, RuntimeInfo
 from shared.search_space import search_space
-
-IMPORT_FORMATS: tuple[ImportFormat, ...] = get_args(ImportFormat)
 
 IMPORTED = Lineage("imported")
 

@@ -53,7 +53,7 @@ def store_table(
                 runtime=table.conditions.runtime,
                 conditions_key=table.conditions.key,
                 content=table.to_json(),
-                is_accepted=table.verdict is None or table.verdict.is_accepted,
+                is_accepted=table.is_accepted,
                 anchor_us=table.anchor_us,
                 source=table.source,
                 job_id=job_id,

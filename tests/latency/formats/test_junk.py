@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from contextlib import suppress
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from search_server.latency.formats.reading import ImportedFile
 from search_server.latency.formats.whole_networks import read_whole_networks
 from search_server.latency.limits import require_bounded
 from search_server.latency.plausibility import require_possible
-from search_server.latency.stored.imports import IMPORT_FORMATS, read_table
+from search_server.latency.stored.imports import read_table
 from search_server.resources.formats import ImportFormat
 
 OFA = "expanded_conv-input:16x16x32-output:16x16x32-expand:3-kernel:3-stride:1-idskip:1"
@@ -32,7 +33,7 @@ SEEDS: dict[str, bytes] = {
     "plain-csv": b"layer,block,latency_ms\nstem,,0.5\nlayer01,k3_e1,0.25\n",
     "whole-network-csv": b"architecture,latency_ms,device\nskip,1,pixel\n",
 }
-FORMATS = [name for name in SEEDS if name in (*IMPORT_FORMATS, "whole-network-csv")]
+FORMATS = [name for name in SEEDS if name in (*get_args(ImportFormat), "whole-network-csv")]
 
 ODD_TEXTS = st.sampled_from(
     [
@@ -49,7 +50,7 @@ def read(import_format: str, content: bytes) -> None:
     if import_format == "whole-network-csv":
         read_whole_networks(file)
         return
-    known: ImportFormat = next(name for name in IMPORT_FORMATS if name == import_format)
+    known: ImportFormat = next(name for name in get_args(ImportFormat) if name == import_format)
     table = read_table(known, file).table
     require_bounded(table)
     require_possible(table)
