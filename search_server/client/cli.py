@@ -7,6 +7,7 @@ import typer
 
 from search_server.client import (
     architecture_commands,
+    data_commands,
     device_commands,
     latency_commands,
     sample_commands,
@@ -20,7 +21,7 @@ from search_server.client.search_client import DEFAULT_SERVER_URL
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 latency_commands.add_commands(app)
 app.add_typer(device_commands.devices_app, name="devices")
-app.add_typer(device_commands.data_app, name="data")
+app.add_typer(data_commands.app, name="data")
 app.add_typer(table_commands.app, name="tables")
 app.add_typer(sample_commands.app, name="samples")
 app.add_typer(architecture_commands.app, name="architecture")

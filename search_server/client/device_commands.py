@@ -1,4 +1,4 @@
-"""``edgenas devices`` and ``edgenas data``: what a server has to offer."""
+"""``edgenas devices``: what has enrolled with a server."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,12 +9,11 @@ from rich.text import Text
 
 from search_server.client.commands import JsonOption, command, err, out, print_facts, print_json
 from search_server.client.search_client import SearchClient
-from search_server.client.show import age, count, grid
+from search_server.client.show import age, grid
 from search_server.resources.devices import DeviceResource, InstallCommand
 from shared.protocol.device import Device
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
-data_app = typer.Typer(no_args_is_help=True, help="Data sets for searches.")
 
 DeviceArgument = Annotated[str, typer.Argument(metavar="D", help="Name or id of a device.")]
 
@@ -111,28 +110,6 @@ def remove_device(
         typer.confirm(f"Remove device {found.name} ({found.device_id})?", abort=True, err=True)
     client.remove_device(found.device_id)
     err.print(f"removed device {found.name}")
-
-
-@command(data_app, "list")
-def list_data(client: SearchClient, json: JsonOption = False) -> None:
-    """List the data sets that the server knows by name, and where a folder of your own goes.
-
-    Example: edgenas data list
-    """
-    data_sets = client.data_sets()
-    if json:
-        print_json(data_sets)
-        return
-    table = grid("name", "state", ">images", ">classes", "hint")
-    for data in data_sets:
-        state = Text("ready", style="green") if data.is_available else Text("missing", style="yellow")
-        table.add_row(data.name, state, count(data.num_images), count(data.num_classes), data.hint)
-    out.print(table)
-    out.print(
-        "A folder of your own: one folder of images a class, on the server; "
-        "name its path with --data PATH.",
-        soft_wrap=True,
-    )
 
 
 def _print_steps(install: InstallCommand, console: Console) -> None:

@@ -54,7 +54,7 @@ def load_data(
     Raises:
         ValueError: there is no such data set or class, a file is damaged, or a class has too few images.
     """
-    loaded = _load(name, resolution)
+    loaded = load_images(name, resolution)
     chosen = [unicodedata.normalize("NFC", each) for each in class_names]
     names = choose_classes(loaded.train.class_names, num_classes, chosen, seed)
     parts = [keep_classes(part, names) for part in (loaded.train, loaded.test) if part is not None]
@@ -66,7 +66,8 @@ def load_data(
     return replace(splits, notes=(*loaded.notes, *([why] if why else [])))
 
 
-def _load(name: str, resolution: int) -> LoadedImages:
+def load_images(name: str, resolution: int) -> LoadedImages:
+    """Return labelled images as they come: files are not decoded yet; see :func:`load_data`."""
     if name == "digits":
         return LoadedImages(_digits(resolution))
     if name.startswith(HUB_PREFIX):
