@@ -1,13 +1,12 @@
 """What has to happen unasked: leases expire, crashed jobs go on, dead workers are noticed."""
 
-import asyncio
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from search_server.clock import Clock
+from search_server.db.outage import repeat_forever
 from search_server.db.session import Database
 from search_server.leases.leases import expire_overdue
 from search_server.profiling.advance import advance_waiting_jobs
@@ -31,10 +30,7 @@ def keep_house(database: Database, data_dir: Path, now: Clock) -> None:
 async def keep_house_forever(
     database: Database, data_dir: Path, now: Clock, interval_s: float = INTERVAL_S
 ) -> None:
-    """Do it again and again; a database that is away for a while is no reason to stop."""
-    while True:
-        try:
-            await run_in_threadpool(keep_house, database, data_dir, now)
-        except SQLAlchemyError as error:
-            _log.warning("housekeeping failed; trying again", error=str(error))
-        await asyncio.sleep(interval_s)
+    """Do it again and again."""
+    await repeat_forever(
+        "housekeeping", lambda: run_in_threadpool(keep_house, database, data_dir, now), interval_s
+    )

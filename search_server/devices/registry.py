@@ -13,7 +13,7 @@ from search_server.errors import ConflictError, InvalidValueError, NotFoundError
 from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.page import Page
 from search_server.tokens import Caller, create_token, revoke_device_tokens, spend_token
-from shared.protocol.address import checked_address
+from shared.protocol.address import checked_agent_url
 from shared.protocol.device import Conditions, Device, DeviceCreate, DeviceCredential, Environment
 from shared.protocol.wire import from_dict, to_dict
 
@@ -101,7 +101,7 @@ def update_device(session: Session, row: DeviceRow, change: DeviceUpdate) -> Non
     if change.agent_url is not None:
         if change.agent_url:
             with refusing_values("body.agent_url"):
-                checked_address(change.agent_url, "agent_url")
+                checked_agent_url(change.agent_url)
         row.agent_url = change.agent_url or None
     if change.agent_token is not None:
         row.agent_token = change.agent_token or None

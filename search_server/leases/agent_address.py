@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx
 
-from shared.protocol.address import checked_address
+from shared.protocol.address import checked_agent_url
 from shared.protocol.call_agent import AgentError
 
 Network = IPv4Network | IPv6Network
@@ -52,13 +52,13 @@ async def resolve_agent(url: str, networks: Sequence[Network]) -> Address:
         AgentError: not http or https, not resolvable, or not allowed.
     """
     try:
-        parsed = httpx.URL(checked_address(url, "agent_url"))
+        parsed = httpx.URL(checked_agent_url(url))
     except ValueError as error:
         raise AgentError(str(error)) from error
     try:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(parsed.host, parsed.port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a label of the name is too long for IDNA
         raise AgentError(f"host {parsed.host!r} cannot be resolved: {error}") from error
     address = ip_address(found[0][4][0])
     require_allowed(address, networks)

@@ -15,6 +15,7 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import LeaseRow
+from search_server.db.outage import repeat_forever
 from search_server.db.session import Database
 
 _ANNOUNCED = "devices with a new lease"
@@ -100,12 +101,14 @@ def announce_lease(session: Session, device_id: str) -> None:
 
 async def watch_pending_leases(database: Database, bell: LeaseBell, interval_s: float) -> None:
     """Ring for leases of other processes, for ever."""
-    while True:
+
+    async def look() -> None:
         devices = bell.waiting_devices()
         if devices:
             for device_id in await run_sync(_devices_with_work, database, devices):
                 bell.ring(device_id)
-        await asyncio.sleep(interval_s)
+
+    await repeat_forever("looking for new leases", look, interval_s)
 
 
 def _devices_with_work(database: Database, device_ids: tuple[str, ...]) -> list[str]:

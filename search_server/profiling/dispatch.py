@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from search_server.clock import Clock
 from search_server.db.models import DeviceRow, LeaseRow
+from search_server.db.outage import Outage, repeat_forever
 from search_server.db.session import Database
 from search_server.devices.registry import renew_facts, touch
 from search_server.errors import ServerError
@@ -61,11 +62,13 @@ class Dispatcher:
         """Look for work and silent agents again and again; one call a device at a time."""
         calls: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
-            while True:
+
+            async def call_due() -> None:
                 for target in await run_in_threadpool(self.due_targets):
                     if target.device_id not in calls or calls[target.device_id].done():
                         calls[target.device_id] = tasks.create_task(self.call(target))
-                await asyncio.sleep(interval_s)
+
+            await repeat_forever("looking for agents to call", call_due, interval_s)
 
     def due_targets(self) -> list[Target]:
         """Return the devices to call: with work waiting, or not heard of for a while."""
@@ -92,6 +95,9 @@ class Dispatcher:
         except (AgentError, ServerError) as error:
             # A lease that was handed out meanwhile expires and is handed out again.
             _log.warning("agent call failed", device=target.name, error=str(error))
+        except Exception as error:
+            # One device's trouble, or a database that is away, must not end the calls of the others.
+            _log.error("agent call failed", device=target.name, exc_info=error)
 
     async def _serve(self, agent: AgentClient, target: Target) -> None:
         device = await agent.device()
@@ -112,8 +118,12 @@ class Dispatcher:
 
     async def _renew(self, agent: AgentClient, lease: Lease) -> None:
         """Keep a lease alive while the agent works; stop the agent when the lease is gone."""
-        while await run_in_threadpool(self._renew_once, lease):
-            await asyncio.sleep(HEARTBEAT_S)
+        outage, is_kept = Outage(f"renewing {lease.lease_id}"), True
+        while is_kept:
+            with outage.passed_over():
+                is_kept = await run_in_threadpool(self._renew_once, lease)
+            if is_kept:
+                await asyncio.sleep(HEARTBEAT_S)
         await agent.cancel(lease.lease_id)
 
     def _claim(self, target: Target, device: Device) -> Lease | None:

@@ -100,12 +100,12 @@ def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
     job.tell("search", SEARCHED * run.epoch / request.epochs, "searching")
     with event_files(job.event_folder, run.step) as events:
         for facts in run:
-            save_checkpoint(run, checkpoint)
             # What is to be known of the data stands with the first epoch, where it is kept and shown.
             notes = data.notes if facts.epoch == 0 else ()
             step = from_dict(to_dict(replace(facts, warnings=(*notes, *facts.warnings))), SearchStep)
-            with job.transaction() as session:
+            with job.transaction() as session:  # refused once the search is another worker's
                 record_step(session, job.job_id, step)
+            save_checkpoint(run, checkpoint)
             events.write(step)
             message = "; ".join(facts.warnings) or f"searching: epoch {run.epoch} of {request.epochs}"
             job.tell("search", SEARCHED * run.epoch / request.epochs, message)

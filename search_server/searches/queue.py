@@ -53,6 +53,14 @@ def renew_search(session: Session, job_id: str, worker_id: str, now: datetime) -
     return session.scalar(renewal) is not None
 
 
+def is_own_search(session: Session, job_id: str, worker_id: str) -> bool:
+    """Tell whether a search still runs and is this worker's; it stays so until the transaction ends."""
+    own = select(JobRow.job_id).where(
+        JobRow.job_id == job_id, JobRow.worker_id == worker_id, JobRow.status == "running"
+    )
+    return session.scalar(own.with_for_update()) is not None
+
+
 def release_search(session: Session, job_id: str, worker_id: str) -> None:
     """Queue a search again that a worker gives up because it is being stopped."""
     mine = update(JobRow).where(

@@ -1,58 +1,71 @@
-"""The process of one search: ``python -m search_server.searches.run_search JOB_ID``, started by the worker.
+"""The process of one search, started by the worker: ``python -m ... JOB_ID WORKER_ID WORKER_PID``.
 
 Only here torch is loaded. SIGTERM asks the search to stop at its next step.
 """
 
 import importlib
+import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from search_server.clock import utc_now
 from search_server.db.session import Database
 from search_server.errors import ServerError
 from search_server.jobs.registry import fail_job
 from search_server.logs import configure_logs
+from search_server.searches.own_transactions import OwnTransactions
+from search_server.searches.parent_process import end_with_parent
+from search_server.searches.search_job import StoppedError
 from search_server.settings import Settings
 
 _log = structlog.get_logger()
 
 
-def main(job_id: str) -> int:
+def main(job_id: str, worker_id: str, worker_pid: int) -> int:
     """Run a search to its end, its failure or its checkpoint; return the exit status."""
     configure_logs()
+    end_with_parent(worker_pid)
     settings = Settings()
     database = Database(settings.url)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    own = OwnTransactions(database, job_id, worker_id, stop)
     try:
         pipeline = importlib.import_module("search_server.searches.pipeline")
         pipeline.run_search_job(
             job_id,
-            database.transaction,
+            own,
             settings.data,
-            stop.is_set,
+            lambda: stop.is_set() or os.getppid() != worker_pid,
             settings.tensorboard,
             settings.accelerator,
         )
+    except StoppedError:
+        _log.info("search stopped", job=job_id)
+    except OperationalError as error:
+        _log.warning("the database failed in mid-step; a worker tries again", job=job_id, error=str(error))
+        return 1
     except (ServerError, ValueError) as error:
         _log.warning("search failed", job=job_id, error=str(error))
-        _fail(database, job_id, str(error))
+        _fail(own, job_id, str(error))
     except Exception as error:
         _log.exception("search failed", job=job_id)
-        _fail(database, job_id, f"{type(error).__name__}: {error}; the worker's log has the details")
+        _fail(own, job_id, f"{type(error).__name__}: {error}; the worker's log has the details")
         return 1
     finally:
         database.close()
     return 0
 
 
-def _fail(database: Database, job_id: str, message: str) -> None:
-    with database.transaction() as session:
+def _fail(own: OwnTransactions, job_id: str, message: str) -> None:
+    with suppress(StoppedError), own() as session:
         fail_job(session, job_id, message, utc_now())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from search_server.clock import Clock
+from search_server.db.outage import Outage
 from search_server.db.session import Database
 from search_server.searches.queue import (
     claim_search,
@@ -46,15 +47,19 @@ class Worker:
     aside made a search on two cores, beside its server, five times slower than with one thread.
     """
     command: Sequence[str] = SEARCH_COMMAND
-    """Program that runs the search whose job id follows."""
+    """Program that runs a search; the ids of the job, the worker and the worker's process follow."""
     poll_s: float = 1.0
     stop: threading.Event = field(default_factory=threading.Event)
     """Set it to end :meth:`run`."""
 
     def run(self) -> None:
         """Work until stopped."""
+        outage = Outage("worker")
         while not self.stop.is_set():
-            if not self.work_once():
+            has_worked = False
+            with outage.passed_over():
+                has_worked = self.work_once()
+            if not has_worked:
                 self.stop.wait(self.poll_s)
 
     def work_once(self) -> bool:
@@ -66,7 +71,8 @@ class Worker:
         _log.info("search started", job=job_id)
         threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) - 1))}
         environment = {**threads, **os.environ, **self.environment}
-        process = subprocess.Popen([*self.command, job_id], env=environment)
+        arguments = [job_id, self.worker_id, str(os.getpid())]
+        process = subprocess.Popen([*self.command, *arguments], env=environment)
         try:
             self._watch(process, job_id)
         finally:
@@ -74,35 +80,42 @@ class Worker:
         return True
 
     def _watch(self, process: "subprocess.Popen[bytes]", job_id: str) -> None:
-        while True:
+        """Stay with a process as long as its search is this worker's, database or not."""
+        outage, is_mine = Outage(f"watching search {job_id}"), True
+        while is_mine:
             try:
                 code = process.wait(self.poll_s)
             except subprocess.TimeoutExpired:
-                if self.stop.is_set():
-                    _log.info("worker stops; the search goes back to the queue", job=job_id)
-                    _end(process)
-                    with self.database.transaction() as session:
-                        release_search(session, job_id, self.worker_id)
-                    return
-                with self.database.transaction() as session:
-                    is_kept = renew_search(session, job_id, self.worker_id, self.now())
-                    status = search_status(session, job_id)
+                code = None
+            with outage.passed_over():
+                is_mine = self._keep(process, job_id, code)
+            if outage.is_on and self.stop.is_set():
+                return  # once the database is back, the search is queued again: its worker is silent
+            if is_mine and code is not None:
+                self.stop.wait(self.poll_s)
+
+    def _keep(self, process: "subprocess.Popen[bytes]", job_id: str, code: int | None) -> bool:
+        """Note in the database how a process is, whose exit code may be known; False: it needs no more."""
+        with self.database.transaction() as session:
+            if code is not None:
+                status = search_status(session, job_id)
+                _log.info("search ended", job=job_id, status=status, exit_code=code)
+                reason = f"its process ended with code {code}"
+                retry_if_running(session, job_id, self.worker_id, reason, self.now())
+                return False
+            if not self.stop.is_set():
+                is_kept = renew_search(session, job_id, self.worker_id, self.now())
+                status = search_status(session, job_id)
                 if not is_kept:
                     # A search writes its end before its process ends: one that is not kept may be done.
-                    _log.info(
-                        "search cancelled" if status == "cancelled" else "search ended",
-                        job=job_id,
-                        status=status,
-                    )
-                    return
-                continue
-            with self.database.reading() as session:
-                status = search_status(session, job_id)
-            _log.info("search ended", job=job_id, status=status, exit_code=code)
-            reason = f"its process ended with code {code}"
-            with self.database.transaction() as session:
-                retry_if_running(session, job_id, self.worker_id, reason, self.now())
-            return
+                    word = "search cancelled" if status == "cancelled" else "search ended"
+                    _log.info(word, job=job_id, status=status)
+                return is_kept
+        _log.info("worker stops; the search goes back to the queue", job=job_id)
+        _end(process)
+        with self.database.transaction() as session:
+            release_search(session, job_id, self.worker_id)
+        return False
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -1,8 +1,14 @@
 """The address of a server or an agent, such as ``http://192.168.1.20:8000`` or ``https://nas.example.org``."""
 
+import re
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 MAX_PORT = 65535
+MAX_AGENT_URL = 500
+"""Characters of an agent's address that a server keeps."""
+
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
 def checked_address(url: str, what: str = "the server's address") -> str:
@@ -23,6 +29,38 @@ def checked_address(url: str, what: str = "the server's address") -> str:
     if problem is not None:
         raise ValueError(f"{what} must look like http://192.168.1.20:8000, got {_shown(url)!r}: {problem}")
     return url.rstrip("/")
+
+
+def checked_agent_url(url: str) -> str:
+    """Return the address at which a server calls an agent: scheme, host and port, nothing behind them.
+
+    Raises:
+        ValueError: it is none; the message says what is wrong with it and shows the right form.
+    """
+    checked = checked_address(url, "agent_url")
+    parts = urlsplit(checked)
+    host = parts.hostname or ""
+    problem = None
+    if len(url) > MAX_AGENT_URL:
+        problem = f"it has {len(url)} characters; at most {MAX_AGENT_URL} are kept"
+    elif parts.path:
+        problem = f"it must end behind host and port, before {parts.path[:40]!r}"
+    elif not _is_host(host):
+        problem = f"{host[:40]!r} is neither a host name nor an IP address; write 127.0.0.1, not 0177.0.0.1"
+    if problem is not None:
+        raise ValueError(f"agent_url must look like http://192.168.1.20:8765, got {url[:80]!a}: {problem}")
+    return checked
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether a host is an IP address in its usual form, or a name that ends in no number."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        *_, last = labels = host.removesuffix(".").split(".")
+        # Names that end in a number are IPv4 addresses in octal, hexadecimal or shortened forms.
+        return not re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", last) and all(map(_LABEL.fullmatch, labels))
+    return True
 
 
 def _problem(url: str, parts: SplitResult) -> str | None:

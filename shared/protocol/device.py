@@ -9,7 +9,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from shared.protocol.address import checked_address
+from shared.protocol.address import checked_agent_url
 from shared.runtimes import DTYPES, RUNTIME_NAMES
 
 _SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
@@ -65,7 +65,7 @@ class DeviceCreate:
 
     def __post_init__(self) -> None:
         if self.agent_url is not None:
-            checked_address(self.agent_url, "agent_url")
+            checked_agent_url(self.agent_url)
 
 
 @dataclass(frozen=True, slots=True)
