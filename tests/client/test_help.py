@@ -51,5 +51,6 @@ def test_the_promised_commands_exist() -> None:
         "search cancel",
         "search resume",
         "search export",
+        "data check",
         "data list",
     }
