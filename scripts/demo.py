@@ -22,7 +22,7 @@ from search_server.client import SearchClient
 from search_server.client.commands import EXIT_INTERRUPTED
 from search_server.client.errors import SearchClientError
 from search_server.client.job_progress import JobFailedError, job_progress
-from search_server.client.search_view import step_line
+from search_server.client.search_view import files_grid, step_line
 from search_server.client.show import count, facts, grid, milliseconds, share
 from search_server.client.table_view import verdict_text
 from search_server.resources.searches import Search, SearchCreate, SearchStep
@@ -101,6 +101,7 @@ def find_network(client: SearchClient, device: str, profile: Profile) -> Search:
         target_ms=round(table.anchor_us / 1000, 4),
         epochs=14,
         train_epochs=10,
+        deliver="int8",
         snapshot=table.snapshot,
     )
     earlier = next((s for s in client.searches() if s.request == create), None)
@@ -142,6 +143,7 @@ def print_outcome(profile: Profile, table: TableSummary, search: Search, wall_s:
         )
     )
     out.print(comparison(search))
+    out.print(files_grid(result.files))
 
 
 def comparison(search: Search) -> Table:
