@@ -9,7 +9,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from search_server.latency.table import Z_90, LatencyTable
+from search_server.latency.normal import MEDIAN_ERROR, SIGMA_OVER_MAD, Z_90
+from search_server.latency.table import LatencyTable
 
 MIN_NETWORKS = 5
 """Fewest measured networks from which a factor is taken."""
@@ -17,11 +18,6 @@ MAX_SCATTER = 0.05
 """Robust relative scatter beyond which one factor does not describe what is wrong."""
 MIN_CHANGE = 0.001
 """A factor nearer to 1 is not worth a new snapshot, however well it is known."""
-
-_MAD_TO_SIGMA = 1.4826
-_MEDIAN_TO_MEAN_ERROR = 1.2533
-"""Of normal values: their standard deviation over their median absolute deviation; the standard error of
-the median over that of the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ def fit_factor(ratios: Sequence[float]) -> Factor:
             "'edgenas measure'"
         )
     value = statistics.median(ratios)
-    scatter = _MAD_TO_SIGMA * statistics.median(abs(ratio / value - 1) for ratio in ratios)
+    scatter = SIGMA_OVER_MAD * statistics.median(abs(ratio / value - 1) for ratio in ratios)
     if scatter > MAX_SCATTER:
         raise ValueError(
             f"measured over predicted latency of {len(ratios)} networks scatters by {scatter:.1%} (limit "
@@ -63,7 +59,7 @@ def fit_factor(ratios: Sequence[float]) -> Factor:
     num_free = len(ratios) - 1
     sigma = math.sqrt(sum((ratio / value - 1) ** 2 for ratio in ratios) / num_free)
     t_90 = student_t_90(num_free)
-    error = t_90 * _MEDIAN_TO_MEAN_ERROR * value * sigma / math.sqrt(len(ratios))
+    error = t_90 * MEDIAN_ERROR * value * sigma / math.sqrt(len(ratios))
     if abs(value - 1) <= max(error, MIN_CHANGE):
         raise ValueError(
             f"the factor from {len(ratios)} networks is {value:.3f} +- {error:.3f}: 1 within its own "

@@ -9,13 +9,10 @@ Shape letters: L layers, K candidates.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from search_server.latency.layouts import layout_changes
+from search_server.latency.layouts import Array, layout_changes
 from shared.architecture import Architecture
 from shared.macro_architecture import SearchSpace
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

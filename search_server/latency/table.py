@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_server.latency.neighbours import Neighbours
+from search_server.latency.normal import Z_90
 from search_server.latency.verdict import Verdict
 from search_server.resources.tables import TableCell
 from shared.architecture import Architecture
@@ -22,9 +23,6 @@ from shared.protocol.device import Conditions
 from shared.protocol.wire import from_json, to_json
 from shared.search_space import SearchSpace, search_space
 from shared.workload import IDENTITY_KEY
-
-Z_90 = 1.6449
-"""Half-width of a 90 % interval in standard deviations."""
 
 
 class MissingLatencyError(ValueError):

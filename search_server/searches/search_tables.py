@@ -3,13 +3,13 @@
 import math
 from dataclasses import replace
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from search_server.db.models import DeviceRow, LatencyTableRow
+from search_server.db.models import LatencyTableRow
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, InvalidValueError
 from search_server.latency.stored.required_table import require_table
+from search_server.latency.stored.snapshots import accepted_tables
 from search_server.latency.table import LatencyTable
 from search_server.resources.searches import DeviceTarget, SearchCreate
 from shared.protocol.wire import FieldError
@@ -31,7 +31,9 @@ def other_table(
     conditions = replace(other.conditions or create.conditions, runtime_version=None)
     snapshot = other.snapshot
     if snapshot is None and other.conditions is None and device.is_imported:
-        snapshot = _newest_snapshot(session, device, space)
+        # The newest one that it has, whatever its conditions.
+        newest = accepted_tables(device.device_id, space=space)
+        snapshot = session.scalar(newest.with_only_columns(LatencyTableRow.snapshot).limit(1))
     table = require_table(session, device, space, conditions, snapshot)
     target_ms = other.target_ms if create.combine == "worst" else None
     require_usable(table, device.name, target_ms, f"{path}.target_ms", create.loss)
@@ -94,15 +96,3 @@ def require_positive_log(create: SearchCreate, table: LatencyTable) -> None:
         f"{math.log(fastest):.3g}; use latency_unit 'us', or loss 'budget'"
     )
     raise InvalidValueError("latency_too_small", message, (FieldError("body.latency_unit", message),))
-
-
-def _newest_snapshot(session: Session, device: DeviceRow, space: str) -> str | None:
-    """Return the newest table of a space that a device without an agent has, whatever its conditions."""
-    statement = (
-        select(LatencyTableRow.snapshot)
-        .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.space == space)
-        .where(LatencyTableRow.is_accepted)
-        .order_by(LatencyTableRow.table_id.desc())
-        .limit(1)
-    )
-    return session.scalar(statement)

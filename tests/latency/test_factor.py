@@ -6,7 +6,7 @@ import random
 import pytest
 
 from search_server.latency.factor import fit_factor, recalibrated, student_t_90
-from search_server.latency.table import Z_90
+from search_server.latency.normal import Z_90
 from shared.architecture import random_architecture
 from tests.search_server.tables import known_table
 

@@ -37,14 +37,12 @@ from search_server.latency.estimate.node_cost import node_costs
 from search_server.latency.estimate.observations import Observations, Observed
 from search_server.latency.layouts import layout_changes
 from search_server.latency.neighbours import LayoutCost, Neighbours
+from search_server.latency.normal import MEDIAN_SIZE
 from shared.search_space import SearchSpace
 from shared.workload import IDENTITY_KEY
 
 LEAST_SHARE = 0.1
 """An entry keeps at least this share of its profiled time, whatever a node costs."""
-
-_MEDIAN_OF_NORMAL = 0.6745
-"""Of the absolute value, in standard deviations."""
 
 Array = NDArray[np.floating[Any]]
 
@@ -204,7 +202,7 @@ def _network_sigma(
     is_cover_N = np.array([not network.is_kin for network in networks])
     noise_N = np.array([network.relative_error for network in networks])
     expected = math.sqrt(float(np.mean((variance_N - noise_N**2)[is_cover_N])))
-    surprise = float(np.median((np.abs(left_out_N) / np.sqrt(variance_N))[is_cover_N])) / _MEDIAN_OF_NORMAL
+    surprise = float(np.median((np.abs(left_out_N) / np.sqrt(variance_N))[is_cover_N])) / MEDIAN_SIZE
     noise = assumptions.shared_part * float(np.median(noise_N[is_cover_N]))
     return math.hypot(expected * max(1.0, surprise), min(noise, assumptions.max_shared_sigma))
 

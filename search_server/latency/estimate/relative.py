@@ -18,11 +18,8 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from search_server.latency.table import Z_90
+from search_server.latency.normal import MEDIAN_ERROR, SIGMA_OVER_MAD, Z_90
 from shared.protocol.measurement import Result, RunSamples
-
-_MEDIAN_ERROR = 1.2533
-"""Standard error of a median, in those of a mean of as many normal samples."""
 
 Array = NDArray[np.float64]
 
@@ -66,8 +63,7 @@ def relative_latencies(results: Sequence[Result], anchor_id: str) -> dict[str, R
     deviations = _run_deviations(ratios.values())
     run_errors = {
         item_id: {
-            lease: _MEDIAN_ERROR * deviations[lease] / math.sqrt(len(each))
-            for lease, each in leases.items()
+            lease: MEDIAN_ERROR * deviations[lease] / math.sqrt(len(each)) for lease, each in leases.items()
         }
         for item_id, leases in ratios.items()
     }
@@ -117,7 +113,7 @@ def _run_deviations(items: Iterable[Mapping[str, Array]]) -> dict[str, float]:
                 residuals[lease_id].append(centred * math.sqrt(len(ratios) / (len(ratios) - 1)))
     deviations: dict[str, float] = defaultdict(float)
     for lease_id, each in residuals.items():
-        deviations[lease_id] = 1.4826 * float(np.median(np.abs(np.concatenate(each))))
+        deviations[lease_id] = SIGMA_OVER_MAD * float(np.median(np.abs(np.concatenate(each))))
     return deviations
 
 

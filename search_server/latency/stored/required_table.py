@@ -1,12 +1,12 @@
 """The table that a prediction or a search needs: named, the newest, or made from that of other classes."""
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, LatencyTableRow
 from search_server.errors import ConflictError
 from search_server.latency.other_classes import head_change, is_alike_but_for_classes, with_classes
 from search_server.latency.stored.snapshots import (
+    accepted_tables,
     load_table,
     newest_accepted,
     newest_drift,
@@ -53,13 +53,8 @@ def _of_other_classes(
     session: Session, device: DeviceRow, space: str, conditions: Conditions
 ) -> LatencyTable | None:
     wanted = search_space(space)
-    statement = (
-        select(LatencyTableRow)
-        .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.is_accepted)
-        .where(LatencyTableRow.conditions_key == conditions.key, LatencyTableRow.space != space)
-        .order_by(LatencyTableRow.table_id.desc())
-    )
-    for row in session.scalars(statement):
+    accepted = accepted_tables(device.device_id, conditions_key=conditions.key)
+    for row in session.scalars(accepted.where(LatencyTableRow.space != space)):
         if not is_alike_but_for_classes(search_space(row.space), wanted):
             continue
         table = newest_accepted(session, device.device_id, row.space, conditions)
@@ -84,15 +79,9 @@ def _no_table_message(session: Session, device: DeviceRow, space: str, condition
             f"table {stale} of space {space} on device {device.name} is stale: a check found "
             f"{newest_drift(session, stale)}; {way_out}"
         )
-    statement = (
-        select(LatencyTableRow)
-        .where(LatencyTableRow.device_id == device.device_id, LatencyTableRow.is_accepted)
-        .order_by(LatencyTableRow.table_id.desc())
-        .limit(5)
-    )
     others = [
         f"{row.snapshot} ({row.space}; {load_table(session, row.snapshot).conditions})"
-        for row in session.scalars(statement)
+        for row in session.scalars(accepted_tables(device.device_id).limit(5))
     ]
     known = f"; it has {', '.join(others)}" if others else ""
     return f"device {device.name} has no accepted table of space {space} for {conditions}{known}; {way_out}"

@@ -81,6 +81,16 @@ def load_table(session: Session, snapshot: str) -> LatencyTable:
     return _table(_find(session, snapshot))
 
 
+def accepted_tables(device_id: str, **columns: str) -> Select[LatencyTableRow]:
+    """Return the query for a device's accepted tables, the newest first; ``columns`` must match."""
+    return (
+        select(LatencyTableRow)
+        .where(LatencyTableRow.device_id == device_id, LatencyTableRow.is_accepted)
+        .filter_by(**columns)
+        .order_by(LatencyTableRow.table_id.desc())
+    )
+
+
 def newest_accepted(
     session: Session, device_id: str, space: str, conditions: Conditions
 ) -> LatencyTable | None:
@@ -199,7 +209,8 @@ def _table(row: LatencyTableRow) -> LatencyTable:
 
 
 def _newest(session: Session, device_id: str, space: str, conditions: Conditions) -> LatencyTable | None:
-    for row in session.scalars(_accepted(device_id, space, conditions).limit(20)):
+    accepted = accepted_tables(device_id, space=space, conditions_key=conditions.key)
+    for row in session.scalars(accepted.limit(20)):
         table = _table(row)
         if conditions.runtime_version in (None, table.conditions.runtime_version):
             return table
@@ -218,12 +229,3 @@ def _find(session: Session, snapshot: str) -> LatencyTableRow:
             "unknown_table", f"no latency table {snapshot!r}; 'edgenas tables list' lists the snapshots"
         )
     return row
-
-
-def _accepted(device_id: str, space: str, conditions: Conditions) -> Select[LatencyTableRow]:
-    return (
-        select(LatencyTableRow)
-        .where(LatencyTableRow.device_id == device_id, LatencyTableRow.space == space)
-        .where(LatencyTableRow.conditions_key == conditions.key, LatencyTableRow.is_accepted)
-        .order_by(LatencyTableRow.table_id.desc())
-    )
