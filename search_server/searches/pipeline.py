@@ -123,7 +123,21 @@ def outcome(job: SearchJob, found: FoundArchitecture) -> str:
             for other in found.others
         ),
     ]
-    return f"{'; '.join(latencies)}; test accuracy {found.test_accuracy or 0.0:.1%}"
+    return f"{'; '.join(latencies)}; test accuracy {found.test_accuracy or 0.0:.1%}{_collapse(job, found)}"
+
+
+def _collapse(job: SearchJob, found: FoundArchitecture) -> str:
+    """Return a warning where latency alone decided: no network of the space is faster."""
+    fastest_us, slowest_us = job.devices[0].table.latency_range_us()
+    skips_all = set(found.architecture.split(",")) == {"skip"}
+    # Entries are measured: of networks as fast as one another, noise decides which is the fastest.
+    if not skips_all and found.predicted_us > fastest_us + 0.01 * (slowest_us - fastest_us):
+        return ""
+    what = "skips every layer" if skips_all else "is the fastest of the space, or within 1 % of its range"
+    return (
+        f"; warning: the found network {what}, so latency outweighed accuracy; search with a higher "
+        "--target-ms, or with a lower --latency-weight of loss additive"
+    )
 
 
 def _latency_words(measured_us: float | None, predicted_us: float) -> str:

@@ -16,7 +16,7 @@ from search_server.resources.searches import SearchCreate
 from search_server.searches.search_job import SearchJob, open_search_job
 from search_server.searches.searches import search_architectures, search_resource, submit_search
 from search_server.searches.verification import measure_networks
-from shared.architecture import uniform_architecture
+from shared.architecture import Architecture, uniform_architecture
 from tests.search_server.tables import known_table
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -56,3 +56,14 @@ def test_the_outcome_says_that_nothing_was_measured(job: SearchJob) -> None:
     pipeline = pytest.importorskip("search_server.searches.pipeline")
     (found,) = measure_networks(job, [("found", uniform_architecture(job.space, "k3_e3"))], 0.5)
     assert pipeline.outcome(job, found).startswith("not measured, since the device has no agent, predicted")
+    assert "warning" not in pipeline.outcome(job, found)
+
+
+def test_the_outcome_warns_where_latency_alone_decided(job: SearchJob) -> None:
+    pipeline = pytest.importorskip("search_server.searches.pipeline")
+    layers = job.devices[0].table.latency_us_LK()
+    blocks = tuple(job.space.candidates[list(row).index(min(row))] for row in layers)
+    networks = (uniform_architecture(job.space, "skip"), Architecture(job.space, blocks))
+    skipping, fastest = (measure_networks(job, [("found", each)], 0.5)[0] for each in networks)
+    assert "warning: the found network skips every layer" in pipeline.outcome(job, skipping)
+    assert "warning: the found network is the fastest of the space" in pipeline.outcome(job, fastest)

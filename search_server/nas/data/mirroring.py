@@ -5,9 +5,11 @@ from hashlib import blake2b
 
 import torch
 
-from search_server.nas.data.images import ImageSource
+from search_server.nas.data.images import ImageFiles, ImageSource
 
 _NUM_COMPARED = 4096
+_NUM_DECODED = 512
+"""Of images that are decoded for it, so that it takes seconds."""
 _LEAST_SHARE = 0.01
 _NUM_AT_ONCE = 256
 
@@ -49,9 +51,10 @@ def choose_mirroring(source: ImageSource, mirror: bool | None) -> tuple[bool, st
 
 
 def find_mirrored_twins(source: ImageSource) -> MirroredTwins:
-    """Compare up to ``_NUM_COMPARED`` images, evenly from a source, with their mirrored pixels."""
+    """Compare images, evenly from a source, with their mirrored pixels."""
+    most = _NUM_DECODED if isinstance(source, ImageFiles) else _NUM_COMPARED
     labels = source.labels_N.tolist()
-    indices = range(0, len(labels), -(-len(labels) // _NUM_COMPARED))
+    indices = range(0, len(labels), -(-len(labels) // most))
     labels_of: dict[bytes, set[int]] = {}
     mirrored: list[tuple[bytes, int]] = []
     for start in range(0, len(indices), _NUM_AT_ONCE):
