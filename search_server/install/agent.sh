@@ -162,8 +162,15 @@ enrol() {
 }
 
 try_out() {
-    say "trying the runtimes for 2 s each; on a busy machine the numbers are not usable, and that is no harm yet"
-    as_agent "$agent" selftest --seconds 2 </dev/null || true
+    say "trying each runtime for 2 s; numbers of a busy device are not usable, and that is no harm yet:"
+    as_agent "$agent" selftest --seconds 2 --json </dev/null 2>/dev/null | "$venv/bin/python" -c 'import json, sys
+for report in json.load(sys.stdin):
+    runtime, median_us = report["runtime"], report["wall_us"]["median"]
+    state = "usable" if report["is_usable"] else "not usable yet (%s)" % report["status"]
+    time = "" if median_us is None else ", median %.2f ms" % (median_us / 1000)
+    print("  %s %s: %s%s" % (runtime["name"], runtime["version"], state, time))' >&2 ||
+        say "  the self-test gave nothing"
+    say "what to do about it: $agent selftest"
 }
 
 start_with_system() {
@@ -211,7 +218,7 @@ main() {
     install_agent
     make_user
     enrol
-    try_out
+    [ -z "$token" ] || try_out # an upgrade does not disturb the agent that runs
     start_with_system
 }
 

@@ -69,7 +69,7 @@ def _submit(served: Served) -> str:
 def test_an_empty_server_says_what_to_do_first(page: Page, served: Served) -> None:
     expect(page.get_by_role("heading", name="Three steps to a first network")).to_be_visible()
     page.get_by_role("link", name="Devices", exact=True).click()
-    expect(page.get_by_text(f"profiler-agent enrol {served.url}")).to_be_visible()
+    expect(page.get_by_text(f"curl -fsS {served.url}/install/agent.sh | sh")).to_be_visible()
     page.get_by_role("link", name="Latency tables").click()
     expect(page.get_by_text("edgenas profile -d DEVICE")).to_be_visible()
 
