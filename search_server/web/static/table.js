@@ -48,6 +48,7 @@ function showMap(table) {
   const low = Math.min(...values), high = Math.max(...values);
   const [number, unit, unitName] = median(values) < MOSTLY_MICROSECONDS_US
     ? [microseconds, "µs", "microseconds"] : [milliseconds, "ms", "milliseconds"];
+  byId("unit").textContent = unit;
   const redraw = (focus) => {
     const rows = layers.map((layer) => ({
       name: layer, cells: blocks.map((block) => cellView(at.get(`${layer}/${block}`), low, high, number, redraw)),
