@@ -262,7 +262,7 @@ def _raise_if_lasting(error: Exception, url: str) -> None:
     if error.status == _WRONG_VERSION:
         raise DialOutError(
             f"{url} refuses this agent's version: {error.body.detail}. "
-            "Upgrade the agent: pip install --upgrade edgenas-agent"
+            f"The server has the agent that it wants: curl -fsS {url}/install/agent.sh | sh"
         ) from error
 
 

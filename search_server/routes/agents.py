@@ -129,9 +129,13 @@ def _claim(database: Database, device_id: str, request: LeaseRequest, now: datet
 def _check_protocol(request: LeaseRequest) -> None:
     if request.protocol_max < PROTOCOL_MIN or request.protocol_min > PROTOCOL_MAX:
         is_agent_old = request.protocol_max < PROTOCOL_MIN
-        what = "edgenas-agent' on the device" if is_agent_old else "edgenas' on the server"
+        upgrade = (
+            "type the line that 'edgenas devices add' shows on the device"
+            if is_agent_old
+            else "run 'pip install --upgrade edgenas' on the server"
+        )
         raise UpgradeRequiredError(
             "protocol_mismatch",
             f"the agent speaks protocol {request.protocol_min}..{request.protocol_max}, the server "
-            f"{PROTOCOL_MIN}..{PROTOCOL_MAX}; run 'pip install --upgrade {what}",
+            f"{PROTOCOL_MIN}..{PROTOCOL_MAX}; {upgrade}",
         )

@@ -287,7 +287,11 @@ def test_an_agent_busy_elsewhere_puts_the_lease_off(tmp_path: Path, pipe: Path) 
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(401, "enrol http://server --replace"), (403, "enrol http://server"), (426, "pip install --upgrade")],
+    [
+        (401, "enrol http://server --replace"),
+        (403, "enrol http://server"),
+        (426, "curl -fsS http://server/install/agent.sh"),
+    ],
 )
 def test_gives_up_when_trying_again_cannot_help(tmp_path: Path, status: int, words: str) -> None:
     async def play() -> None:
