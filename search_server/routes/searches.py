@@ -35,6 +35,7 @@ from search_server.searches.searches import (
     search_resource,
     submit_search,
 )
+from shared.protocol.plain_json import MAX_INTEGER
 from shared.protocol.wire import to_json
 
 router = APIRouter(tags=["searches"], responses=ERROR_RESPONSES, route_class=TransactionRoute)
@@ -84,7 +85,7 @@ async def stream_search(
     job_id: Annotated[str, Depends(JobToWatch("search"))],
     database: DatabaseDep,
     context: ContextDep,
-    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=-1)] = -1,
+    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=-1, le=MAX_INTEGER)] = -1,
 ) -> AsyncIterator[ServerSentEvent]:
     """Send events ``step``, ``architecture`` and ``search`` until the search has ended.
 

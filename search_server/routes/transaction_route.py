@@ -4,12 +4,15 @@ A transaction that went from thread to thread could hold the database's write lo
 free thread, and all threads could wait for that lock: nobody would go on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
+
+from search_server.routes.body_check import check_request
 
 
 class TransactionRoute(APIRoute):
@@ -17,6 +20,17 @@ class TransactionRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, _in_one_transaction(endpoint), **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request; it is checked before FastAPI reads it."""
+        handle = super().get_route_handler()
+        bodies = [field.field_info.annotation for field in self.dependant.body_params]
+
+        async def check_and_handle(request: Request) -> Response:
+            await check_request(request, bodies)
+            return await handle(request)
+
+        return check_and_handle
 
 
 def _in_one_transaction(endpoint: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from search_server.resources.searches import FoundArchitecture, Search, SearchCr
 from search_server.searches.data_check import check_data
 from search_server.searches.data_classes import check_classes
 from search_server.searches.search_tables import other_table, require_positive_log, require_usable
+from shared.protocol.plain_json import MAX_INTEGER
 from shared.protocol.wire import from_dict
 from shared.search_space import search_space
 
@@ -109,6 +110,8 @@ def list_steps(session: Session, job_id: str, cursor: str | None, limit: int) ->
     """Return the recorded steps of a search in order; the cursor is the number of the last one."""
     with refusing_values("query.cursor"):
         last_step = int(cursor) if cursor is not None else -1
+        if not -1 <= last_step <= MAX_INTEGER:
+            raise ValueError(f"cursor must be the 'next_cursor' of the page before, got {cursor!r:.40}")
     steps = search_steps_after(session, job_id, last_step, limit + 1)
     next_cursor = str(steps[limit - 1].step) if len(steps) > limit else None
     return Page(steps[:limit], next_cursor)

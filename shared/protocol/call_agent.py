@@ -12,7 +12,7 @@ import httpx
 
 from shared.protocol.device import Device
 from shared.protocol.measurement import Lease, Result
-from shared.protocol.wire import ErrorBody, WireError, from_json, to_json
+from shared.protocol.wire import ErrorBody, WireError, from_json, from_peer, to_json
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class AgentClient:
                 if response.status_code != httpx.codes.OK:
                     raise self._refusal(response, await _read_limited(response))
                 async for line in _lines(response):
-                    yield from_json(line, Result)
+                    yield from_peer(line, Result)
             finally:
                 await response.aclose()
         except httpx.TransportError as error:
@@ -117,7 +117,7 @@ class AgentClient:
 
     def _read(self, response: httpx.Response, target: type[T]) -> T:
         try:
-            return from_json(response.content, target)
+            return from_peer(response.content, target)
         except WireError as error:
             raise AgentError(f"{self.url} does not answer as an agent: {error}") from error
 

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import cattrs
 from cattrs.preconf.json import make_converter
 
+from shared.protocol.plain_json import plain_fault
+
 T = TypeVar("T")
 
 _converter = make_converter()
@@ -100,6 +102,22 @@ def from_json(text: str | bytes, target: type[T]) -> T:
     except (ValueError, RecursionError) as error:
         raise WireError(f"not a valid {_name(target)}: not JSON: {error}") from error
     return from_dict(document, target)
+
+
+def from_peer(text: str | bytes, target: type[T]) -> T:
+    """Build ``target`` from what another program answered, which may hold values that cannot be kept.
+
+    Raises:
+        WireError: not JSON, not of the form of ``target``, or with a value that cannot be kept.
+    """
+    try:
+        fault = plain_fault(json.loads(text))
+    except (ValueError, RecursionError):
+        fault = None  # from_json says what is wrong
+    if fault is not None:
+        path, message = fault
+        raise WireError(f"not a valid {_name(target)}: {'.'.join(map(str, path))!a} {message}")
+    return from_json(text, target)
 
 
 def _explain(error: BaseException) -> list[str]:

@@ -373,3 +373,11 @@ async def test_classes_are_checked_before_a_search_is_queued(
     create = SearchCreate("raspi", "fbnet-tiny", "digits", target_ms=target_ms(device), **wanted)
     assert message in (await api.refused("POST", "/searches", create)).detail
     assert (await api.get("/searches"))["items"] == []
+
+
+async def test_a_cursor_beyond_every_step_is_refused(api: Api, job_id: str) -> None:
+    for cursor in (10**20, -(10**20), "x"):
+        error = await api.refused("GET", f"/searches/{job_id}/steps?cursor={cursor}")
+        assert (error.status, error.errors[0].path) == (422, "query.cursor")
+    headers = {"Last-Event-ID": str(10**20)}
+    assert (await api.refused("GET", f"/searches/{job_id}/events", headers=headers)).status == 422
