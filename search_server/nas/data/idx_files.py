@@ -7,6 +7,7 @@ dimensions, each dimension as a big-endian 32-bit number, then the elements.
 import gzip
 import math
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def read_idx(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         zeros, element_type, found = struct.unpack_from(">HBB", content)
         shape = struct.unpack_from(f">{found}I", content, 4)
-    except (OSError, EOFError, struct.error) as error:
+    except (OSError, EOFError, zlib.error, struct.error) as error:
         raise ValueError(f"cannot read {path} as an IDX file: {error}; download it again") from error
     if (zeros, element_type, found) != (0, _UINT8, num_dimensions):
         raise ValueError(

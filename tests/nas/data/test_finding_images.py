@@ -12,6 +12,7 @@ from PIL import Image
 from search_server.nas.data.data_sets import load_data
 from search_server.nas.data.images import DataSplits
 from search_server.searches.data_check import check_data
+from search_server.searches.data_classes import find_classes
 
 
 def paint(*paths: Path) -> None:
@@ -240,3 +241,14 @@ def test_what_macos_keeps_about_data_files_is_skipped(tmp_path: Path) -> None:
     write_set(tmp_path, "", 3)
     (tmp_path / "._train-images-idx3-ubyte.gz").write_bytes(b"no images")
     assert load(tmp_path).num_classes == 3
+
+
+def test_a_gzipped_file_that_is_damaged_inside_is_named(tmp_path: Path) -> None:
+    write_set(tmp_path, "", 3)
+    path = tmp_path / "train-labels-idx1-ubyte.gz"
+    content = bytearray(path.read_bytes())
+    content[10:20] = b"\xff" * 10
+    path.write_bytes(content)
+    for check in (lambda name: load_data(name, 4), find_classes):
+        with pytest.raises(ValueError, match=r"cannot read .*train-labels-idx1-ubyte\.gz as an IDX file"):
+            check(str(tmp_path))
