@@ -60,6 +60,16 @@ def test_the_second_signal_abandons() -> None:
     assert not asyncio.run(play())
 
 
+def test_a_drain_that_takes_too_long_abandons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiler_agent.carriers.run_agent._DRAIN_S", 0.0)
+
+    async def play() -> bool:
+        started = asyncio.Event()
+        return await run_until_stopped([wait_for_ever(started), after(started, terminate)], asyncio.Event())
+
+    assert not asyncio.run(play())
+
+
 def test_a_carrier_that_fails_takes_the_others_along() -> None:
     async def play() -> None:
         started = asyncio.Event()
