@@ -39,8 +39,18 @@ def create_token(
     now: datetime,
     ttl: timedelta | None = None,
     device_id: str | None = None,
+    parent_token_id: str | None = None,
 ) -> str:
-    """Store a new token and return its text, which is not kept. Enrolment tokens work once."""
+    """Store a new token and return its text, which is not kept. Enrolment tokens work once.
+
+    Args:
+        session: open for writing.
+        scope: what it may be used for.
+        now: when it is made.
+        ttl: how long it works; None: until it is revoked.
+        device_id: the device whose credential it is.
+        parent_token_id: the token that it was had with; each gives one.
+    """
     token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(SECRET_BYTES)
     session.add(
         TokenRow(
@@ -48,6 +58,7 @@ def create_token(
             scope=scope,
             secret_sha256=_digest(secret),
             device_id=device_id,
+            parent_token_id=parent_token_id,
             created_at=now,
             expires_at=now + ttl if ttl else None,
         )
@@ -91,8 +102,14 @@ def spend_token(session: Session, token_id: str, now: datetime) -> None:
         raise unauthenticated(f"enrolment token {token_id} was used already; each works once")
 
 
+def has_successor(session: Session, token_id: str) -> bool:
+    """Tell whether another token was had with this one."""
+    statement = select(TokenRow.token_id).where(TokenRow.parent_token_id == token_id)
+    return session.scalar(statement) is not None
+
+
 def revoke_token(session: Session, token_id: str, now: datetime) -> None:
-    """Make a token useless from now on.
+    """Make a token, and those that were had with it, useless from now on.
 
     Raises:
         NotFoundError: no such token.
@@ -102,7 +119,9 @@ def revoke_token(session: Session, token_id: str, now: datetime) -> None:
         raise NotFoundError(
             "unknown_token", f"no token {token_id!r}; 'search-server token list' lists them"
         )
-    row.revoked_at = row.revoked_at or now
+    while row is not None:
+        row.revoked_at = row.revoked_at or now
+        row = session.scalar(select(TokenRow).where(TokenRow.parent_token_id == row.token_id))
 
 
 def revoke_device_tokens(session: Session, device_id: str, now: datetime) -> None:

@@ -36,6 +36,8 @@ class TokenRow(Base):
     scope: Mapped[str] = mapped_column(Word)
     secret_sha256: Mapped[str] = mapped_column(String(64))
     device_id: Mapped[str | None] = mapped_column(ForeignKey("devices.device_id"), index=True)
+    parent_token_id: Mapped[str | None] = mapped_column(Identifier, index=True, unique=True)
+    """The enrolment token, or the credential before it, that a device's credential was had with."""
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -12,7 +12,7 @@ from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_na
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
 from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.page import Page
-from search_server.tokens import Caller, create_token, revoke_device_tokens, spend_token
+from search_server.tokens import Caller, create_token, has_successor, revoke_device_tokens, spend_token
 from shared.protocol.address import checked_agent_url
 from shared.protocol.device import Conditions, Device, DeviceCreate, DeviceCredential, Environment
 from shared.protocol.wire import from_dict, to_dict
@@ -25,8 +25,19 @@ OVERLAP = timedelta(hours=1)
 
 
 def enrol(session: Session, caller: Caller, create: DeviceCreate, now: datetime) -> DeviceCredential:
-    """Add a device, or renew what is known of the one that asks with its own credential."""
+    """Add a device, or renew what is known of the one that asks with its own credential.
+
+    Raises:
+        UnauthenticatedError: the enrolment token was used already.
+        ConflictError: the credential was renewed already.
+    """
     if caller.device_id is not None:
+        if has_successor(session, caller.token_id):
+            raise ConflictError(
+                "renewed_already",
+                f"credential {caller.token_id} was renewed already, and each is renewed once; use the new "
+                "one, or make an enrolment token and run 'profiler-agent enrol URL'",
+            )
         row = session.get_one(DeviceRow, caller.device_id)
         row.facts, row.agent_url = to_dict(create.device), create.agent_url
         statement = update(TokenRow).where(TokenRow.token_id == caller.token_id)
@@ -35,7 +46,8 @@ def enrol(session: Session, caller: Caller, create: DeviceCreate, now: datetime)
         spend_token(session, caller.token_id, now)
         row = add_device(session, create.device, now, agent_url=create.agent_url)
     row.last_seen_at = now
-    return DeviceCredential(row.device_id, create_token(session, "device", now, device_id=row.device_id))
+    token = create_token(session, "device", now, device_id=row.device_id, parent_token_id=caller.token_id)
+    return DeviceCredential(row.device_id, token)
 
 
 def add_device(

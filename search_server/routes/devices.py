@@ -29,7 +29,7 @@ def create_device(
     """Swap an enrolment token for the device's own credential.
 
     With a device's own credential: renew it, and what is known of the device. The old credential works
-    for one hour more.
+    for one hour more, and is not renewed again.
     """
     return enrol(session, caller, create, now)
 

@@ -9,6 +9,7 @@ from search_server.db.session import Database
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.devices import DeviceUpdate
 from search_server.resources.latencies import MeasurementCreate
+from search_server.tokens import revoke_token
 from shared.protocol.device import DeviceCreate, Environment, RuntimeInfo
 from shared.protocol.measurement import Heartbeat, LeaseRequest
 from tests.conftest import Clock
@@ -149,3 +150,34 @@ async def test_an_agent_that_starts_with_other_runtimes_renews_what_is_known_of_
     known = await api.get(f"/devices/{device.name}")
     assert [runtime["name"] for runtime in known["device"]["runtimes"]] == ["litert"]
     assert known["name"] == device.name
+
+
+async def test_a_credential_is_renewed_once(api: Api, device: SyntheticDevice) -> None:
+    create = DeviceCreate(device_facts("raspi"))
+    second = (await api.post("/devices", create, token=device.token))["token"]
+    error = await api.refused("POST", "/devices", create, token=device.token)
+    assert (error.status, error.type) == (409, "renewed_already")
+    third = (await api.post("/devices", create, token=second))["token"]
+    await api.post("/agent/heartbeat", Heartbeat(), token=third)
+
+
+async def test_revoking_a_token_revokes_what_came_from_it(
+    api: Api, database: Database, clock: Clock
+) -> None:
+    create = DeviceCreate(device_facts("raspi"))
+    chain = [api.make_token("enrol", None)]
+    for _ in range(3):
+        chain.append((await api.post("/devices", create, token=chain[-1]))["token"])
+    other = await SyntheticDevice.enrol(api, "other")
+
+    def revoke(text: str) -> None:
+        with database.transaction() as session:
+            revoke_token(session, text.split("_")[2], clock())
+
+    revoke(chain[2])
+    await api.post("/agent/heartbeat", Heartbeat(), token=chain[1])
+    for text in chain[2:]:
+        assert "revoked" in (await api.refused("POST", "/agent/heartbeat", Heartbeat(), token=text)).detail
+    revoke(chain[0])
+    await api.refused("POST", "/agent/heartbeat", Heartbeat(), token=chain[1])
+    await api.post("/agent/heartbeat", Heartbeat(), token=other.token)
