@@ -19,12 +19,13 @@ from typing import Annotated, Any
 import structlog
 import typer
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from search_server.app import create_app, end_waiting
 from search_server.clock import utc_now
 from search_server.db.migrate import is_at_head, migrate_to_head
 from search_server.db.session import Database
-from search_server.errors import ServerError
+from search_server.errors import ServerError, UnavailableError
 from search_server.install.command import install_command
 from search_server.logs import configure_logs
 from search_server.profiling.dispatch import Dispatcher
@@ -144,11 +145,7 @@ def migrate(data: DataOption = None) -> None:
 
     Example: EDGENAS_DATABASE_URL=postgresql://edgenas@localhost/edgenas search-server migrate
     """
-    settings = _settings(data)
-    settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.url)
-    migrate_to_head(database.engine)
-    database.close()
+    _open_database(_settings(data), is_migrated=True).close()
     typer.echo("the database is at the newest schema", err=True)
 
 
@@ -248,6 +245,7 @@ def token_revoke(token_id: Annotated[str, typer.Argument(metavar="ID")], data: D
 def main() -> None:
     """Run the command; what a user can put right ends with one line and status 1."""
     configure_logs()
+    os.umask(0o077)  # what lies in the data folder, such as tokens of agents, is for this user alone
     try:
         app()
     except (ServerError, ValueError) as error:
@@ -260,18 +258,41 @@ def _settings(data: Path | None, **flags: str | int | Path | None) -> Settings:
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
-def _open_database(settings: Settings) -> Database:
-    """Return the database at the newest schema; SQLite in the data folder is brought there by itself.
+def _open_database(settings: Settings, *, is_migrated: bool = False) -> Database:
+    """Return the database at the newest schema, and make the data folder if there is none.
+
+    Args:
+        settings: where both are.
+        is_migrated: bring the database to the newest schema; SQLite in the data folder is always brought.
 
     Raises:
-        UnavailableError: it does not answer or needs 'search-server migrate'.
+        ValueError: the folder cannot be made.
+        UnavailableError: the database does not answer, is none, or needs 'search-server migrate'.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.url)
-    if settings.uses_default_database and not is_at_head(database.engine):
-        migrate_to_head(database.engine)
-    require_ready(database)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"the data folder {settings.data} cannot be made ({error.strerror}); name another with --data"
+        ) from error
+    try:
+        database = Database(settings.url)
+        if is_migrated or (settings.uses_default_database and not is_at_head(database.engine)):
+            migrate_to_head(database.engine)
+        require_ready(database)
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", error)
+        raise UnavailableError(
+            "no_database",
+            f"the database cannot be used ({reason}); look at {_database_words(settings)}",
+        ) from error
     return database
+
+
+def _database_words(settings: Settings) -> str:
+    if settings.uses_default_database:
+        return f"the file {settings.data / 'edgenas.db'}"
+    return "EDGENAS_DATABASE_URL, such as postgresql://edgenas@localhost/edgenas"
 
 
 def _scope(text: str) -> Scope:

@@ -1,8 +1,9 @@
 """The command ``search-server`` as a user types it."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,7 @@ def run(
 ) -> Iterator[Run]:
     """Run the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    umask = os.umask(0o022)
 
     def run_here(*arguments: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["search-server", *arguments])
@@ -42,6 +44,7 @@ def run(
         return Ended(int(ended.value.code or 0), printed.out, printed.err)
 
     yield run_here
+    os.umask(umask)
     structlog.reset_defaults()  # the command logs to the stderr of this test
 
 
@@ -107,3 +110,31 @@ def test_foreign_database_is_migrated_only_when_asked(
     assert "search-server migrate" in refused.stderr
     assert run("migrate").status == 0
     assert run("token", "list").status == 0
+
+
+def test_data_is_for_its_user_alone(run: Run, tmp_path: Path) -> None:
+    assert run("token", "create", "--scope", "user", "--data", "new").status == 0
+    made = [tmp_path / "new", *(tmp_path / "new").rglob("*")]
+    assert tmp_path / "new" / "edgenas.db" in made
+    assert {path.stat().st_mode & 0o077 for path in made} == {0}
+
+
+@pytest.mark.parametrize("command", [("serve",), ("worker",), ("migrate",), ("token", "list")])
+def test_unusable_data_is_told_in_one_line(run: Run, tmp_path: Path, command: Sequence[str]) -> None:
+    (tmp_path / "file").write_text("")
+    folder = run(*command, "--data", "file/nope")
+    assert (folder.status, folder.stderr.count("\n")) == (1, 1)
+    assert "the data folder file/nope cannot be made (Not a directory)" in folder.stderr
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "edgenas.db").write_text("this is no database " * 100)
+    database = run(*command, "--data", "data")
+    assert (database.status, database.stderr.count("\n")) == (1, 1)
+    assert "file is not a database" in database.stderr
+    assert "data/edgenas.db" in database.stderr
+
+
+def test_an_address_of_no_database_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGENAS_DATABASE_URL", "nonsense")
+    ended = run("migrate")
+    assert (ended.status, ended.stderr.count("\n")) == (1, 1)
+    assert "EDGENAS_DATABASE_URL" in ended.stderr
