@@ -20,6 +20,9 @@ from shared.protocol.wire import from_dict, to_dict
 ONLINE_FOR = timedelta(seconds=60)
 """A device is online for so long after it was last heard of."""
 
+MAX_AGENT_TOKEN = 500
+"""Characters of an agent's token that are kept."""
+
 OVERLAP = timedelta(hours=1)
 """So long an old credential still works after a device has renewed it."""
 
@@ -116,8 +119,22 @@ def update_device(session: Session, row: DeviceRow, change: DeviceUpdate) -> Non
                 checked_agent_url(change.agent_url)
         row.agent_url = change.agent_url or None
     if change.agent_token is not None:
+        with refusing_values("body.agent_token"):
+            _require_token_length(change.agent_token)
         row.agent_token = change.agent_token or None
     session.flush()
+
+
+def _require_token_length(agent_token: str) -> None:
+    """Accept a token that fits into the database.
+
+    Raises:
+        ValueError: it is too long.
+    """
+    if len(agent_token) > MAX_AGENT_TOKEN:
+        raise ValueError(
+            f"agent_token must have at most {MAX_AGENT_TOKEN} characters, got {len(agent_token)}"
+        )
 
 
 def remove_device(session: Session, row: DeviceRow, now: datetime) -> None:

@@ -181,3 +181,18 @@ async def test_revoking_a_token_revokes_what_came_from_it(
     revoke(chain[0])
     await api.refused("POST", "/agent/heartbeat", Heartbeat(), token=chain[1])
     await api.post("/agent/heartbeat", Heartbeat(), token=other.token)
+
+
+@pytest.mark.usefixtures("device")
+async def test_what_an_agent_is_called_with_fits_into_the_database(api: Api) -> None:
+    change = {"agent_url": "http://10.0.0.1:8765", "agent_token": "t" * 500}
+    assert (await api.send("PATCH", "/devices/raspi", change)).status_code == 200
+    for name, value in (
+        ("agent_token", "t" * 501),
+        ("agent_url", "http://" + "a." * 247 + "de"),
+        ("agent_url", "http://0177.0.0.1"),
+        ("agent_url", "http://10.0.0.1/v1/device"),
+    ):
+        error = await api.refused("PATCH", "/devices/raspi", {name: value})
+        assert (error.status, error.errors[0].path) == (422, f"body.{name}")
+    assert (await api.get("/devices/raspi"))["agent_url"] == "http://10.0.0.1:8765"
