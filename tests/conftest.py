@@ -22,6 +22,10 @@ from tests.search_server.api import Api
 from tests.search_server.postgres import start_postgres
 from tests.search_server.synthetic import SyntheticDevice
 
+# Workers of pytest-xdist set these, and a console that is made under them keeps its width.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 MAX_REQUEST_BYTES = 4_000_000
 
 
