@@ -64,8 +64,11 @@ def wait_for_device(client: SearchClient) -> str:
 
 
 def free_port() -> int:
-    """Return 8000, or a free port if that one is taken."""
-    for port in (8000, 0):
+    """Return 8000, or a free port if that one is taken; ``EDGENAS_DEMO_PORT=0`` takes any free one.
+
+    Tests ask for any: two that take 8000 at the same moment would talk to one server.
+    """
+    for port in (int(os.environ.get("EDGENAS_DEMO_PORT", "8000")), 0):
         with suppress(OSError), socket.socket() as listener:
             listener.bind(("127.0.0.1", port))
             return int(listener.getsockname()[1])

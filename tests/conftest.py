@@ -25,6 +25,7 @@ from tests.search_server.synthetic import SyntheticDevice
 # Workers of pytest-xdist set these, and a console that is made under them keeps its width.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
+os.environ["EDGENAS_DEMO_PORT"] = "0"  # demos of several workers must not meet at one port
 
 MAX_REQUEST_BYTES = 4_000_000
 

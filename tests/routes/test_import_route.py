@@ -55,7 +55,7 @@ async def test_junk_is_refused_and_nothing_breaks_afterwards(api: Api, import_fo
     ("query", "field"),
     [
         ("runtime=Open%20Vino", "runtime must be a name"),
-        ("runtime=openvino&dtype=%00", "dtype must be a name"),
+        ("runtime=openvino&dtype=%00", "dtype: must be text without NUL characters"),
         ("runtime=openvino&dtype=" + "f" * 33, "dtype must be a name"),
         ("runtime=openvino&accelerator=%0A", "accelerator must be a label"),
         ("runtime=openvino&batch=0", "batch must lie in 1..1024"),
