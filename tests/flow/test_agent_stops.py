@@ -1,5 +1,6 @@
 """A stop signal to every process of an agent, as a service manager sends it, costs no job."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,11 +21,11 @@ LIMIT_S = 120.0
 
 def family(pid: int) -> list[int]:
     """Return a process and all that descend from it."""
-    children = [
-        int(child)
-        for path in Path("/proc").glob(f"{pid}/task/*/children")
-        for child in path.read_text().split()
-    ]
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:  # it ended while it was looked at
+        return []
     return [pid, *(descendant for child in children for descendant in family(child))]
 
 
@@ -33,8 +34,9 @@ def until_it_measures(agent: subprocess.Popen[bytes]) -> list[int]:
     end_s = time.monotonic() + LIMIT_S
     while time.monotonic() < end_s:
         for pid in (processes := family(agent.pid))[1:]:
-            if b"profiler_agent.measuring" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                return processes
+            with contextlib.suppress(OSError):  # it ended since it was listed
+                if b"profiler_agent.measuring" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return processes
     raise AssertionError("the agent measured nothing")
 
 
@@ -76,7 +78,9 @@ def test_a_stop_signal_to_all_processes_in_mid_lease_loses_no_job(
             job_id = client.start_measurement(create).job.job_id
             for words in ("draining", "giving back")[:num_signals]:
                 for pid in until_it_measures(agent):
-                    os.kill(pid, signal.SIGTERM)
+                    # A process that ended since it was listed gets no signal.
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGTERM)
                 until_logged(tmp_path / "agent.log", words)
             agent.wait(LIMIT_S)
             assert agent.returncode == (0 if num_signals == 1 else 1)
