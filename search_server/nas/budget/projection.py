@@ -4,19 +4,25 @@ Of all distributions with E[LAT] = T, the nearest to softmax(theta) in relative 
 ``softmax(theta - multiplier * latency)``, with the Lagrange multiplier of the budget. E[LAT] falls as the
 multiplier rises, so it is found by halving an interval, after every step of theta.
 
-Several caps have a multiplier each. The worst case is held: the largest of E[cost] / limit is 1.
+Several caps have a multiplier each, at least 0, and 0 where a cap is kept with room. They are the minimum
+of a smooth convex function, the dual: one of as many variables as there are caps. The worst case is held:
+the largest of E[cost] / limit is 1.
 
 While theta is undecided, its most probable network is far from the mean that is held. So theta is also
 scaled up until its entropy is within a limit that falls as the search goes on. With little entropy left,
 the mean and the most probable network meet.
 
 Source: Csiszar, "I-divergence geometry of probability distributions" (1975), theorem 3.1, of the tilting;
-Bregman, "The relaxation method of finding the common point of convex sets" (1967), of one cap at a time.
+Boyd and Vandenberghe, "Convex Optimization" (2004), section 5.2.4, of the dual with inequalities;
+Bertsekas, "Projected Newton methods for optimization problems with simple constraints" (1982), of its
+minimum.
 
 Shape letters: L layers, K candidates, D caps.
 """
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,11 +31,15 @@ from torch import Tensor
 from search_server.nas.budget.caps import Cap, Matrix
 
 _NUM_HALVINGS = 60
-_MAX_SWEEPS = 50
+_MAX_NEWTON_STEPS = 100
 _UNDECIDED = 1e-3
 """The largest logit of a theta that is as good as uniform."""
-_TOLERANCE = 1e-5
-"""Relative: how far E[cost] may stay above a limit."""
+_SETTLED = 1e-10
+"""How far E[cost] may stay from its limit, in units of the widest layer's range."""
+_BLUNT = 30.0
+"""Logits across their layer, beyond which the dual has corners: it is solved for blunter ones first."""
+_LARGEST_DAMPING, _SUFFICIENT = 1e12, 1e-4
+"""A Newton step is shortened until it falls by so much of what its gradient says."""
 _LARGEST_TILT = 1e3
 """Of one layer's logits across its range of costs, in units of the largest logit where that is above 1."""
 
@@ -67,9 +77,9 @@ def undecided(logits_LK: Tensor) -> Tensor:
 def project(logits_LK: Matrix, caps: Sequence[Cap]) -> Matrix:
     """Return the logits of the nearest distribution whose largest E[cost] / limit is 1.
 
-    From outside it is a point of a convex set, found by keeping one cap after the other until all are
-    kept. From inside it lies on the nearest of the caps, each taken alone: on the way to it no other cap
-    is crossed, or that one would be nearer. A cap that no network reaches plays no part.
+    From outside it is a point of a convex set: that which all caps leave. From inside it lies on the
+    nearest of the caps, each taken alone: on the way to it no other cap is crossed, or that one would be
+    nearer. A cap that no network reaches plays no part.
     """
     caps = [cap for cap in caps if cap.limit <= cap.most]
     if not caps:
@@ -82,19 +92,76 @@ def project(logits_LK: Matrix, caps: Sequence[Cap]) -> Matrix:
 
 
 def multipliers(logits_LK: Matrix, caps: Sequence[Cap]) -> Matrix:
-    """Return the least multiplier of each cap, at least 0, that together keep all of them."""
-    multipliers_D = np.zeros(len(caps))
+    """Return the multipliers ``(D,)``, at least 0, of the nearest distribution that keeps all caps.
+
+    Caps that no distribution keeps together give multipliers at the end of what is tried.
+    """
     relative_DLK = np.stack([relative(cap) for cap in caps])
-    for _ in range(_MAX_SWEEPS):
-        for index, cap in enumerate(caps):
-            multipliers_D[index] = 0.0
-            others_LK = logits_LK - np.tensordot(multipliers_D, relative_DLK, axes=1)
-            if cap.expected(softmax(others_LK)) > cap.limit:
-                multipliers_D[index] = multiplier(others_LK, cap)
-        held_LK = softmax(logits_LK - np.tensordot(multipliers_D, relative_DLK, axes=1))
-        if all(cap.expected(held_LK) <= cap.limit * (1 + _TOLERANCE) for cap in caps):
-            break
+    room_D = np.array([(cap.limit - _even_cost(cap)) / cap.spread for cap in caps])
+    size = float(np.ptp(logits_LK, axis=1).max())
+    num_doublings = max(0, math.ceil(math.log2(max(size, 1.0) / _BLUNT)))
+    multipliers_D = np.zeros(len(caps))
+    for halvings in range(num_doublings, -1, -1):
+        dual = _Dual(logits_LK / 2**halvings, relative_DLK, room_D)
+        multipliers_D = _lowest(dual, 2 * multipliers_D, _LARGEST_TILT * max(1.0, size / 2**halvings))
     return multipliers_D
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Dual:
+    """``sum over layers of log sum exp(logits - multipliers * relative) + multipliers * room``."""
+
+    logits_LK: Matrix
+    relative_DLK: Matrix
+    room_D: Matrix
+
+    def value(self, multipliers_D: Matrix) -> float:
+        tilted_LK = self._tilted(multipliers_D)
+        most_L = tilted_LK.max(1)
+        sums_L = most_L + np.log(np.exp(tilted_LK - most_L[:, None]).sum(1))
+        return float(sums_L.sum() + multipliers_D @ self.room_D)
+
+    def slopes(self, multipliers_D: Matrix) -> tuple[Matrix, Matrix]:
+        """Return the gradient, what the caps leave unused, and the covariance of their costs."""
+        p_LK = softmax(self._tilted(multipliers_D))
+        means_DL = (self.relative_DLK * p_LK).sum(2)
+        around_DLK = self.relative_DLK - means_DL[:, :, None]
+        covariance_DD = np.einsum("dlk,elk,lk->de", around_DLK, around_DLK, p_LK)
+        return self.room_D - means_DL.sum(1), covariance_DD
+
+    def _tilted(self, multipliers_D: Matrix) -> Matrix:
+        tilted_LK: Matrix = self.logits_LK - np.tensordot(multipliers_D, self.relative_DLK, axes=1)
+        return tilted_LK
+
+
+def _lowest(dual: _Dual, start_D: Matrix, most: float) -> Matrix:
+    """Return where a dual is least, each multiplier between 0 and ``most``."""
+    at_D, damping = np.clip(start_D, 0.0, most), 1e-12
+    value = dual.value(at_D)
+    for _ in range(_MAX_NEWTON_STEPS):
+        gradient_D, curvature_DD = dual.slopes(at_D)
+        is_free_D = ~(((at_D <= 0) & (gradient_D > 0)) | ((at_D >= most) & (gradient_D < 0)))
+        free = np.flatnonzero(is_free_D)
+        if not len(free) or np.abs(gradient_D[free]).max() < _SETTLED:
+            break
+        while damping < _LARGEST_DAMPING:
+            damped_FF = curvature_DD[np.ix_(free, free)] + damping * np.eye(len(free))
+            next_D = at_D.copy()
+            next_D[free] -= np.linalg.solve(damped_FF, gradient_D[free])
+            next_D = np.clip(next_D, 0.0, most)
+            next_value = dual.value(next_D)
+            if next_value <= value + _SUFFICIENT * float(gradient_D @ (next_D - at_D)):
+                break
+            damping *= 10
+        else:
+            break
+        at_D, value, damping = next_D, next_value, max(damping / 100, 1e-12)
+    return at_D
+
+
+def _even_cost(cap: Cap) -> float:
+    """Return the mean cost of networks drawn evenly: where relative costs are 0."""
+    return cap.fixed + float(cap.cost_LK.mean(1).sum())
 
 
 def multiplier(logits_LK: Matrix, cap: Cap) -> float:
