@@ -3,6 +3,7 @@
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,21 +17,21 @@ from search_server.search_options import AcceleratorName
 class Settings(BaseSettings):
     """What an operator can set; read in ``app.py`` and ``__main__`` only."""
 
-    model_config = SettingsConfigDict(env_prefix="EDGENAS_", toml_file="edgenas.toml", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="EDGENAS_", toml_file="edgenas.toml", extra="forbid")
 
     data: Path = Path(".edgenas")
     """Folder for the default database, model files, checkpoints and exports."""
     database_url: str | None = None
     """``postgresql://user@host/name`` or ``sqlite:///path``; None: SQLite in the data folder."""
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: int = Field(default=8000, ge=1, le=65535)
     public_url: str | None = None
     """The address by which devices reach this server, such as ``https://nas.example.org``; None: the one by
     which a caller reaches it."""
-    max_request_bytes: int = 32 * 1024 * 1024
+    max_request_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
     agent_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks in which the server may call agents, as CIDR; none: agents dial out only."""
-    max_queued_jobs: int = 100
+    max_queued_jobs: int = Field(default=100, ge=1)
     """Unfinished jobs that one token may have."""
     tensorboard: Path | None = None
     """Folder for event files of searches, a folder each; None: none are written."""

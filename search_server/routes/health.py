@@ -59,7 +59,11 @@ def require_ready(database: Database) -> None:
     try:
         at_head = is_at_head(database.engine)
     except OperationalError as error:
-        raise UnavailableError("no_database", f"the database does not answer: {error.orig}") from error
+        raise UnavailableError(
+            "no_database",
+            f"the database does not answer ({str(error.orig).strip()}); is it running, and is "
+            "EDGENAS_DATABASE_URL right?",
+        ) from error
     if not at_head:
         raise UnavailableError(
             "not_migrated",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,55 @@ def test_unusable_data_is_told_in_one_line(run: Run, tmp_path: Path, command: Se
     assert (database.status, database.stderr.count("\n")) == (1, 1)
     assert "file is not a database" in database.stderr
     assert "data/edgenas.db" in database.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("EDGENAS_PORT", "seventy", "EDGENAS_PORT is wrong: input should be a valid integer"),
+        ("EDGENAS_PORT", "70000", "EDGENAS_PORT is wrong: input should be less than or equal to 65535"),
+        ("EDGENAS_AGENT_NETWORKS", "10.0.0.0/8", 'such as ["10.0.0.0/8"]'),
+        ("EDGENAS_AGENT_NETWORKS", '["10.0.0.0/99"]', "EDGENAS_AGENT_NETWORKS is wrong: "),
+        ("EDGENAS_DATABSE_URL", "sqlite:///x", "did you mean EDGENAS_DATABASE_URL?"),
+        ("EDGENAS_DATABASE_URL", "sqlite:////nowhere/x", "unable to open database file"),
+        ("EDGENAS_DATABASE_URL", "postgresql://u:s3cret@127.0.0.1:1/x", "Connection refused"),
+    ],
+)
+def test_a_wrong_setting_is_told_without_its_value(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    for command in (("serve",), ("worker",), ("token", "list")):
+        ended = run(*command)
+        assert (ended.status, ended.stderr.startswith("error: ")) == (1, True)
+        assert told in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert "s3cret" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("prot = 1", "'prot' in edgenas.toml"), ("[", "cannot be read")]
+)
+def test_a_wrong_settings_file_is_told(run: Run, tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "edgenas.toml").write_text(text)
+    ended = run("token", "list")
+    assert (ended.status, ended.stderr.count("\n"), told in ended.stderr) == (1, 1, True)
+
+
+def test_names_of_agents_are_no_misspelled_settings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EDGENAS_AGENT_SERVER", "EDGENAS_AGENT_DATA", "EDGENAS_ENROLMENT_TOKEN", "EDGENAS_TOKEN"):
+        monkeypatch.setenv(name, "something")
+    assert run("token", "list").status == 0
+
+
+def test_an_address_that_is_taken_is_told(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = run("serve", "--port", str(taken.getsockname()[1]))
+    assert (ended.status, ended.stderr.count("\n")) == (1, 1)
+    assert "Address already in use" in ended.stderr
+    assert "--port" in ended.stderr
+    nowhere = run("serve", "--host", "203.0.113.9")
+    assert (nowhere.status, nowhere.stderr.startswith("error: cannot listen on 203.0.113.9")) == (1, True)
 
 
 def test_an_address_of_no_database_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,113 @@
+"""What every command of the server begins with: its settings, its data folder, its database."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
+from sqlalchemy.exc import SQLAlchemyError
+
+from search_server.db.migrate import is_at_head, migrate_to_head
+from search_server.db.session import Database
+from search_server.errors import UnavailableError
+from search_server.routes.health import require_ready
+from search_server.settings import Settings
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder for database and files (EDGENAS_DATA; default .edgenas)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+_NAMES_OF_OTHERS = (
+    "EDGENAS_AGENT_DATA",
+    "EDGENAS_AGENT_SERVER",
+    "EDGENAS_AGENT_NAME",
+    "EDGENAS_AGENT_CORES",
+)
+"""Settings of agents."""
+
+
+def read_settings(data: Path | None, **flags: str | int | Path | None) -> Settings:
+    """Return the settings; what is None here comes from the environment, the file or the defaults.
+
+    Raises:
+        ValueError: a setting has a value that it cannot have, or a name that no setting has.
+    """
+    given: dict[str, Any] = {"data": data, **flags}
+    _refuse_misspelled(os.environ)
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except (ValidationError, SettingsError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(_words(error)) from error
+
+
+def _words(error: ValidationError | SettingsError | tomllib.TOMLDecodeError) -> str:
+    """Return what is wrong with the settings, without repeating values: an address has a password."""
+    if isinstance(error, ValidationError):
+        by_name = {str(fault["loc"][0]): fault for fault in reversed(error.errors())}
+        return "; ".join(_fault_words(name, fault) for name, fault in sorted(by_name.items()))
+    if isinstance(error, SettingsError):
+        return f'{error}; a setting of several values is written as JSON, such as ["10.0.0.0/8"]'
+    return f"edgenas.toml cannot be read: {error}"
+
+
+def _fault_words(name: str, fault: ErrorDetails) -> str:
+    if fault["type"] == "extra_forbidden":
+        return f"{name!r} in edgenas.toml is no setting of the server; remove it, or put its name right"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"the setting EDGENAS_{name.upper()} is wrong: {message[:1].lower()}{message[1:]}"
+
+
+def _refuse_misspelled(environment: Mapping[str, str]) -> None:
+    """Refuse a name that is nearly a setting: the setting itself would silently keep its default."""
+    known = [f"EDGENAS_{name.upper()}" for name in Settings.model_fields]
+    for name in sorted(set(environment) - set(known)):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+        if name.startswith("EDGENAS_") and near and not name.startswith(_NAMES_OF_OTHERS):
+            raise ValueError(
+                f"{name} is no setting of the server; did you mean {near[0]}? Rename or unset it"
+            )
+
+
+def open_database(settings: Settings, *, is_migrated: bool = False) -> Database:
+    """Return the database at the newest schema, and make the data folder if there is none.
+
+    Args:
+        settings: where both are.
+        is_migrated: bring the database to the newest schema; SQLite in the data folder is always brought.
+
+    Raises:
+        ValueError: the folder cannot be made.
+        UnavailableError: the database does not answer, is none, or needs 'search-server migrate'.
+    """
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"the data folder {settings.data} cannot be made ({error.strerror}); name another with --data"
+        ) from error
+    try:
+        database = Database(settings.url)
+        if is_migrated or (settings.uses_default_database and not is_at_head(database.engine)):
+            migrate_to_head(database.engine)
+        require_ready(database)
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", error)
+        raise UnavailableError(
+            "no_database",
+            f"the database cannot be used ({reason}); look at {_database_words(settings)}",
+        ) from error
+    return database
+
+
+def _database_words(settings: Settings) -> str:
+    if settings.uses_default_database:
+        return f"the file {settings.data / 'edgenas.db'}"
+    return "EDGENAS_DATABASE_URL, such as postgresql://edgenas@localhost/edgenas"

@@ -1,0 +1,129 @@
+"""``search-server token``: make, list and revoke tokens."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from search_server.clock import utc_now
+from search_server.install.command import install_command
+from search_server.opening import DataOption, JsonOption, open_database, read_settings
+from search_server.tokens import SCOPES, Scope, create_token, list_tokens, revoke_token
+
+token_app = typer.Typer(no_args_is_help=True, help="Tokens of users, administrators and new devices.")
+
+_DURATION_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@token_app.command("create")
+def token_create(
+    scope: Annotated[str, typer.Option(help=f"One of {', '.join(s for s in SCOPES if s != 'device')}.")],
+    ttl: Annotated[
+        str | None, typer.Option(help="Valid for so long: 30m, 1h, 7d. Default: no end.")
+    ] = None,
+    print_command: Annotated[
+        bool, typer.Option(help="Also print the line to type on the device; it asks for the token.")
+    ] = False,
+    server_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The server's address in that line (EDGENAS_PUBLIC_URL)."),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a token and print it, this once. Enrolment tokens work once.
+
+    Example: search-server token create --scope enrol --ttl 1h --print-command
+    """
+    settings = read_settings(data, public_url=server_url)
+    if print_command and scope != "enrol":
+        raise typer.BadParameter("only --scope enrol has a line for devices", param_hint="--print-command")
+    here = f"http://127.0.0.1:{settings.port}"
+    install = install_command(here, settings.public_url) if print_command else None
+    database = open_database(settings)
+    with database.transaction() as session:
+        text = create_token(session, _scope(scope), utc_now(), _duration(ttl))
+    database.close()
+    if as_json:
+        command = {"command": install.command, "note": install.note} if install else {}
+        typer.echo(json.dumps({"token": text, "scope": scope, "ttl": ttl, **command}))
+        return
+    typer.echo(text)
+    if install:
+        typer.echo(f"\nOn the device, type this line; it asks for the token above:\n  {install.command}")
+        typer.echo(install.note, err=True)
+
+
+@token_app.command("list")
+def token_list(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List all tokens without their secrets.
+
+    Example: search-server token list
+    """
+    database = open_database(read_settings(data))
+    with database.reading() as session:
+        rows = [
+            {
+                "token_id": row.token_id,
+                "scope": row.scope,
+                "device_id": row.device_id,
+                "created_at": row.created_at.isoformat(),
+                "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+                "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
+                "used_at": row.used_at.isoformat() if row.used_at else None,
+                "last_used_at": row.last_used_at.isoformat() if row.last_used_at else None,
+            }
+            for row in list_tokens(session)
+        ]
+    database.close()
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        state = _token_state(row, utc_now().isoformat())
+        typer.echo(
+            f"{row['token_id']}  {row['scope']:<6}  {state:<7}  last used {row['last_used_at'] or 'never'}"
+        )
+
+
+def _token_state(row: Mapping[str, str | None], now: str) -> str:
+    """Return whether a token still works: revoked, used, expired or valid; times are UTC, ISO 8601."""
+    if row["revoked_at"]:
+        return "revoked"
+    if row["used_at"]:
+        return "used"
+    return "expired" if row["expires_at"] and row["expires_at"] <= now else "valid"
+
+
+@token_app.command("revoke")
+def token_revoke(token_id: Annotated[str, typer.Argument(metavar="ID")], data: DataOption = None) -> None:
+    """Make a token useless from now on.
+
+    Example: search-server token revoke 3f9a2c01d4e5
+    """
+    database = open_database(read_settings(data))
+    with database.transaction() as session:
+        revoke_token(session, token_id, utc_now())
+    database.close()
+    typer.echo(f"token {token_id} is revoked", err=True)
+
+
+def _scope(text: str) -> Scope:
+    for scope in SCOPES:
+        if scope == text and scope != "device":
+            return scope
+    raise typer.BadParameter(f"must be user, enrol or admin, got {text!r}", param_hint="--scope")
+
+
+def _duration(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)([smhd])", text.strip())
+    if match is None or int(match[1]) == 0:
+        raise typer.BadParameter(
+            f"must be a number and s, m, h or d, such as 1h; got {text!r}", param_hint="--ttl"
+        )
+    return timedelta(seconds=int(match[1]) * _DURATION_S[match[2]])
