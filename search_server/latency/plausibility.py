@@ -26,6 +26,9 @@ _PAIRS = (
     ("k5_e6", "k3_e6"),
     ("k3_e6", "k3_e1"),
     ("k5_e6", "k5_e1"),
+    ("k3_e1", "k3_sep"),
+    ("k5_sep", "k3_sep"),
+    ("k7_sep", "k5_sep"),
 )
 """The first computes more than the second in every layer."""
 

@@ -100,6 +100,13 @@ class LatencyTable:
         return self.verdict is None or self.verdict.is_accepted
 
     @property
+    def _next_step(self) -> str:
+        """What one does about a cell that is not there."""
+        if self.source == "measured":
+            return f"profile space {self.search_space.name!r} on this device"
+        return "import a file that has them, or take networks of the cells that are there"
+
+    @property
     def search_space(self) -> SearchSpace:
         return search_space(self.space)
 
@@ -131,7 +138,7 @@ class LatencyTable:
         if missing:
             raise MissingLatencyError(
                 f"table {self.snapshot} of space {self.space!r} has no latency for {', '.join(missing)} "
-                f"of {architecture}; profile space {architecture.space.name!r} on this device"
+                f"of {architecture}; {self._next_step}"
             )
         entries = [self.entries[key] for key in keys if key != IDENTITY_KEY]
         units = self.neighbours.network_units(sum(entry.latency_units for entry in entries), architecture)
@@ -171,8 +178,7 @@ class LatencyTable:
             if math.inf in row and min(row) == math.inf:
                 raise MissingLatencyError(
                     f"table {self.snapshot} of space {self.space!r} has no cell of {layer.name} at all: no "
-                    f"network can be predicted; add one of {', '.join(self.candidates)}, or profile the "
-                    "space on this device"
+                    f"network can be predicted; {self._next_step}"
                 )
         usual_LK = self._usual_us_LK() - self._identity_us_L()[:, None]
         latency_us_LK: list[list[float]] = (np.array(own_LK) + usual_LK).tolist()
@@ -221,7 +227,7 @@ class LatencyTable:
         if key not in self.entries:
             raise MissingLatencyError(
                 f"table {self.snapshot} of space {self.space!r} lacks a cell of {placed.segment.name}; "
-                "profile the space again on this device"
+                f"{self._next_step}"
             )
         return self.entries[key].latency_units * self.anchor_us
 

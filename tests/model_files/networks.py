@@ -1,16 +1,21 @@
 """A network that has every block, and weights that leave nothing at its default."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from shared.architecture import parse_architecture
+from shared.blocks import CANDIDATE_NAMES
 from shared.modules import NetworkModule
 from shared.search_space import search_space
 from shared.workload import Workload
 
-ALL_BLOCKS = "k3_e1,k3_e1_g2,k3_e3,k3_e6,k5_e1,k5_e1_g2,k5_e3,k5_e6,skip,k3_e1,skip,skip,skip"
-WORKLOAD = parse_architecture(ALL_BLOCKS, search_space("fbnet-tiny:width=0.5,resolution=16")).workload()
+ALL_BLOCKS = "k3_e1,k3_e1_g2,k3_e3,k3_e6,k5_e1,k5_e1_g2,k5_e3,k5_e6,skip,k3_e1,k3_sep,skip,k5_sep"
+_TINY = search_space("fbnet-tiny:width=0.5,resolution=16")
+_SPACE = replace(_TINY, candidates=(*CANDIDATE_NAMES, "k3_sep", "k5_sep"))
+WORKLOAD = parse_architecture(ALL_BLOCKS, _SPACE).workload()
 
 
 def trained_network(workload: Workload) -> NetworkModule:

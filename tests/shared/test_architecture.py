@@ -31,6 +31,23 @@ def test_known_networks_cost_what_their_lists_say(name: str, macs: int, params: 
     assert (workload.macs, workload.num_params) == (macs, params)
 
 
+MOBILENET_V2 = (
+    "mobilenetv2:resolution=224,classes=1000,stem=32s2,"
+    "stages=16x1s1-24x2s2-32x3s2-64x4s2-96x3s1-160x3s2-320x1s1,head=1280,blocks=k3_sep-k3_e6"
+)
+
+
+def test_mobilenet_v2_begins_with_a_separable_block() -> None:
+    """Its first block at 112x112, 32 to 16 channels: 9 * 32 + 32 * 16 weights, each used at 12,544 pixels,
+    and 2 * (32 + 16) of batch norms. torchvision publishes 3,504,872 parameters for the whole network."""
+    space = search_space(MOBILENET_V2)
+    first = space.candidate(space.layers[0], "k3_sep")
+    assert first.macs((32, 112, 112)) == 3_612_672 + 6_422_528
+    assert first.num_params == 288 + 64 + 512 + 32
+    workload = parse_architecture(",".join(["k3_sep"] + ["k3_e6"] * 16), space).workload()
+    assert (workload.macs, workload.num_params) == (300_774_272, 3_504_872)
+
+
 def test_the_paper_space_has_104_entries() -> None:
     space = search_space("fbnet-224")
     keys = {

@@ -92,6 +92,7 @@ def test_a_wrong_definition_is_explained() -> None:
 
 def test_block_names_are_unique() -> None:
     assert candidate_block("k7_e4_g2").name == "k7_e4_g2"
-    for name in ("k7_e4_g1", "k9_e1", "k3_e7", "k3_e06", "k3", ""):
+    assert candidate_block("k5_sep").name == "k5_sep"
+    for name in ("k7_e4_g1", "k4_sep", "k3_sep_g2", "k3_e1_sep", "k9_e1", "k3_e7", "k3_e06", "k3", ""):
         with pytest.raises(ValueError, match="unknown block"):
             candidate_block(name)

@@ -4,23 +4,30 @@ Source: Cai et al., "Once-for-All" (ICLR 2020) and "ProxylessNAS" (ICLR 2019), t
 Two notations of the expansion exist: a factor, or, with ``se`` and ``hs`` behind it, a number of channels.
 The error of a mean follows from the file's variance and count; without a variance it is unknown.
 
-Their block drops the first 1x1 convolution at expansion 1, this project's keeps it, and they have neither
-groups nor strided skips: those cells stay missing.
+Their block of expansion 1 has no first 1x1 convolution (``inverted_bottleneck`` is None in their
+``MBInvertedConvLayer`` and ``MBConvLayer``): it is ``k3_sep`` here, and never ``k3_e1``. They have neither
+groups nor strided skips. Cells of such blocks stay missing.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from search_server.latency.formats.ofa_file import OfaBlock, read_ofa_file
 from search_server.latency.formats.reading import ImportedFile, ReadLatency, ReadTable, table_of_latencies
-from shared.blocks import InvertedResidual, candidate_block
+from shared.blocks import InvertedResidual, Separable, candidate_block
 from shared.macro_architecture import PlacedSegment
 from shared.operators import Shape
 from shared.protocol.device import Conditions
 from shared.search_space import Layer, SearchSpace
+from shared.workload import IDENTITY_KEY
 
 _CONDITIONS = Conditions(runtime="litert")
 """The public tables were measured with TensorFlow Lite on one thread of a phone."""
+
+_KINDS = ("sep", "e2", "e3", "e4", "e5", "e6")
+_BLOCKS = tuple(f"k{kernel_size}_{kind}" for kind in _KINDS for kernel_size in (3, 5, 7))
+"""What such a file can describe."""
 
 
 def read_ofa_yaml(file: ImportedFile) -> ReadTable:
@@ -38,9 +45,28 @@ def read_ofa_yaml(file: ImportedFile) -> ReadTable:
             raise ValueError(f"{found[0][0]} and {found[1][0]} describe the same block; keep one")
         if found:
             latencies[placed.key] = _sum_of([known[name] for name in found[0]])
-    return table_of_latencies(
+    read = table_of_latencies(
         file, space, latencies, file.conditions or _CONDITIONS, source="once-for-all latency table"
     )
+    return replace(read, remarks=(*read.remarks, *_absent_candidates(space, known, latencies)))
+
+
+def _absent_candidates(
+    space: SearchSpace, known: Mapping[str, OfaBlock], latencies: Mapping[str, ReadLatency]
+) -> tuple[str, ...]:
+    """Return a remark on each layer without a cell for which the file has blocks that are no candidates."""
+    remarks = []
+    for layer, row in zip(space.layers, space.candidate_segments(), strict=True):
+        if any(placed.key in latencies or placed.key == IDENTITY_KEY for placed in row):
+            continue
+        others = [block for block in _BLOCKS if any(name in known for name in _block_names(layer, block))]
+        if others:
+            remarks.append(
+                f"{layer.name} has no cell, so no network can be predicted: the file has "
+                f"{', '.join(others)} there, which are no candidates of the space; name them among its "
+                "candidates and import again"
+            )
+    return tuple(remarks)
 
 
 def _sum_of(parts: Sequence[OfaBlock]) -> ReadLatency:
@@ -86,7 +112,10 @@ def _head_names(space: SearchSpace, shape: Shape) -> tuple[tuple[str, ...], ...]
 def _block_names(layer: Layer, block_name: str) -> tuple[str, ...]:
     """Return the names that a file may have for a candidate; none if it cannot describe it."""
     block = candidate_block(block_name)
-    if not isinstance(block, InvertedResidual) or block.groups > 1 or block.expansion == 1:
+    if isinstance(block, InvertedResidual):
+        if block.groups > 1 or block.expansion == 1:
+            return ()
+    elif not isinstance(block, Separable):
         return ()
     shapes = f"input:{_text(layer.input_shape)}-output:{_text((layer.out_channels, *_half(layer)))}"
     rest = f"kernel:{block.kernel_size}-stride:{layer.stride}-idskip:{int(layer.keeps_shape)}"

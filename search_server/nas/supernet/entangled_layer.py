@@ -1,9 +1,10 @@
 """A layer with one super-kernel: every candidate computes with a slice of the same three convolutions.
 
-Expansion 1 is the first channels of expansion 3, and that of expansion 6. A 3x3 kernel is the centre of
-the 5x5. A grouped block takes the block-diagonal parts of the 1x1 weights, and its shuffle carries each
-hidden channel's depthwise weights along. So every step trains every candidate: a single path a step learns
-enough at small budgets. Each candidate has batch norms of its own, since their statistics differ.
+Expansion 1 is the first channels of expansion 3, and that of expansion 6. A separable block is expansion 1
+without the first convolution. A 3x3 kernel is the centre of the 5x5. A grouped block takes the
+block-diagonal parts of the 1x1 weights, and its shuffle carries each hidden channel's depthwise weights
+along. So every step trains every candidate: a single path a step learns enough at small budgets. Each
+candidate has batch norms of its own, since their statistics differ.
 
 The skip of a layer that changes its shape is a 1x1 convolution. Its weight is a product of three matrices,
 the super-kernel at the kernel's centre without nonlinearities, plus a difference of its own. The other
@@ -55,16 +56,18 @@ class EntangledLayer(MixedLayer):
         self.norms = nn.ModuleList(
             nn.BatchNorm2d(channels) for part in slices for channels in part.norm_channels
         )
-        """Three for each candidate that is a slice, in order."""
+        """One for each convolution of each candidate that is a slice, in order."""
         if self.keeps_shape:
-            for norm in list(self.norms)[2::3]:
-                scale_residual(norm)
+            for candidate, part in enumerate(self.slices):
+                if part is not None:
+                    scale_residual(self._candidate_norms(candidate)[-1])
 
     def _make_super_kernel(self, slices: "Sequence[KernelSlice]", generator: torch.Generator) -> None:
         """Make weights as large as the largest slices, and the channel order of each grouped one."""
         hidden = max(part.hidden for part in slices)
         kernel_size = max(part.kernel_size for part in slices)
         self.expand_MI11 = nn.Parameter(torch.empty(hidden, slices[0].in_channels, 1, 1))
+        """Not used by separable blocks."""
         self.depthwise_M1HW = nn.Parameter(torch.empty(hidden, 1, kernel_size, kernel_size))
         self.project_OM11 = nn.Parameter(torch.empty(slices[0].out_channels, hidden, 1, 1))
         init_conv_weight(self.expand_MI11, 1, generator)
@@ -84,16 +87,18 @@ class EntangledLayer(MixedLayer):
             x_NCHW = F.conv2d(x_NCHW, self._skip_weight(conv), stride=conv.stride)
             y_NCHW: Tensor = activation(norm(x_NCHW))
             return y_NCHW if factor is None else y_NCHW * factor
-        expand, depthwise, project = self._weights(candidate, part)
-        norms = self._candidate_norms(candidate)
-        x_NMHW = F.relu_(norms[0](F.conv2d(x_NCHW, expand, groups=part.groups)))
+        *expand, depthwise, project = self._weights(candidate, part)
+        *expand_norm, depthwise_norm, project_norm = self._candidate_norms(candidate)
+        x_NMHW = x_NCHW
+        for weight, norm in zip(expand, expand_norm, strict=True):
+            x_NMHW = F.relu_(norm(F.conv2d(x_NMHW, weight, groups=part.groups)))
         if part.groups > 1:
             x_NMHW = part.shuffle(x_NMHW)
         x_NMHW = F.conv2d(
             x_NMHW, depthwise, stride=part.stride, padding=part.kernel_size // 2, groups=part.hidden
         )
-        x_NMHW = F.relu_(norms[1](x_NMHW))
-        return scaled_norm(F.conv2d(x_NMHW, project, groups=part.groups), norms[2], factor)
+        x_NMHW = F.relu_(depthwise_norm(x_NMHW))
+        return scaled_norm(F.conv2d(x_NMHW, project, groups=part.groups), project_norm, factor)
 
     def candidate_state(self, candidate: int) -> dict[str, Tensor]:
         part = self.slices[candidate]
@@ -115,8 +120,11 @@ class EntangledLayer(MixedLayer):
         return state
 
     def _candidate_norms(self, candidate: int) -> list[nn.BatchNorm2d]:
-        first = 3 * sum(part is not None for part in self.slices[:candidate])
-        return [cast(nn.BatchNorm2d, self.norms[index]) for index in range(first, first + 3)]
+        first, last = (
+            sum(len(part.norm_channels) for part in self.slices[:end] if part is not None)
+            for end in (candidate, candidate + 1)
+        )
+        return [cast(nn.BatchNorm2d, self.norms[index]) for index in range(first, last)]
 
     def _skip_weight(self, conv: nn.Conv2d) -> Tensor:
         """Return the weight ``(O, I, 1, 1)`` of the skip's convolution."""
@@ -127,7 +135,8 @@ class EntangledLayer(MixedLayer):
         linear_OI = (self.project_OM11[:, :, 0, 0] * centre_M) @ self.expand_MI11[:, :, 0, 0]
         return conv.weight + linear_OI[:, :, None, None]
 
-    def _weights(self, candidate: int, part: "KernelSlice") -> tuple[Tensor, Tensor, Tensor]:
+    def _weights(self, candidate: int, part: "KernelSlice") -> tuple[Tensor, ...]:
+        """Return the weights of a slice's convolutions, in order."""
         border = (self.depthwise_M1HW.shape[-1] - part.kernel_size) // 2
         expand = self.expand_MI11[: part.hidden]
         depthwise = self.depthwise_M1HW[: part.hidden]
@@ -139,17 +148,19 @@ class EntangledLayer(MixedLayer):
             expand = _block_diagonal(expand, part.groups)
             depthwise = depthwise.index_select(0, order_M)
             project = _block_diagonal(project.index_select(1, order_M), part.groups)
-        return expand, depthwise, project
+        return (expand, depthwise, project) if part.has_expand else (depthwise, project)
 
 
 class KernelSlice:
-    """Which part of a super-kernel an inverted residual block takes."""
+    """Which part of a super-kernel an inverted residual or a separable block takes."""
 
-    def __init__(self, expand: Conv2d, depthwise: Conv2d, project: Conv2d) -> None:
-        self.in_channels, self.out_channels = expand.in_channels, project.out_channels
-        self.hidden, self.groups = expand.out_channels, expand.groups
+    def __init__(self, convs: Sequence[Conv2d]) -> None:
+        depthwise, project = convs[-2:]
+        self.has_expand = len(convs) == 3
+        self.in_channels, self.out_channels = convs[0].in_channels, project.out_channels
+        self.hidden, self.groups = depthwise.out_channels, project.groups
         self.kernel_size, self.stride = depthwise.kernel_size, depthwise.stride
-        self.norm_channels = (self.hidden, self.hidden, self.out_channels)
+        self.norm_channels = tuple(conv.out_channels for conv in convs)
         self.shuffle = ShuffleModule(self.groups)
 
     def hidden_order(self) -> Tensor:
@@ -168,16 +179,16 @@ def _begin_as_part(skip: SegmentModule) -> None:
 
 def _kernel_slice(segment: Segment) -> KernelSlice | None:
     convs = [operator for operator in segment.operators if isinstance(operator, Conv2d)]
-    if len(convs) != 3:
+    if len(convs) not in (2, 3):
         return None
-    expand, depthwise, project = convs
-    is_inverted_residual = (
-        expand.kernel_size == project.kernel_size == expand.stride == project.stride == 1
+    *expand, depthwise, project = convs
+    is_slice = (
+        all(conv.kernel_size == conv.stride == 1 for conv in (*expand, project))
         and depthwise.groups == depthwise.in_channels == depthwise.out_channels
-        and expand.groups == project.groups
-        and any(isinstance(o, ChannelShuffle) for o in segment.operators) == (expand.groups > 1)
+        and project.groups == (expand[0].groups if expand else 1)
+        and any(isinstance(o, ChannelShuffle) for o in segment.operators) == (project.groups > 1)
     )
-    return KernelSlice(expand, depthwise, project) if is_inverted_residual else None
+    return KernelSlice(convs) if is_slice else None
 
 
 def _block_diagonal(weight_OI11: Tensor, groups: int) -> Tensor:

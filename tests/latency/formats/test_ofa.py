@@ -7,8 +7,8 @@ import pytest
 
 from search_server.latency.formats.ofa_file import read_ofa_file
 from search_server.latency.formats.ofa_yaml import read_ofa_yaml
-from search_server.latency.formats.reading import ImportedFile
-from search_server.latency.table import LatencyTable
+from search_server.latency.formats.reading import ImportedFile, ReadTable
+from search_server.latency.table import LatencyTable, MissingLatencyError
 from shared.architecture import Architecture, uniform_architecture
 from shared.search_space import search_space
 
@@ -112,6 +112,52 @@ def test_a_head_whose_pooling_stands_by_itself_is_read_too() -> None:
     head = (HEAD[0], "AvgPool2D-input:8x8x64-output:1x1x64", "Logits-input:1x1x64-output:10")
     table = read(yaml_of("mean: 1", (*head, *NAMES[3:], STEM)))
     assert table.predict(NETWORK).latency_us == pytest.approx(6000)
+
+
+PROXYLESS = (
+    "proxyless:resolution=32,classes=10,stem=16s2,stages=8x1s1-24x2s2,head=64,blocks={}k3_e3-k5_e6-skip"
+)
+PROXYLESS_MS = {
+    STEM: 1.0,
+    "expanded_conv-input:16x16x16-output:16x16x8-expand:1-kernel:3-stride:1-idskip:0": 0.5,
+    "expanded_conv-input:16x16x16-output:16x16x8-expand:1-kernel:5-stride:1-idskip:0": 0.75,
+    "expanded_conv-input:16x16x8-output:8x8x24-expand:3-kernel:3-stride:2-idskip:0": 2.0,
+    "expanded_conv-input:8x8x24-output:8x8x24-expand:6-kernel:5-stride:1-idskip:1": 4.0,
+    "Conv_1-input:8x8x24-output:8x8x64": 8.0,
+    "Logits-input:8x8x64-output:10": 16.0,
+}
+"""The first block has expansion 1 only, as ProxylessNAS's space has it."""
+
+
+def read_proxyless(blocks: str) -> ReadTable:
+    content = "".join(f"{name}: {{mean: {ms}}}\n" for name, ms in PROXYLESS_MS.items()).encode()
+    space = PROXYLESS.format(blocks)
+    return read_ofa_yaml(ImportedFile(content, "pixel", "2026-01-01T00:00:00+00:00", space))
+
+
+def test_blocks_of_expansion_1_are_separable_ones() -> None:
+    """The least network takes 1 + 0.5 + 2 + 0 + 8 + 16 ms; the largest has 0.75 and 4 as well."""
+    table = read_proxyless("k3_sep-k5_sep-").table
+    network = Architecture(table.search_space, ("k5_sep", "k3_e3", "k5_e6"))
+    assert table.predict(network).latency_us == pytest.approx(31_750)
+    assert table.latency_range_us() == pytest.approx((27_500, 31_750))
+
+
+def test_a_layer_whose_blocks_are_no_candidates_says_which_to_add() -> None:
+    read_table = read_proxyless("k3_e1-")
+    with pytest.raises(MissingLatencyError, match=r"no cell of layer01 at all.*; import a file"):
+        read_table.table.latency_range_us()
+    assert "layer01 has no cell" in read_table.remarks[-1]
+    assert "the file has k3_sep, k5_sep there" in read_table.remarks[-1]
+
+
+def test_separable_blocks_are_read_where_the_middle_is_a_number_of_channels() -> None:
+    name = "expanded_conv-input:16x16x16-output:16x16x8-expand:16-kernel:7-stride:1-idskip:0-se:0-hs:0"
+    content = f"{STEM}: {{mean: 1}}\n{name}: {{mean: 3}}\n".encode()
+    space = PROXYLESS.format("k7_sep-")
+    table = read_ofa_yaml(ImportedFile(content, "pixel", "2026-01-01T00:00:00+00:00", space)).table
+    known = {(cell.layer, cell.block): cell.latency_us for cell in table.cells() if cell.num_samples == 0}
+    assert known["layer01", "k7_sep"] == 3000
 
 
 def test_blocks_are_read_by_their_names() -> None:

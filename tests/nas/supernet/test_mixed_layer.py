@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -6,8 +8,11 @@ from search_server.nas.supernet.entangled_layer import EntangledLayer
 from search_server.nas.supernet.mixed_layer import MixedLayer, SeparateLayer
 from shared.modules import SegmentModule
 from shared.workload import Segment
-from tests.nas.small_search import NUM_CANDIDATES, SPACE, generator
+from tests.nas.small_search import SPACE as SMALL_SPACE
+from tests.nas.small_search import generator
 
+SPACE = replace(SMALL_SPACE, candidates=(*SMALL_SPACE.candidates, "k3_sep", "k5_sep"))
+NUM_CANDIDATES = len(SPACE.candidates)
 EVERYTHING = tuple(range(NUM_CANDIDATES))
 
 
@@ -91,3 +96,14 @@ def test_layers_that_keep_their_shape_have_no_candidate_with_weights_of_its_own(
     alone = EntangledLayer([segment_of(4, "skip")], generator(0))
     assert alone.own_candidate is None
     assert alone.candidate_state(0)["0.weight"].abs().max() > 0
+
+
+def test_a_layer_of_separable_blocks_alone_can_be_trained() -> None:
+    """As the first of MobileNetV2: the larger kernel's centre is the smaller one."""
+    layer = EntangledLayer([segment_of(4, block) for block in ("k3_sep", "k5_sep")], generator(0))
+    small, large = (layer.candidate_state(candidate)["0.weight"] for candidate in (0, 1))
+    assert torch.equal(small, large[:, :, 1:-1, 1:-1])
+    x_NCHW = torch.randn(6, *SPACE.layers[4].input_shape, generator=generator(5))
+    torch.autograd.backward(layer.train()(x_NCHW, [0]).square().sum())
+    assert layer.depthwise_M1HW.grad is not None
+    assert layer.depthwise_M1HW.grad.abs().max() > 0

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +10,11 @@ from search_server.nas.supernet.paths import Paths, single_path
 from search_server.nas.supernet.supernet import Supernet
 from search_server.search_options import WeightsName
 from shared.architecture import Architecture, random_architecture, uniform_architecture
-from tests.nas.small_search import NUM_CANDIDATES, NUM_LAYERS, SPACE, generator
+from tests.nas.small_search import NUM_LAYERS, generator
+from tests.nas.small_search import SPACE as SMALL_SPACE
 
+SPACE = replace(SMALL_SPACE, candidates=(*SMALL_SPACE.candidates, "k3_sep"))
+NUM_CANDIDATES = len(SPACE.candidates)
 ARCHITECTURES = [uniform_architecture(SPACE, block) for block in SPACE.candidates]
 ARCHITECTURES += [random_architecture(SPACE, random.Random(seed)) for seed in range(3)]
 

@@ -1,5 +1,7 @@
 """Effects of candidates, against losses whose parts are known."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -56,6 +58,13 @@ def test_the_skip_that_changes_the_shape_tells_nothing_about_identities() -> Non
     assert prior_LKLK[identity, skip, strided, skip] == 0
     assert prior_LKLK[identity, 0, strided, 0] > 0
     assert bool((torch.linalg.eigvalsh(effects_prior(SPACE)) > 0).all())
+
+
+def test_separable_blocks_are_believed_to_be_like_those_of_expansion_1() -> None:
+    space = replace(SPACE, candidates=("k3_sep", "k3_e1", "k3_e6", "skip"))
+    prior_EE = effects_prior(space)
+    assert torch.equal(prior_EE, prior_EE.T)
+    assert prior_EE[0, 1] > prior_EE[0, 2] > prior_EE[0, 3] == 0
 
 
 def test_more_draws_tell_more() -> None:
