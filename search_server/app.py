@@ -24,6 +24,7 @@ from search_server.routes import (
 from search_server.routes.context import Context
 from search_server.routes.error_answers import install_error_handler
 from search_server.routes.health import metrics_registry
+from search_server.routes.request_ids import RequestIds
 from search_server.routes.request_limit import RequestLimit
 from search_server.settings import Settings
 from search_server.web import routes as web_routes
@@ -59,6 +60,7 @@ def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) ->
     )
     equip_app(app, settings, now, poll_s)
     app.add_middleware(RequestLimit, max_bytes=settings.max_request_bytes)
+    app.add_middleware(RequestIds)
     install_error_handler(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from search_server.db.migrate import is_at_head, migrate_to_head
 from search_server.db.session import Database
 from search_server.errors import UnavailableError
+from search_server.logs import configure_logs
 from search_server.routes.health import require_ready
 from search_server.settings import Settings
 
@@ -25,17 +26,9 @@ DataOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-_NAMES_OF_OTHERS = (
-    "EDGENAS_AGENT_DATA",
-    "EDGENAS_AGENT_SERVER",
-    "EDGENAS_AGENT_NAME",
-    "EDGENAS_AGENT_CORES",
-)
-"""Settings of agents."""
-
 
 def read_settings(data: Path | None, **flags: str | int | Path | None) -> Settings:
-    """Return the settings; what is None here comes from the environment, the file or the defaults.
+    """Return the settings, and log as they say; what is None here comes from elsewhere.
 
     Raises:
         ValueError: a setting has a value that it cannot have, or a name that no setting has.
@@ -43,9 +36,11 @@ def read_settings(data: Path | None, **flags: str | int | Path | None) -> Settin
     given: dict[str, Any] = {"data": data, **flags}
     _refuse_misspelled(os.environ)
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except (ValidationError, SettingsError, tomllib.TOMLDecodeError) as error:
         raise ValueError(_words(error)) from error
+    configure_logs(settings.log_level, settings.log_format)
+    return settings
 
 
 def _words(error: ValidationError | SettingsError | tomllib.TOMLDecodeError) -> str:
@@ -70,10 +65,8 @@ def _refuse_misspelled(environment: Mapping[str, str]) -> None:
     known = [f"EDGENAS_{name.upper()}" for name in Settings.model_fields]
     for name in sorted(set(environment) - set(known)):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
-        if name.startswith("EDGENAS_") and near and not name.startswith(_NAMES_OF_OTHERS):
-            raise ValueError(
-                f"{name} is no setting of the server; did you mean {near[0]}? Rename or unset it"
-            )
+        if name.startswith("EDGENAS_") and near:
+            raise ValueError(f"{name} is no setting of the server; did you mean {near[0]}?")
 
 
 def open_database(settings: Settings, *, is_migrated: bool = False) -> Database:

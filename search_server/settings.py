@@ -11,6 +11,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from search_server.logs import LogFormat, LogLevel
 from search_server.search_options import AcceleratorName
 
 
@@ -38,6 +39,9 @@ class Settings(BaseSettings):
 
     accelerator: AcceleratorName = "auto"
     """What searches compute on; auto: the first that torch can use of cuda, mps and cpu."""
+
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "auto"
 
     @property
     def url(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,8 @@ _HOW_TO_LIST: dict[JobKind, str] = {
     "check": "the overview page and GET /api/v1/checks list those that exist",
     "search": "'edgenas search list' shows those that exist",
 }
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def create_job(
     )
     session.add(row)
     session.flush()
+    _log.info("job queued", job=row.job_id, kind=kind, device=device.name)
     return row
 
 
@@ -178,7 +182,9 @@ def job_resource(session: Session, row: JobRow, now: datetime) -> Job:
 
 def _end_job(session: Session, job_id: str, status: str, values: dict[str, Any], now: datetime) -> None:
     unfinished = update(JobRow).where(JobRow.job_id == job_id, JobRow.status.in_(UNFINISHED))
-    session.execute(unfinished.values(status=status, finished_at=now, worker_expires_at=None, **values))
+    end = unfinished.values(status=status, finished_at=now, worker_expires_at=None, **values)
+    if session.scalar(end.returning(JobRow.job_id)) is not None:
+        _log.info("job ended", job=job_id, status=status, message=values.get("message", ""))
 
 
 def _waiting_message(device: DeviceRow, now: datetime) -> str:

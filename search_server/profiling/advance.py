@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+import structlog
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
@@ -64,17 +65,8 @@ def advance_job(database: Database, data_dir: Path, job_id: str, now: Clock) -> 
         job_id: of any kind.
         now: the time.
     """
-    with database.reading() as session:
-        job = session.get(JobRow, job_id)
-        evidence = _gather(session, job) if job is not None else None
-        if job is None or evidence is None:
-            return
-        conclude = _conclusion(session, job, evidence)
-    conclusion = conclude(now())
-    with database.transaction() as session:
-        locked = session.get(JobRow, job_id, with_for_update=True)
-        if locked is not None and _is_unmoved(session, locked, evidence):
-            _apply(session, data_dir, locked, evidence, conclusion, now)
+    with structlog.contextvars.bound_contextvars(job=job_id):
+        _advance(database, data_dir, job_id, now)
 
 
 def advance_waiting_jobs(database: Database, data_dir: Path, now: Clock) -> int:
@@ -89,6 +81,20 @@ def advance_waiting_jobs(database: Database, data_dir: Path, now: Clock) -> int:
     for job_id in job_ids:
         advance_job(database, data_dir, job_id, now)
     return len(job_ids)
+
+
+def _advance(database: Database, data_dir: Path, job_id: str, now: Clock) -> None:
+    with database.reading() as session:
+        job = session.get(JobRow, job_id)
+        evidence = _gather(session, job) if job is not None else None
+        if job is None or evidence is None:
+            return
+        conclude = _conclusion(session, job, evidence)
+    conclusion = conclude(now())
+    with database.transaction() as session:
+        locked = session.get(JobRow, job_id, with_for_update=True)
+        if locked is not None and _is_unmoved(session, locked, evidence):
+            _apply(session, data_dir, locked, evidence, conclusion, now)
 
 
 def _gather(session: Session, job: JobRow) -> Evidence | None:

@@ -19,6 +19,7 @@ from search_server.errors import (
     UnauthenticatedError,
     error_body,
 )
+from search_server.routes.request_ids import REQUEST_ID_HEADER
 from shared.protocol.wire import ErrorBody, FieldError, to_dict
 
 PROBLEM_JSON = "application/problem+json"
@@ -54,10 +55,10 @@ def install_error_handler(app: FastAPI) -> None:
         app.add_exception_handler(kind, _answer_error)
 
 
-def error_response(body: ErrorBody) -> JSONResponse:
+def error_response(body: ErrorBody, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return the HTTP answer for an error body."""
-    headers = {"WWW-Authenticate": "Bearer"} if body.status == UnauthenticatedError.status else None
-    return JSONResponse(to_dict(body), body.status, headers, media_type=PROBLEM_JSON)
+    challenge = {"WWW-Authenticate": "Bearer"} if body.status == UnauthenticatedError.status else {}
+    return JSONResponse(to_dict(body), body.status, {**challenge, **(headers or {})}, PROBLEM_JSON)
 
 
 async def _answer_error(request: Request, error: Exception) -> JSONResponse:
@@ -83,7 +84,11 @@ async def _answer_error(request: Request, error: Exception) -> JSONResponse:
             body = error_body("http_error", error.status_code, str(error.detail))
         case _:
             _log.error("request failed", path=request.url.path, exc_info=error)
-            body = error_body("internal_error", 500, "the server failed; its log has the details")
+            request_id = getattr(request.state, "request_id", None)
+            detail = f"the server failed; its log has the details of request {request_id}"
+            body = error_body("internal_error", 500, detail)
+            # This answer is sent outside of all middleware.
+            return error_response(body, {REQUEST_ID_HEADER: request_id} if request_id else {})
     return error_response(body)
 
 

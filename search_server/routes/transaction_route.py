@@ -4,15 +4,19 @@ A transaction that went from thread to thread could hold the database's write lo
 free thread, and all threads could wait for that lock: nobody would go on.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import Any
 
+import structlog
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 
 from search_server.routes.body_check import check_request
+
+_LOGGED: Mapping[str, str] = {"job_id": "job", "lease_id": "lease"}
+"""Parts of a path that all log lines of the request name."""
 
 
 class TransactionRoute(APIRoute):
@@ -27,6 +31,8 @@ class TransactionRoute(APIRoute):
         bodies = [field.field_info.annotation for field in self.dependant.body_params]
 
         async def check_and_handle(request: Request) -> Response:
+            names = {_LOGGED[name]: value for name, value in request.path_params.items() if name in _LOGGED}
+            structlog.contextvars.bind_contextvars(**names)
             await check_request(request, bodies)
             return await handle(request)
 

@@ -28,9 +28,10 @@ _log = structlog.get_logger()
 
 def main(job_id: str, worker_id: str, worker_pid: int) -> int:
     """Run a search to its end, its failure or its checkpoint; return the exit status."""
-    configure_logs()
-    end_with_parent(worker_pid)
     settings = Settings()
+    configure_logs(settings.log_level, settings.log_format)
+    structlog.contextvars.bind_contextvars(job=job_id, worker=worker_id)
+    end_with_parent(worker_pid)
     database = Database(settings.url)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -46,15 +47,15 @@ def main(job_id: str, worker_id: str, worker_pid: int) -> int:
             settings.accelerator,
         )
     except StoppedError:
-        _log.info("search stopped", job=job_id)
+        _log.info("search stopped")
     except OperationalError as error:
-        _log.warning("the database failed in mid-step; a worker tries again", job=job_id, error=str(error))
+        _log.warning("the database failed in mid-step; a worker tries again", error=str(error))
         return 1
     except (ServerError, ValueError) as error:
-        _log.warning("search failed", job=job_id, error=str(error))
+        _log.warning("search failed", error=str(error))
         _fail(own, job_id, str(error))
     except Exception as error:
-        _log.exception("search failed", job=job_id)
+        _log.exception("search failed")
         _fail(own, job_id, f"{type(error).__name__}: {error}; the worker's log has the details")
         return 1
     finally:

@@ -68,7 +68,12 @@ class Worker:
             job_id = claim_search(session, self.worker_id, self.now())
         if job_id is None:
             return False
-        _log.info("search started", job=job_id)
+        with structlog.contextvars.bound_contextvars(job=job_id):
+            self._run_process(job_id)
+        return True
+
+    def _run_process(self, job_id: str) -> None:
+        _log.info("search started")
         threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) - 1))}
         environment = {**threads, **os.environ, **self.environment}
         arguments = [job_id, self.worker_id, str(os.getpid())]
@@ -77,7 +82,6 @@ class Worker:
             self._watch(process, job_id)
         finally:
             _end(process)
-        return True
 
     def _watch(self, process: "subprocess.Popen[bytes]", job_id: str) -> None:
         """Stay with a process as long as its search is this worker's, database or not."""
@@ -99,7 +103,7 @@ class Worker:
         with self.database.transaction() as session:
             if code is not None:
                 status = search_status(session, job_id)
-                _log.info("search ended", job=job_id, status=status, exit_code=code)
+                _log.info("search ended", status=status, exit_code=code)
                 reason = f"its process ended with code {code}"
                 retry_if_running(session, job_id, self.worker_id, reason, self.now())
                 return False
@@ -109,9 +113,9 @@ class Worker:
                 if not is_kept:
                     # A search writes its end before its process ends: one that is not kept may be done.
                     word = "search cancelled" if status == "cancelled" else "search ended"
-                    _log.info(word, job=job_id, status=status)
+                    _log.info(word, status=status)
                 return is_kept
-        _log.info("worker stops; the search goes back to the queue", job=job_id)
+        _log.info("worker stops; the search goes back to the queue")
         _end(process)
         with self.database.transaction() as session:
             release_search(session, job_id, self.worker_id)
