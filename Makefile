@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve bench lint check lock clean
+.PHONY: help demo test serve bench lint docs check lock clean
 
 help:
 	@echo "make demo    server, local agent, latency table, search, verification on this machine"
 	@echo "make test    all tests"
 	@echo "make lint    format, style, types, import contracts"
-	@echo "make check   make lint, then make test"
+	@echo "make docs    the book in .book/site, its reference from the code, its links checked"
+	@echo "make check   make lint, make docs, make test"
 	@echo "make serve   the server alone, on http://127.0.0.1:8000, with the demo's data"
 	@echo "make bench   the benchmarks behind the README's figures, on a quiet machine; minutes of each:"
 	@echo "               latency_accuracy 5, profile_time 2, search_step 2, delivered 5, budget 7,"
@@ -47,7 +48,10 @@ lint: $(INSTALLED)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports > $(VENV)/import-contracts.log || { cat $(VENV)/import-contracts.log; exit 1; }
 
-check: lint test
+docs: $(INSTALLED)
+	@$(BIN)/python -m scripts.book
+
+check: lint docs test
 
 $(INSTALLED): pyproject.toml deploy/agent/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "edgenas needs Python 3.11 or newer, this is " + sys.version)'
@@ -63,4 +67,4 @@ lock: $(INSTALLED)
 	$(BIN)/python -m scripts.lock
 
 clean:
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .demo .book .pytest_cache .mypy_cache .ruff_cache

@@ -18,18 +18,23 @@ from search_server.search_options import AcceleratorName
 class Settings(BaseSettings):
     """What an operator can set; read in ``app.py`` and ``__main__`` only."""
 
-    model_config = SettingsConfigDict(env_prefix="EDGENAS_", toml_file="edgenas.toml", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="EDGENAS_", toml_file="edgenas.toml", extra="forbid", use_attribute_docstrings=True
+    )
 
     data: Path = Path(".edgenas")
     """Folder for the default database, model files, checkpoints and exports."""
     database_url: str | None = None
     """``postgresql://user@host/name`` or ``sqlite:///path``; None: SQLite in the data folder."""
     host: str = "127.0.0.1"
+    """The address to listen on; 0.0.0.0: all of this machine."""
     port: int = Field(default=8000, ge=1, le=65535)
+    """The port to listen on."""
     public_url: str | None = None
     """The address by which devices reach this server, such as ``https://nas.example.org``; None: the one by
     which a caller reaches it."""
     max_request_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
+    """The largest body that a request may have."""
     agent_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks in which the server may call agents, as CIDR; none: agents dial out only."""
     max_queued_jobs: int = Field(default=100, ge=1)

@@ -99,7 +99,10 @@ def _token_state(row: Mapping[str, str | None], now: str) -> str:
 
 
 @token_app.command("revoke")
-def token_revoke(token_id: Annotated[str, typer.Argument(metavar="ID")], data: DataOption = None) -> None:
+def token_revoke(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="as `token list` prints it")],
+    data: DataOption = None,
+) -> None:
     """Make a token useless from now on.
 
     Example: search-server token revoke 3f9a2c01d4e5

@@ -1,0 +1,39 @@
+"""The reference names what the programs offer, and refuses what nobody explains."""
+
+import pytest
+import typer
+
+from scripts import reference_pages
+from scripts.reference_pages import UndocumentedError, commands_page, rest_page, settings_page
+
+
+def test_every_program_is_described() -> None:
+    page = commands_page()
+    for words in (
+        "### edgenas search submit",
+        "`--target-ms`",
+        "### search-server serve",
+        "### profiler-agent enrol",
+    ):
+        assert words in page
+
+
+def test_settings_and_routes_are_described() -> None:
+    assert "| `EDGENAS_PORT` | `8000` | The port to listen on. |" in settings_page()
+    assert "## POST /api/v1/searches" in rest_page()
+
+
+@pytest.mark.parametrize("explained", [False, True])
+def test_an_option_without_words_is_refused(monkeypatch: pytest.MonkeyPatch, explained: bool) -> None:
+    app = typer.Typer()
+
+    @app.command(help="Paint a wall.")
+    def paint(colour: str = typer.Option("red", help="of the wall" if explained else None)) -> None:
+        """Only its signature counts."""
+
+    monkeypatch.setattr(reference_pages, "PROGRAMS", {"painter": app})
+    if explained:
+        assert "| `--colour` | of the wall |" in commands_page()
+    else:
+        with pytest.raises(UndocumentedError, match="painter `--colour` has no sentence"):
+            commands_page()
