@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Iterator
 
 from profiler_agent.agent import AgentBusyError, AgentCore
 from profiler_agent.artifact_cache import ArtifactMismatchError
+from profiler_agent.carriers.backoff import Backoff
 from profiler_agent.carriers.lease_thread import LeaseThread
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.facts.environment import read_environment
@@ -29,25 +29,6 @@ _WRONG_VERSION = 426
 
 class DialOutError(RuntimeError):
     """The server will not work with this agent until a person does something; the message says what."""
-
-
-class Backoff:
-    """Growing, jittered pauses between attempts."""
-
-    def __init__(self, generator: random.Random, first_s: float = 1.0, longest_s: float = 60.0) -> None:
-        self._generator = generator
-        self._first_s = first_s
-        self._longest_s = longest_s
-        self._num_failures = 0
-
-    def reset(self) -> None:
-        self._num_failures = 0
-
-    def next_s(self) -> float:
-        """Return the next pause: half to all of twice the pause before, up to the longest."""
-        pause_s = min(self._first_s * 2.0**self._num_failures, self._longest_s)
-        self._num_failures = min(self._num_failures + 1, 30)
-        return pause_s * self._generator.uniform(0.5, 1.0)
 
 
 class DialOut:
@@ -242,7 +223,8 @@ class DialOut:
             self._spool.remove(spooled.path)
 
     async def _pause(self, error: Exception) -> None:
-        pause_s = self._backoff.next_s()
+        asked_s = error.retry_after_s if isinstance(error, RequestRefusedError) else 0.0
+        pause_s = self._backoff.next_s(asked_s)
         _log.warning("%s; next attempt in %.1f s", error, pause_s)
         try:
             await asyncio.wait_for(self._drain.wait(), pause_s)

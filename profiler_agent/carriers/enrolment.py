@@ -1,17 +1,24 @@
 """Swaps a short-lived enrolment token for this device's own credential."""
 
+import asyncio
+import logging
+import random
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import typer
 
+from profiler_agent.carriers.backoff import Backoff
 from profiler_agent.carriers.credentials import Credentials
-from shared.protocol.call_server import ServerClient
-from shared.protocol.device import DeviceCreate
+from shared.protocol.call_server import RequestRefusedError, ServerClient
+from shared.protocol.device import DeviceCreate, DeviceCredential
 
 TOKEN_VARIABLE = "EDGENAS_ENROLMENT_TOKEN"
+
+_log = logging.getLogger(__name__)
 
 
 def read_enrolment_token(token_file: Path | None, environ: Mapping[str, str]) -> str:
@@ -50,12 +57,33 @@ async def enrol_device(url: str, token: str, create: DeviceCreate, credentials: 
         credentials: what the agent has so far.
 
     Raises:
-        RequestRefusedError: the token is wrong, used up or too old.
+        RequestRefusedError: the token is wrong, used up or too old, or the server has too much to do.
         NoAnswerError: no server answers.
         ValueError: the URL is none.
     """
     async with ServerClient(url) as client:
-        credential = await client.enrol(token, create)
+        credential = await ask_patiently(client, token, create, Backoff(random.Random()))
         return replace(
             credentials, server=client.url, device_id=credential.device_id, token=credential.token
         )
+
+
+async def ask_patiently(
+    client: ServerClient, token: str, create: DeviceCreate, backoff: Backoff, patience_s: float = 120.0
+) -> DeviceCredential:
+    """Enrol, and ask a server that has too much to do again, for ``patience_s`` seconds at most.
+
+    Raises:
+        RequestRefusedError: the token is wrong, used up or too old, or the server has too much to do.
+        NoAnswerError: no server answers.
+    """
+    end_s = time.monotonic() + patience_s
+    while True:
+        try:
+            return await client.enrol(token, create)
+        except RequestRefusedError as error:
+            pause_s = backoff.next_s(error.retry_after_s)
+            if not error.is_temporary or time.monotonic() + pause_s > end_s:
+                raise
+            _log.warning("%s; next attempt in %.1f s", error, pause_s)
+            await asyncio.sleep(pause_s)

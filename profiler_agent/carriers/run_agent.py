@@ -14,8 +14,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from profiler_agent.agent import AgentCore
+from profiler_agent.carriers.backoff import Backoff
 from profiler_agent.carriers.credentials import Credentials, credentials_path, ensure_serve_token
-from profiler_agent.carriers.dial_out import Backoff, DialOut
+from profiler_agent.carriers.dial_out import DialOut
 from profiler_agent.carriers.listen import create_app
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.settings import parse_address

@@ -28,6 +28,8 @@ _TIMEOUT_S = 30.0
 _POLL_MARGIN_S = 15.0
 """A long poll may take this much longer than asked before the server counts as gone."""
 
+_LONGEST_RETRY_AFTER_S = 3600.0
+
 
 class NoAnswerError(ConnectionError):
     """The server cannot be reached now, or what answers is no edgenas server."""
@@ -36,10 +38,12 @@ class NoAnswerError(ConnectionError):
 class RequestRefusedError(Exception):
     """The server answered a request of the agent with an error."""
 
-    def __init__(self, status: int, body: ErrorBody) -> None:
+    def __init__(self, status: int, body: ErrorBody, retry_after_s: float = 0.0) -> None:
         super().__init__(f"{body.title} ({status}): {body.detail}")
         self.status = status
         self.body = body
+        self.retry_after_s = retry_after_s
+        """How long the server asks to wait before the next attempt; 0 if it does not say."""
 
     @property
     def is_temporary(self) -> bool:
@@ -173,7 +177,8 @@ class ServerClient:
             await response.aread()
         except httpx.TransportError as error:
             raise NoAnswerError(f"{self.url} cannot be reached: {_words(error)}") from error
-        raise RequestRefusedError(response.status_code, self._error_body(response))
+        body, retry_after_s = self._error_body(response), _retry_after_s(response)
+        raise RequestRefusedError(response.status_code, body, retry_after_s)
 
     def _read(self, response: httpx.Response, target: type[T]) -> T:
         try:
@@ -187,6 +192,12 @@ class ServerClient:
         except WireError:
             detail = f"{self.url} gave no reason; is it the address of an edgenas server?"
             return ErrorBody("unknown", response.reason_phrase, response.status_code, detail)
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    """Return the seconds of ``Retry-After``, at most an hour; a date, which HTTP allows, counts as 0."""
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), _LONGEST_RETRY_AFTER_S) if text.isascii() and text.isdigit() else 0.0
 
 
 def _words(error: httpx.TransportError) -> str:

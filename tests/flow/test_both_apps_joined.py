@@ -12,7 +12,8 @@ import pytest
 from fastapi import FastAPI
 
 from profiler_agent.agent import AgentCore
-from profiler_agent.carriers.dial_out import Backoff, DialOut
+from profiler_agent.carriers.backoff import Backoff
+from profiler_agent.carriers.dial_out import DialOut
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.facts.device import read_device
 from profiler_agent.runtimes import available_runtimes

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 
 from profiler_agent.agent import AgentCore
-from profiler_agent.carriers.dial_out import Backoff, DialOut
+from profiler_agent.carriers.backoff import Backoff
+from profiler_agent.carriers.dial_out import DialOut
 from profiler_agent.carriers.listen import create_app
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.facts.device import read_device

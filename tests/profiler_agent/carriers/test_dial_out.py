@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from profiler_agent.agent import AgentCore
-from profiler_agent.carriers.dial_out import Backoff, DialOut, DialOutError
+from profiler_agent.carriers.backoff import Backoff
+from profiler_agent.carriers.dial_out import DialOut, DialOutError
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.facts.device import read_device
 from shared.protocol.call_server import ServerClient
@@ -339,3 +340,10 @@ def test_pauses_grow_up_to_a_limit() -> None:
     assert all(5 <= pause <= 10 for pause in pauses[4:])
     backoff.reset()
     assert backoff.next_s() <= 1
+
+
+def test_a_server_that_asks_for_a_pause_gets_at_least_that_one() -> None:
+    backoff = Backoff(random.Random(0), first_s=1, longest_s=10)
+    pauses = [backoff.next_s(asked_s=30) for _ in range(50)]
+    assert all(30 <= pause <= 45 for pause in pauses)
+    assert len({round(pause) for pause in pauses}) > 10  # not all at the same moment
