@@ -11,7 +11,8 @@
     ├── InvalidValueError       422  a value in the request is wrong
     ├── UpgradeRequiredError    426  the agent's version no longer fits the server's
     ├── TooManyRequestsError    429  too much is waiting already
-    └── UnavailableError        503  the server cannot serve yet
+    ├── UnavailableError        503  the server cannot serve yet
+    └── DamagedError            500  stored bytes are not those that were stored
 """
 
 from collections.abc import Iterator
@@ -89,6 +90,10 @@ class UnavailableError(ServerError):
     """The server cannot serve yet."""
 
     status = 503
+
+
+class DamagedError(ServerError):
+    """Stored bytes are not those that were stored."""
 
 
 @contextmanager

@@ -187,6 +187,10 @@ class ResultRow(Base):
     status: Mapped[str] = mapped_column(Word)
     body: Mapped[bytes] = mapped_column(LargeBinary)
     """The ``Result`` as JSON, compressed with zlib."""
+    body_sha256: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """Of ``body``, checked whenever it is read."""
+    summary: Mapped[dict[str, Any] | None]
+    """What is left of the samples once they were compacted: a ``SampleSummary``; then ``body`` has none."""
     received_at: Mapped[datetime]
 
 

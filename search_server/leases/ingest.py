@@ -5,7 +5,6 @@ hand-out of the same lease stay where they are but are never read again, so that
 two states of the device.
 """
 
-import zlib
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,8 +13,8 @@ from sqlalchemy.orm import Session
 from search_server.db.models import LeaseRow, ResultRow
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError
 from search_server.leases.node_rows import write_nodes
+from search_server.leases.stored_result import pack_result, unpack_result
 from shared.protocol.measurement import Result, ResultReceipt, RunSamples
-from shared.protocol.wire import from_json, to_json
 
 MAX_SAMPLES = 100_000
 """Most runs of one item that are taken."""
@@ -38,13 +37,15 @@ def ingest_result(
         return receipt, None
     _check_fence(lease, result)
     _check_samples(result)
+    body, body_sha256 = pack_result(result)
     session.add(
         ResultRow(
             lease_id=lease.lease_id,
             fence=result.fence,
             item_id=result.item_id,
             status=result.status,
-            body=zlib.compress(to_json(result).encode(), level=3),
+            body=body,
+            body_sha256=body_sha256,
             received_at=now,
         )
     )
@@ -60,20 +61,28 @@ def ingest_result(
 
 
 def lease_results(session: Session, lease: LeaseRow) -> tuple[Result, ...]:
-    """Return the results of a lease's last hand-out, in the order in which they came."""
+    """Return the results of a lease's last hand-out, in the order in which they came.
+
+    Raises:
+        DamagedError: one of them is not what was stored.
+    """
     return tuple(result for result, _ in received_results(session, lease))
 
 
 def received_results(session: Session, lease: LeaseRow) -> list[tuple[Result, datetime]]:
-    """Return the same with the time at which each came."""
+    """Return the same with the time at which each came.
+
+    Raises:
+        DamagedError: one of them is not what was stored.
+    """
     statement = (
-        select(ResultRow.body, ResultRow.received_at)
+        select(ResultRow.result_id, ResultRow.body, ResultRow.body_sha256, ResultRow.received_at)
         .where(ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence)
         .order_by(ResultRow.result_id)
     )
     return [
-        (from_json(zlib.decompress(body), Result), received_at)
-        for body, received_at in session.execute(statement)
+        (unpack_result(result_id, body, sha256), received_at)
+        for result_id, body, sha256, received_at in session.execute(statement)
     ]
 
 

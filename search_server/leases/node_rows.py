@@ -1,25 +1,23 @@
 """The measured nodes of a lease as rows, for those who ask in SQL: ``docs/sql.md``."""
 
-import zlib
-
 import numpy as np
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import LeaseRow, MeasuredNodeRow, ResultRow
+from search_server.leases.stored_result import unpack_result
 from shared.protocol.measurement import Result
-from shared.protocol.wire import from_json
 
 
 def write_nodes(session: Session, lease: LeaseRow) -> None:
     """Write a row for each node of each network whose result counts."""
-    statement = select(ResultRow.result_id, ResultRow.body).where(
+    statement = select(ResultRow.result_id, ResultRow.body, ResultRow.body_sha256).where(
         ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence, ResultRow.status == "ok"
     )
     rows = [
         row
-        for result_id, body in session.execute(statement)
-        for row in _rows(result_id, from_json(zlib.decompress(body), Result))
+        for result_id, body, sha256 in session.execute(statement)
+        for row in _rows(result_id, unpack_result(result_id, body, sha256))
     ]
     if rows:
         session.execute(insert(MeasuredNodeRow), rows)

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, aliased
 from search_server.clock import Clock
 from search_server.db.models import JobRow, LeaseRow
 from search_server.db.session import Database
+from search_server.errors import DamagedError
 from search_server.jobs.registry import fail_job, finish_job
 from search_server.latency.stored.lineage import profiled_lineage
 from search_server.latency.stored.snapshots import load_table, newest_accepted, store_table
@@ -79,7 +80,11 @@ def advance_waiting_jobs(database: Database, data_dir: Path, now: Clock) -> int:
     with database.reading() as session:
         job_ids = list(session.scalars(statement))
     for job_id in job_ids:
-        advance_job(database, data_dir, job_id, now)
+        try:
+            advance_job(database, data_dir, job_id, now)
+        except DamagedError as error:
+            with database.transaction() as session:
+                fail_job(session, job_id, str(error), now())
     return len(job_ids)
 
 
