@@ -16,6 +16,7 @@ from search_server.routes import (
     devices,
     health,
     install,
+    models,
     profiles,
     samples,
     searches,
@@ -38,6 +39,7 @@ ROUTERS = (
     checks.router,
     tables.router,
     samples.router,
+    models.router,
     searches.router,
 )
 

@@ -1,4 +1,4 @@
-"""What has to happen unasked: leases expire, crashed jobs go on, dead workers are noticed."""
+"""What has to happen unasked: leases expire, crashed jobs go on, dead workers are noticed, uploads go."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from search_server.clock import Clock
 from search_server.db.outage import repeat_forever
 from search_server.db.session import Database
 from search_server.leases.leases import expire_overdue
+from search_server.own_models.parts import drop_old_parts
 from search_server.profiling.advance import advance_waiting_jobs
 from search_server.searches.queue import requeue_dead
 
@@ -22,9 +23,12 @@ def keep_house(database: Database, data_dir: Path, now: Clock) -> None:
     with database.transaction() as session:
         num_leases = expire_overdue(session, now())
         num_searches = requeue_dead(session, now())
+    num_uploads = drop_old_parts(data_dir, now())
     num_jobs = advance_waiting_jobs(database, data_dir, now)
-    if num_leases or num_searches or num_jobs:
-        _log.info("house kept", leases=num_leases, searches=num_searches, jobs=num_jobs)
+    if num_leases or num_searches or num_jobs or num_uploads:
+        _log.info(
+            "house kept", leases=num_leases, searches=num_searches, jobs=num_jobs, uploads=num_uploads
+        )
 
 
 async def keep_house_forever(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -12,7 +13,9 @@ from search_server.client.endpoints import EventStream, Request, method
 from search_server.client.errors import ServerUnreachableError
 from search_server.client.events import EventReader
 from search_server.client.http_messages import event_request, http_request, read_answer, refuse
+from search_server.client.model_parts import part_offsets, read_model
 from search_server.client.search_client import DEFAULT_SERVER_URL, TIMEOUT
+from search_server.resources.models import PART_BYTES, Model
 from search_server.resources.page import Page
 from shared.protocol.address import checked_address
 
@@ -117,6 +120,24 @@ class AsyncSearchClient:
                 reason = str(error)
             await asyncio.sleep(reader.pause_s(reason))
 
+    async def upload_model(self, path: Path, name: str | None = None) -> Model:
+        """Send a model file in parts, from where an earlier attempt stopped, and have it kept.
+
+        Args:
+            path: a file whose name ends with ``.onnx`` or ``.tflite``.
+            name: left out: the file's name without its ending.
+
+        Raises:
+            ValueError: the name of the file ends otherwise, or the file is too large.
+            OSError: the file cannot be read.
+        """
+        content, create = read_model(path, name)
+        upload = await self.model_upload(create.sha256)
+        for offset in part_offsets(upload, create):
+            part = content[offset : offset + PART_BYTES]
+            await self.send_model_part(create.sha256, offset, part)
+        return await self.add_model(create)
+
     devices = method(endpoints.devices, iterate)
     device = method(endpoints.device, send)
     install_command = method(endpoints.install_command, send)
@@ -158,3 +179,9 @@ class AsyncSearchClient:
     resume_search = method(endpoints.resume_search, send)
     export_search = method(endpoints.export_search, send)
     data_sets = method(endpoints.data_sets, send)
+    model_upload = method(endpoints.model_upload, send)
+    send_model_part = method(endpoints.send_model_part, send)
+    add_model = method(endpoints.add_model, send)
+    models = method(endpoints.models, iterate)
+    model = method(endpoints.model, send)
+    remove_model = method(endpoints.remove_model, send)

@@ -15,6 +15,7 @@ from search_server.resources.devices import DeviceResource, DeviceUpdate, Instal
 from search_server.resources.formats import ExportFormat, ImportFormat, SampleFormat, TableFormat
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
+from search_server.resources.models import Model, ModelCreate, ModelUpload
 from search_server.resources.page import Page
 from search_server.resources.samples import JobLease, LeaseSamples
 from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
@@ -34,7 +35,7 @@ class Request(Generic[T]):
     """One request and the type of its answer; ``bytes`` takes the answer as it is."""
 
     answer: type[T]
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     """Below ``/api/v1``."""
     params: Mapping[str, str] = field(default_factory=dict)
@@ -290,6 +291,36 @@ def export_search(job_id: str, search_format: ExportFormat, dtype: DeliverName =
 def data_sets() -> Request[tuple[DataSet, ...]]:
     """Data sets that the server knows by name."""
     return Request(tuple[DataSet, ...], "GET", "/data")
+
+
+def model_upload(sha256: str) -> Request[ModelUpload]:
+    """How much of a model file the server has."""
+    return Request(ModelUpload, "GET", _path("models", "uploads", sha256))
+
+
+def send_model_part(sha256: str, offset: int, content: bytes) -> Request[ModelUpload]:
+    """Send a part of a model file, which is named by the SHA-256 of all its bytes."""
+    return Request(ModelUpload, "PUT", _path("models", "uploads", sha256), {"offset": str(offset)}, content)
+
+
+def add_model(create: ModelCreate) -> Request[Model]:
+    """Have a model file whose parts have been sent checked and kept under a name."""
+    return Request(Model, "POST", "/models", body=create)
+
+
+def models() -> Request[Page[Model]]:
+    """Model files of one's own, newest first."""
+    return Request(Page[Model], "GET", "/models")
+
+
+def model(model: str) -> Request[Model]:
+    """One model, by name, id or SHA-256."""
+    return Request(Model, "GET", _path("models", model))
+
+
+def remove_model(model: str) -> Request[bytes]:
+    """Take a model off the list, and its file from the server's disk; its measurements stay."""
+    return Request(bytes, "DELETE", _path("models", model))
 
 
 def has_ended(job: Job) -> bool:

@@ -85,8 +85,31 @@ class ArtifactRow(Base):
     created_at: Mapped[datetime]
 
 
+class ModelRow(Base):
+    """A model file that somebody brought, under a name; its bytes are an artifact."""
+
+    __tablename__ = "models"
+    __table_args__ = (
+        Index(
+            "uq_models_name_present",
+            "name",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+
+    model_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"), index=True)
+    facts: Mapped[dict[str, Any]]
+    """The ``ModelFacts``."""
+    created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
 class JobRow(Base):
-    """Long work: a profile, a measurement, a check or a search."""
+    """Long work: a profile, a measurement, a check, a search, a model's measurement or a gate."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -210,6 +233,9 @@ class MeasuredNodeRow(Base):
     node: Mapped[str] = mapped_column(Text)
     op_type: Mapped[str] = mapped_column(Text)
     segment: Mapped[str] = mapped_column(Text)
+    """Empty in a model file that somebody brought."""
+    shapes: Mapped[str] = mapped_column(Text, server_default="")
+    """Of its inputs and outputs, such as ``1x3x32x32 -> 1x8x32x32``; empty if the agent does not tell."""
     num_runs: Mapped[int]
     median_us: Mapped[float]
     q10_us: Mapped[float]
@@ -293,6 +319,25 @@ class MeasuredLatencyRow(Base):
     """The table whose level ``latency_us`` has."""
     body: Mapped[dict[str, Any]]
     """The ``MeasuredLatency``."""
+
+
+class ModelLatencyRow(Base):
+    """The latency of a model file, as measured by one job; its nodes are in ``node_latencies``."""
+
+    __tablename__ = "model_latencies"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id"), primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("models.model_id"), index=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"))
+    conditions_key: Mapped[str] = mapped_column(Word)
+    latency_us: Mapped[float]
+    low_us: Mapped[float]
+    high_us: Mapped[float]
+    anchor_us: Mapped[float]
+    profiled_us: Mapped[float | None]
+    """Of a whole run under the runtime's profiler; None if it has none."""
+    body: Mapped[dict[str, Any]]
+    """The ``ModelLatency``."""
 
 
 class SearchStepRow(Base):

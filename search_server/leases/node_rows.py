@@ -36,6 +36,7 @@ def _rows(result_id: int, result: Result) -> list[dict[str, object]]:
                 "node": node.name,
                 "op_type": node.op_type,
                 "segment": node.segment,
+                "shapes": node.shapes,
                 "num_runs": len(node.wall_us),
                 "median_us": median_us,
                 "q10_us": q10_us,

@@ -2,7 +2,9 @@
 
 A schema names each table's fields in the order of the format's own schema, which is what fixes their
 place. The type of a field is a scalar such as ``Uint32``, a vector of them as ``[Uint32]``, ``text``,
-``table``, ``[table]``, or ``union``, which takes the two places that a union has.
+``table``, ``[table]``, or ``union``, which takes the two places that a union has. Where a file of the
+format is also read (:mod:`search_server.model_files.flat_reading`), the table's own name stands for
+``table``.
 Source of the format: https://flatbuffers.dev/internals/
 """
 
@@ -13,7 +15,7 @@ from typing import Any, Self
 import flatbuffers
 import numpy as np
 
-_VECTOR_TYPES: dict[str, type[np.generic]] = {
+VECTOR_TYPES: dict[str, type[np.generic]] = {
     "[Uint8]": np.uint8,
     "[Int32]": np.int32,
     "[Uint32]": np.uint32,
@@ -80,7 +82,7 @@ def _write(builder: flatbuffers.Builder, schema: Schema, table: Table) -> int:
         if kind == "union":
             builder.PrependUint8Slot(place, table.fields[name].number, 0)
             builder.PrependUOffsetTRelativeSlot(place + 1, value, 0)
-        elif kind in ("text", "table") or kind.startswith("["):
+        elif kind in ("text", "table", *schema.tables) or kind.startswith("["):
             builder.PrependUOffsetTRelativeSlot(place, value, 0)
         else:
             getattr(builder, f"Prepend{kind}Slot")(place, value, 0)
@@ -91,14 +93,14 @@ def _child(builder: flatbuffers.Builder, schema: Schema, kind: str, value: Any) 
     """Return the offset of what lies outside its table, or the scalar itself."""
     if kind == "text":
         return builder.CreateString(value)
-    if kind == "table":
+    if kind in ("table", *schema.tables):
         return _write(builder, schema, value)
     if kind == "union":
         return _write(builder, schema, value.table)
-    if kind == "[table]":
+    if kind in VECTOR_TYPES:
+        return builder.CreateNumpyVector(np.array(value, VECTOR_TYPES[kind]))
+    if kind.startswith("["):
         return _offsets(builder, [_write(builder, schema, each) for each in value])
-    if kind in _VECTOR_TYPES:
-        return builder.CreateNumpyVector(np.array(value, _VECTOR_TYPES[kind]))
     return value
 
 

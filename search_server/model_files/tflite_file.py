@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from search_server.model_files.flat_tables import Member, Schema, Table, flat_bytes
 
-_SCHEMA = Schema.of(
-    Model="version:Uint32 operator_codes:[table] subgraphs:[table] description:text buffers:[table] "
-    "metadata_buffer:[Int32] metadata:[table] signature_defs:[table]",
+SCHEMA = Schema.of(
+    Model="version:Uint32 operator_codes:[OperatorCode] subgraphs:[SubGraph] description:text "
+    "buffers:[Buffer] metadata_buffer:[Int32] metadata:[table] signature_defs:[SignatureDef]",
     OperatorCode="deprecated_builtin_code:Int8 custom_code:text version:Int32 builtin_code:Int32",
-    SubGraph="tensors:[table] inputs:[Int32] outputs:[Int32] operators:[table] name:text",
-    Tensor="shape:[Int32] type:Int8 buffer:Uint32 name:text quantization:table",
+    SubGraph="tensors:[Tensor] inputs:[Int32] outputs:[Int32] operators:[Operator] name:text",
+    Tensor="shape:[Int32] type:Int8 buffer:Uint32 name:text quantization:QuantizationParameters "
+    "is_variable:Bool sparsity:table shape_signature:[Int32]",
     QuantizationParameters="min:[Float32] max:[Float32] scale:[Float32] zero_point:[Int64] details:union "
     "quantized_dimension:Int32",
     Buffer="data:[Uint8] offset:Uint64 size:Uint64",
@@ -34,12 +35,12 @@ _SCHEMA = Schema.of(
     ReshapeOptions="",
     TransposeOptions="",
     SubOptions="",
-    SignatureDef="inputs:[table] outputs:[table] signature_key:text deprecated_tag:text "
+    SignatureDef="inputs:[TensorMap] outputs:[TensorMap] signature_key:text deprecated_tag:text "
     "subgraph_index:Uint32",
     TensorMap="name:text tensor_index:Uint32",
 )
-_SCHEMA_VERSION = 3
-_IDENTIFIER = b"TFL3"
+SCHEMA_VERSION = 3
+IDENTIFIER = b"TFL3"
 _ALIGNMENT = 64
 _UNKNOWN_OFFSET = 1 << 30
 
@@ -146,13 +147,13 @@ class _File:
     def build(self, subgraphs: Sequence[Subgraph]) -> bytes:
         graphs = [self._subgraph(subgraph) for subgraph in subgraphs]
         fields = {
-            "version": _SCHEMA_VERSION,
+            "version": SCHEMA_VERSION,
             "operator_codes": [_operator_code(_KINDS[kind]) for kind in self._kinds],
             "subgraphs": graphs,
             "buffers": self._buffers,
             "signature_defs": [_signature(index, subgraph) for index, subgraph in enumerate(subgraphs)],
         }
-        return flat_bytes(_SCHEMA, Table("Model", fields), _IDENTIFIER)
+        return flat_bytes(SCHEMA, Table("Model", fields), IDENTIFIER)
 
     def _subgraph(self, subgraph: Subgraph) -> Table:
         fields = {

@@ -125,9 +125,11 @@ class NodeSamples:
 
     name: str
     segment: str
-    """The workload's segment that this node belongs to."""
+    """The workload's segment that this node belongs to; empty in a model file that is no workload."""
     op_type: str
     wall_us: tuple[float, ...]
+    shapes: str = ""
+    """Of its inputs and outputs, such as ``1x3x32x32 -> 1x8x32x32``; empty if the runtime does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
