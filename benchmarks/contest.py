@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contestants import equally_fast, hand_made_variants, random_networks
+from benchmarks.contestants import equally_fast, hand_made_variants, most_families, random_networks
 from benchmarks.ledger import Ledger, Trial
 from benchmarks.local_table import kept_table
 from benchmarks.machine import say
@@ -66,6 +66,7 @@ class Contest:
         table = kept_table(self.table_path, self.space, Conditions())
         randoms, hand_made, target_us = self._candidates(table)
         searches = self._searches(table, target_us)
+        hand_made |= most_families(table, target_us)
         entrants, latency_us = self._equally_fast(table, randoms, hand_made, searches)
         standings = self._train(entrants, latency_us)
         training_s = np.mean([s.training_s for s in standings])

@@ -4,6 +4,8 @@ Hand-made are uniform networks, and MobileNetV2's pattern (first block without e
 They reach the target by width (all channels times a factor, in multiples of 8), and then by as few layers
 left out as it takes. Variants are measured, not predicted: other widths have no table.
 
+The largest networks within the target are what a table gives without any search.
+
 Shape letters: S draws, L layers, K candidates.
 """
 
@@ -15,6 +17,10 @@ import numpy as np
 
 from benchmarks.trials import BAND, Network
 from search_server.latency.table import LatencyTable
+from search_server.nas.budget.caps import latency_cap
+from search_server.nas.budget.latency_model import LatencyModel
+from search_server.nas.choosing.most import most_network
+from search_server.search_options import MostName
 from shared.search_space import SearchSpace, search_space
 
 FAMILIES = {
@@ -23,6 +29,8 @@ FAMILIES = {
     "mobilenetv2": ("k3_e1", "k3_e6"),
 }
 """First block, where it differs, and the others."""
+MOST: dict[str, MostName] = {"most MACs": "macs", "most parameters": "params", "most of both": "both"}
+MOST_SHARES = (1.0, 0.985, 1.015)
 WIDTH_FACTORS = (0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 MAX_LEFT_OUT = 6
 
@@ -64,6 +72,24 @@ def hand_made_variants(space_name: str) -> Iterator[Variant]:
         for num_left_out, thinned in enumerate(islice(_thinned(space, blocks), MAX_LEFT_OUT + 1)):
             for width in _widths(space):
                 yield Variant(family, num_left_out, Network(width, ",".join(thinned)))
+
+
+def most_families(table: LatencyTable, target_us: float) -> dict[str, list[Network]]:
+    """Return the largest networks within a target, by multiply-accumulates, parameters and both.
+
+    Decoded from the table alone. As many as a shortlist needs to hold one that measures as the target
+    says: within the target, and within a little more or less of it.
+    """
+    space = table.search_space
+    latency = LatencyModel(table, space.num_layers, len(space.candidates))
+    cap = latency_cap("latency", latency, target_us)
+    return {
+        name: [
+            Network(space.name, str(most_network(space, [cap.with_limit(share * target_us)], most)))
+            for share in MOST_SHARES
+        ]
+        for name, most in MOST.items()
+    }
 
 
 def equally_fast(

@@ -25,7 +25,7 @@ from search_server.client.job_progress import JobFailedError, job_progress
 from search_server.client.search_view import files_grid, step_line
 from search_server.client.show import count, facts, grid, milliseconds, share
 from search_server.client.table_view import verdict_text
-from search_server.resources.searches import Search, SearchCreate, SearchStep
+from search_server.resources.searches import ROLE_WORDS, Search, SearchCreate, SearchStep
 from search_server.resources.tables import Profile, ProfileCreate, TableSummary
 
 SPACE = "fbnet-tiny"
@@ -154,7 +154,7 @@ def comparison(search: Search) -> Table:
             continue  # drawn from theta and measured, but not among the finalists that were trained
         is_found = network == search.result
         rows.add_row(
-            "found" if is_found else "runner-up" if network.role == "found" else network.role,
+            "found" if is_found else "runner-up" if network.role == "found" else ROLE_WORDS[network.role],
             count(network.macs),
             milliseconds(network.predicted_us),
             milliseconds(network.measured_us),

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from search_server.option_field import complete, option
 
-PathsName = Literal["soft", "one", "two"]
+PathsName = Literal["soft", "one", "two", "none"]
+MostName = Literal["macs", "params", "both"]
 WeightsName = Literal["entangled", "separate"]
 LossName = Literal["fbnet", "additive", "budget"]
 LatencyUnit = Literal["us", "ms"]
@@ -80,7 +81,14 @@ class SearchOptions:
     )
     latency_weight: float = option(0.1, "Weight of log(LAT) in loss additive.", at_least=0)
     paths: PathsName = option(
-        "one", "Candidates that run in a layer in one step: all of them weighted, one, or two."
+        "one",
+        "Candidates that run in a layer in one step: all of them weighted, one, or two; none: no supernet "
+        "is trained, and the network with the most compute within the limits is decoded from the table.",
+    )
+    most: MostName = option(
+        "macs",
+        "With paths none, what the network has most of: multiply-accumulates, parameters, or both as "
+        "shares of the largest network's.",
     )
     weights: WeightsName = option(
         "entangled", "One super-kernel a layer, or separate weights for each candidate as in the paper."
@@ -158,6 +166,11 @@ class SearchOptions:
             raise ValueError(
                 f"warmup_epochs must lie in 0..{self.epochs - 1} (below epochs), got {self.warmup_epochs}"
             )
+        if self.paths == "none" and self.loss != "budget":
+            raise ValueError(
+                f"paths 'none' takes the largest network within limits, and loss {self.loss!r} has none; "
+                "use loss 'budget' with a target"
+            )
         if self.theta_gradient == "effects" and self.paths == "one" and self.num_theta_paths < 2:
             raise ValueError(
                 "theta_gradient 'effects' compares paths, so theta_paths must be at least 2, "
@@ -181,7 +194,7 @@ class SearchOptions:
     @property
     def num_theta_paths(self) -> int:
         """Draws that a theta step averages over: fewer where a draw costs more and varies less."""
-        return self.theta_paths or {"one": 8, "two": 4, "soft": 1}[self.paths]
+        return self.theta_paths or {"one": 8, "two": 4, "soft": 1, "none": 1}[self.paths]
 
     def tau(self, epoch: int) -> float:
         """Return the temperature of an epoch, at least ``TAU_FLOOR``."""

@@ -8,13 +8,16 @@ from rich.table import Table as Grid
 from search_server.client.commands import out, print_facts
 from search_server.client.show import count, grid, milliseconds, share
 from search_server.resources.searches import (
+    ROLE_WORDS,
     DeviceLatency,
     ExpectedCost,
     ExportedFile,
+    Role,
     Search,
     SearchCreate,
     SearchStep,
 )
+from search_server.search_options import MostName, PathsName
 
 
 def step_line(step: SearchStep, num_epochs: int) -> str:
@@ -86,6 +89,8 @@ def _setting(request: SearchCreate) -> str:
         "additive": f" (latency_weight {request.latency_weight:g})",
         "budget": "",
     }
+    if request.paths == "none":
+        return f"paths none: the most {_MOST[request.most]} within the limits, decoded from the table"
     recomputed = ", branches recomputed" if request.recomputes_branches else ""
     passes = "bf16 passes" if request.mixed_precision else "fp32"
     step_images = min(request.step_images, request.batch_size)
@@ -96,7 +101,16 @@ def _setting(request: SearchCreate) -> str:
     )
 
 
+_MOST: dict[MostName, str] = {
+    "macs": "multiply-accumulates",
+    "params": "parameters",
+    "both": "multiply-accumulates and parameters",
+}
+
+
 def _training(request: SearchCreate) -> str:
+    if request.train_epochs == 0:
+        return "none"
     how = "from scratch" if request.training == "scratch" else "fine-tuned from the supernet's weights"
     return f"{how}, {request.train_epochs} epoch{'' if request.train_epochs == 1 else 's'}"
 
@@ -114,7 +128,8 @@ def _comparison(search: Search) -> Grid:
         *(f">{other.device} ms" for other in search.request.also),
         title="Compared",
     )
-    target_ms, result = search.request.target_ms, search.result
+    request, result = search.request, search.result
+    target_ms = request.target_ms
     for network in search.architectures:
         is_result = (
             result is not None and network.role == "found" and network.architecture == result.architecture
@@ -123,7 +138,7 @@ def _comparison(search: Search) -> Grid:
         too_slow = network.role == "found" and target_ms is not None and latency_us > target_ms * 1000
         mark, is_measured = " !" if too_slow else "", network.measured_us is not None
         table.add_row(
-            "● found" if is_result else f"  {'sampled' if network.role == 'found' else network.role}",
+            "● found" if is_result else f"  {_other_role(network.role, request.paths)}",
             count(network.macs),
             count(network.params),
             milliseconds(network.predicted_us) + ("" if is_measured else mark),
@@ -134,9 +149,18 @@ def _comparison(search: Search) -> Grid:
             style="bold" if is_result else "",
         )
     if target_ms is not None:
-        table.caption = f"target {target_ms:g} ms; ! is above it; sampled: drawn from theta, not chosen"
+        table.caption = f"target {target_ms:g} ms; ! is above it; {_SAMPLED[request.paths == 'none']}"
         table.caption_justify = "left"
     return table
+
+
+_SAMPLED = {False: "sampled: drawn from theta, not chosen", True: "decoded: before the limit was corrected"}
+
+
+def _other_role(role: Role, paths: PathsName) -> str:
+    if role != "found":
+        return ROLE_WORDS[role]
+    return "decoded" if paths == "none" else "sampled"
 
 
 def files_grid(files: Sequence[ExportedFile]) -> Grid:

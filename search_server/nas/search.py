@@ -87,6 +87,10 @@ class SearchRun:
         options: SearchOptions,
         accelerator: torch.device = CPU,
     ) -> None:
+        if options.paths == "none":
+            raise ValueError(
+                "paths 'none' trains no supernet; choosing.most.most_network decodes its network"
+            )
         self.space = space
         self.options = options
         self.accelerator = accelerator

@@ -1,5 +1,6 @@
 """Searches: asked for, watched, and what they found."""
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
@@ -8,7 +9,15 @@ from search_server.resources.jobs import Job
 from search_server.search_options import CostUnit, DeliverName, Phase, SearchOptions, TrainingName
 from shared.protocol.device import Conditions
 
-Role = Literal["found", "uniform", "random"]
+Role = Literal["found", "uniform", "random", "most_macs"]
+
+ROLE_WORDS: Mapping[Role, str] = {
+    "found": "found",
+    "uniform": "uniform",
+    "random": "random",
+    "most_macs": "most MACs",
+}
+"""As people read them; ``most_macs`` has the most multiply-accumulates within the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,11 @@ class SearchCreate(SearchOptions):
         "fine-tuned.",
     )
     train_epochs: int = option(
-        30, "Epochs of the short training of each network that is compared.", at_least=1, at_most=10_000
+        30,
+        "Epochs of the short training of each network that is compared; 0, with paths none, trains and "
+        "exports nothing.",
+        at_least=0,
+        at_most=10_000,
     )
     num_samples: int = option(
         6,
@@ -59,7 +72,8 @@ class SearchCreate(SearchOptions):
     )
     compare_baselines: bool = option(
         True,
-        "Also train and measure a uniform and a random network near the same latency.",
+        "Also train and measure networks near the same latency that no search found: a uniform one, a "
+        "random one, and that with the most multiply-accumulates.",
         flags="--baselines/--no-baselines",
     )
     deliver: DeliverName = option(
@@ -84,6 +98,12 @@ class SearchCreate(SearchOptions):
         if len(self.also) > 7:
             raise ValueError(f"a search takes up to 8 devices, got {1 + len(self.also)}")
         self.require_limits([self.target_ms, *(other.target_ms for other in self.also)])
+        if self.paths == "none" and self.training == "inherit":
+            raise ValueError("paths 'none' trains no supernet to inherit from; use training 'scratch'")
+        if self.train_epochs == 0 and self.paths != "none":
+            raise ValueError(
+                "train_epochs 0 trains no network, so nothing could be compared; only paths 'none' takes it"
+            )
         if self.class_names and self.num_classes is not None:
             raise ValueError("give num_classes or class_names, not both")
 

@@ -29,6 +29,7 @@ from search_server.search_options import DeliverName
 from search_server.searches.data_check import DATA_SETS
 from search_server.searches.searches import (
     export_path,
+    find_request,
     list_steps,
     resume_search,
     search_architectures,
@@ -125,6 +126,8 @@ def export_search(
             way_out = "submit the search with deliver int8"
         elif job.status == "done":
             way_out = "it ended before such files were written; submit it again"
+            if find_request(job).train_epochs == 0:
+                way_out = "its networks were not trained; submit it again with train_epochs above 0"
         raise ConflictError(
             "nothing_to_export",
             f"search {job_id} is {job.status} and has no {dtype} {export_format} file; {way_out}",

@@ -1,17 +1,20 @@
 """From theta to measured networks, and the baselines beside them; one correction if none is on target."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 
 from search_server.nas.budget.caps import Cap, latency_cap, share_used
 from search_server.nas.budget.search_caps import are_kept
 from search_server.nas.choosing.drawn import drawing_probabilities
+from search_server.nas.choosing.most import most_network
 from search_server.nas.choosing.shortlist import DRAWING_ENTROPY, shortlist
 from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun
 from search_server.resources.searches import FoundArchitecture, Role
+from search_server.search_options import MostName
 from search_server.searches.recording import record_step
 from search_server.searches.search_job import SearchJob
 from search_server.searches.searches import search_steps_after
@@ -38,28 +41,41 @@ def shortlist_caps(job: SearchJob, run: SearchRun) -> tuple[Cap, ...]:
 
 
 def measured_finalists(
-    job: SearchJob, run: SearchRun, caps: Sequence[Cap], data: DataSplits
+    job: SearchJob, caps: Sequence[Cap], measured_within: Callable[[Sequence[Cap]], list[FoundArchitecture]]
 ) -> list[FoundArchitecture]:
-    """Decode theta within the caps, measure, and return the best networks that are on target.
+    """Return the first of the measured networks that are on target, or else those nearest to it.
 
-    The best are those with the least cross entropy after a short training. If the measurements put none on
-    target, theta is decoded once more, under limits corrected by the median of measured / predicted.
+    If the measurements put none on target, others are decoded once more, under limits corrected by the
+    median of measured / predicted.
+
+    Args:
+        job: the search.
+        caps: the limits as predicted.
+        measured_within: decodes networks within limits and measures them, the best first.
     """
-    measured = measured_shortlist(job, run, caps, data)
+    measured = measured_within(caps)
     if not job.targets_us:
         return measured[:NUM_FINALISTS]
     if not any(is_on_target(loads(job, network)) for network in measured):
         corrected = corrected_caps(job, caps, measured)
         if corrected is not None:
-            measured = measured_shortlist(job, run, corrected, data) + measured
+            measured = measured_within(corrected) + measured
     distinct = {network.architecture: network for network in measured}
     return sorted(distinct.values(), key=lambda each: nearness(loads(job, each)))[:NUM_FINALISTS]
 
 
-def measured_shortlist(
-    job: SearchJob, run: SearchRun, caps: Sequence[Cap], data: DataSplits
+def measured_most(
+    job: SearchJob, role: Role, most: MostName, caps: Sequence[Cap]
 ) -> list[FoundArchitecture]:
-    """Return the shortlist under some caps, measured, the most accurate first."""
+    """Return the network with the most of something within some caps, measured."""
+    job.tell("sample", SEARCHED, "decoding the largest network within the limits from the table")
+    return measure_networks(job, [(role, most_network(job.space, caps, most))], SEARCHED)
+
+
+def measured_shortlist(
+    job: SearchJob, run: SearchRun, data: DataSplits, caps: Sequence[Cap]
+) -> list[FoundArchitecture]:
+    """Return the shortlist under some caps, measured, the most accurate after a short training first."""
     job.tell("sample", SEARCHED, "ranking networks decoded and drawn from theta")
     record_drawing(job, run, caps)
     request = job.request
@@ -109,8 +125,12 @@ def corrected_caps(
 
 
 def measured_baselines(job: SearchJob, caps: Sequence[Cap]) -> list[FoundArchitecture]:
-    """Return the uniform network nearest to the limits, and a random one beside them, measured."""
-    if not job.request.compare_baselines:
+    """Return the uniform network nearest to the limits, a random one beside them, and the largest within.
+
+    The largest, by multiply-accumulates, is brought to the target as found networks are.
+    """
+    request = job.request
+    if not request.compare_baselines:
         return []
 
     def distance(architecture: Architecture) -> float:
@@ -118,9 +138,15 @@ def measured_baselines(job: SearchJob, caps: Sequence[Cap]) -> list[FoundArchite
 
     uniform = min((uniform_architecture(job.space, b) for b in job.space.candidates), key=distance)
     networks: list[tuple[Role, Architecture]] = [("uniform", uniform)]
-    generator = random.Random(job.request.seed)
+    generator = random.Random(request.seed)
     drawn = (random_architecture(job.space, generator) for _ in range(20_000))
     near = next((network for network in drawn if distance(network) <= SPAN), None)
     if near is not None:
         networks.append(("random", near))
-    return measure_networks(job, networks, SEARCHED + (MEASURED - SEARCHED) / 2)
+    baselines = measure_networks(job, networks, SEARCHED + (MEASURED - SEARCHED) / 2)
+    if request.paths == "none" and request.most == "macs":
+        return baselines  # it is the found network
+    return [
+        *baselines,
+        *measured_finalists(job, caps, partial(measured_most, job, "most_macs", "macs"))[:1],
+    ]

@@ -11,13 +11,14 @@ Everything that took long is kept in the job's folder, so a search that is stopp
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from search_server.clock import utc_now
 from search_server.jobs.registry import finish_job
-from search_server.nas.budget.search_caps import DeviceTable
+from search_server.nas.budget.search_caps import DeviceTable, budget_caps
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.data.batches import search_batches
 from search_server.nas.data.data_sets import load_data
@@ -27,11 +28,17 @@ from search_server.nas.supernet.accelerator import choose_accelerator
 from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
 from search_server.searches.delivery import deliver
 from search_server.searches.event_files import event_files
-from search_server.searches.finalists import measured_baselines, measured_finalists, shortlist_caps
+from search_server.searches.finalists import (
+    measured_baselines,
+    measured_finalists,
+    measured_most,
+    measured_shortlist,
+    shortlist_caps,
+)
 from search_server.searches.recording import record_step
 from search_server.searches.search_job import SearchJob, StoppedError, Transaction, open_search_job
 from search_server.searches.stages import SEARCHED
-from search_server.searches.training import most_accurate, train_all
+from search_server.searches.training import Beginning, most_accurate, train_all
 from shared.protocol.wire import from_dict, to_dict
 
 
@@ -59,26 +66,7 @@ def run_search_job(
     """
     job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir, accelerator)
     try:
-        request = job.request
-        data = load_data(
-            request.data,
-            job.space.resolution,
-            request.seed,
-            request.num_classes,
-            request.class_names,
-            request.mirror,
-            lambda done, total: job.tell("data", 0.0, f"looking at the images: {done} of {total}"),
-        )
-        if data.notes:
-            job.tell("data", 0.0, "; ".join(data.notes))
-        data.require_fit(job.space.num_classes, job.space.name)
-        run = search_supernet(job, data)
-        caps = shortlist_caps(job, run)
-        finalists = measured_finalists(job, run, caps, data)
-        baselines = measured_baselines(job, caps)
-        trained = train_all(job, run, [*finalists, *baselines], data)
-        found = most_accurate(trained)
-        found = deliver(job, found, data)
+        found = largest_network(job) if job.request.paths == "none" else searched_network(job)
     except StoppedError:
         return
     except torch.OutOfMemoryError as error:
@@ -87,13 +75,59 @@ def run_search_job(
         finish_job(session, job_id, utc_now(), result=to_dict(found), message=outcome(job, found))
 
 
+def searched_network(job: SearchJob) -> FoundArchitecture:
+    """Search with a supernet, compare, and export."""
+    data = search_data(job)
+    run = search_supernet(job, data)
+    caps = shortlist_caps(job, run)
+    finalists = measured_finalists(job, caps, partial(measured_shortlist, job, run, data))
+    heirs_of = run.supernet if job.request.training == "inherit" else None
+    networks = [*finalists, *measured_baselines(job, caps)]
+    trained = train_all(job, Beginning(run.accelerator, heirs_of), networks, data)
+    return deliver(job, most_accurate(trained), data)
+
+
+def largest_network(job: SearchJob) -> FoundArchitecture:
+    """Decode the largest network within the limits from the table; compare and export it if trained."""
+    caps = budget_caps(job.space, device_tables(job), job.request)
+    find = partial(measured_most, job, "found", job.request.most)
+    networks = [*measured_finalists(job, caps, find)[:1], *measured_baselines(job, caps)]
+    if job.request.train_epochs == 0:
+        return networks[0]
+    data = search_data(job)
+    trained = train_all(job, Beginning(choose_accelerator(job.accelerator)), networks, data)
+    return deliver(job, trained[0], data)
+
+
+def search_data(job: SearchJob) -> DataSplits:
+    """Load the images of a search."""
+    request = job.request
+    data = load_data(
+        request.data,
+        job.space.resolution,
+        request.seed,
+        request.num_classes,
+        request.class_names,
+        request.mirror,
+        lambda done, total: job.tell("data", 0.0, f"looking at the images: {done} of {total}"),
+    )
+    if data.notes:
+        job.tell("data", 0.0, "; ".join(data.notes))
+    data.require_fit(job.space.num_classes, job.space.name)
+    return data
+
+
+def device_tables(job: SearchJob) -> list[DeviceTable]:
+    """Return the tables of a search with their targets."""
+    return [DeviceTable(each.name, each.table, each.target_ms, each.weight) for each in job.devices]
+
+
 def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
     """Train weights and theta of the supernet; a checkpoint and a recorded step an epoch."""
     request = job.request
     batches = search_batches(data, request.batch_size, request.seed)
-    tables = [DeviceTable(each.name, each.table, each.target_ms, each.weight) for each in job.devices]
     accelerator = choose_accelerator(job.accelerator)
-    run = search(job.space, tables, *batches, request, accelerator)
+    run = search(job.space, device_tables(job), *batches, request, accelerator)
     checkpoint = job.folder / "search.pt"
     if checkpoint.exists():
         load_checkpoint(run, checkpoint)
@@ -123,7 +157,8 @@ def outcome(job: SearchJob, found: FoundArchitecture) -> str:
             for other in found.others
         ),
     ]
-    return f"{'; '.join(latencies)}; test accuracy {found.test_accuracy or 0.0:.1%}{_collapse(job, found)}"
+    accuracy = "not trained" if found.test_accuracy is None else f"test accuracy {found.test_accuracy:.1%}"
+    return f"{'; '.join(latencies)}; {accuracy}{_collapse(job, found)}"
 
 
 def _collapse(job: SearchJob, found: FoundArchitecture) -> str:

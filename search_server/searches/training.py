@@ -2,36 +2,47 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
 
 from search_server.nas.choosing.finalist import finalist_network
 from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.data.images import DataSplits
 from search_server.nas.network_weights import load_network, save_network
-from search_server.nas.search import SearchRun
+from search_server.nas.supernet.supernet import Supernet
 from search_server.nas.train import TrainConfig, evaluate, train
-from search_server.resources.searches import FoundArchitecture
+from search_server.resources.searches import ROLE_WORDS, FoundArchitecture
 from search_server.searches.recording import record_architecture
 from search_server.searches.search_job import SearchJob
 from search_server.searches.stages import MEASURED, TRAINED
 from shared.architecture import Architecture, parse_architecture
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How all trainings of a search begin."""
+
+    accelerator: torch.device
+    heirs_of: Supernet | None = None
+    """The supernet whose weights they inherit; None: from scratch."""
+
+
 def train_all(
-    job: SearchJob, run: SearchRun, networks: Sequence[FoundArchitecture], data: DataSplits
+    job: SearchJob, beginning: Beginning, networks: Sequence[FoundArchitecture], data: DataSplits
 ) -> list[FoundArchitecture]:
     """Train each network, all alike, and record its accuracy."""
     span = (TRAINED - MEASURED) / len(networks)
     return [
-        train_network(job, run, network, data, MEASURED + span * index, span)
+        train_network(job, beginning, network, data, MEASURED + span * index, span)
         for index, network in enumerate(networks)
     ]
 
 
 def train_network(
     job: SearchJob,
-    run: SearchRun,
+    beginning: Beginning,
     network: FoundArchitecture,
     data: DataSplits,
     progress: float,
@@ -42,17 +53,19 @@ def train_network(
     architecture = parse_architecture(network.architecture, job.space)
     path, is_mixed = weights_path(job, architecture), request.mixed_precision
     if path.exists():
-        module = load_network(architecture.workload(), path).to(run.accelerator)
+        module = load_network(architecture.workload(), path).to(beginning.accelerator)
     else:
         module = finalist_network(
-            architecture, run.supernet, data, request.seed, request.training, is_mixed
+            architecture, beginning.heirs_of, data, request.seed, beginning.accelerator, is_mixed
         )
         batches = training_batches(data.training, request.batch_size, seed=request.seed)
-        how = "training" if request.training == "scratch" else "fine-tuning"
+        how = "fine-tuning" if beginning.heirs_of else "training"
         settings = TrainConfig(epochs=request.train_epochs, mixed_precision=is_mixed)
         for facts in train(module, batches, settings):
             epoch = facts.epoch + 1
-            message = f"{how} the {network.role} network: epoch {epoch} of {request.train_epochs}"
+            message = (
+                f"{how} the {ROLE_WORDS[network.role]} network: epoch {epoch} of {request.train_epochs}"
+            )
             job.tell("train", progress + span * epoch / request.train_epochs, message)
         save_network(module, path)
     trained = replace(

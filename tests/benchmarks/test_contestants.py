@@ -1,8 +1,9 @@
 """Hand-made networks are brought to the target by width, and by leaving out as few layers as it takes."""
 
-from benchmarks.contestants import Variant, equally_fast, hand_made_variants
+from benchmarks.contestants import Variant, equally_fast, hand_made_variants, most_families
 from benchmarks.trials import Network
 from shared.search_space import search_space
+from tests.search_server.tables import known_table
 
 SPACE = "fbnet-tiny:width=0.5,resolution=16"
 
@@ -27,3 +28,17 @@ def test_variants_that_lack_the_fewest_layers_come_first() -> None:
     latency_us = dict(zip(networks, (104.0, 98.0, 100.0), strict=True))
     chosen = equally_fast(reversed(variants), latency_us, 100.0)
     assert chosen == {"k3_e6": networks[1:], "k5_e6": [], "mobilenetv2": []}
+
+
+def test_the_largest_networks_within_a_target_come_from_the_table_alone() -> None:
+    table = known_table("pixel", SPACE)
+    fastest_us, slowest_us = table.latency_range_us()
+    target_us = (fastest_us + slowest_us) / 2
+    families = most_families(table, target_us)
+    firsts = {name: networks[0].architecture() for name, networks in families.items()}
+    for network in firsts.values():
+        assert table.predict_us(network) <= target_us * (1 + 1e-9)
+    macs = {name: network.workload().macs for name, network in firsts.items()}
+    params = {name: network.workload().num_params for name, network in firsts.items()}
+    assert macs["most MACs"] == max(macs.values())
+    assert params["most parameters"] == max(params.values())

@@ -29,7 +29,7 @@ def test_a_theta_step_draws_fewer_where_a_draw_costs_more(paths: PathsName, draw
     ("changes", "message"),
     [
         ({"preset": "cheap"}, "preset must be one of small-budget, fbnet-paper, got 'cheap'"),
-        ({"paths": "three"}, "paths must be one of soft, one, two, got 'three'"),
+        ({"paths": "three"}, "paths must be one of soft, one, two, none, got 'three'"),
         ({"warmup_epochs": 20}, "warmup_epochs must lie in 0..19 (below epochs), got 20"),
         ({"epochs": 0}, "epochs must lie in 1..10000, got 0"),
         ({"step_images": None}, "step_images must lie in 2..8192, got None"),

@@ -57,6 +57,17 @@ def device_tables(tables: Tables, options: SearchOptions) -> tuple[DeviceTable, 
     return devices
 
 
+def budget_caps(space: SearchSpace, tables: Tables, options: SearchOptions) -> tuple[Cap, ...]:
+    """Return the caps of a search that trains no supernet.
+
+    Raises:
+        ValueError: as of :func:`device_tables` and :func:`search_caps`.
+    """
+    devices = device_tables(tables, options)
+    shape = space.num_layers, len(space.candidates)
+    return search_caps(space, devices, [LatencyModel(each.table, *shape) for each in devices], options)
+
+
 def search_caps(
     space: SearchSpace,
     devices: Sequence[DeviceTable],

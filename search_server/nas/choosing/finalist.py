@@ -14,7 +14,6 @@ from search_server.nas.data.batches import Batch, evaluation_batches
 from search_server.nas.data.images import DataSplits, ImageSource
 from search_server.nas.supernet.accelerator import accelerator_of, forward_precision, placed
 from search_server.nas.supernet.supernet import Supernet
-from search_server.search_options import TrainingName
 from shared.architecture import Architecture
 from shared.modules import NetworkModule, network_module, to_channels_last
 
@@ -24,26 +23,26 @@ NUM_STATISTICS_IMAGES = 512
 
 def finalist_network(
     architecture: Architecture,
-    supernet: Supernet,
+    heirs_of: Supernet | None,
     data: DataSplits,
     seed: int,
-    training: TrainingName,
+    accelerator: torch.device,
     mixed_precision: bool = False,
 ) -> NetworkModule:
-    """Return a network as its training begins, where the supernet is.
+    """Return a network as its training begins.
 
     Args:
         architecture: the network.
-        supernet: whose weights are inherited.
+        heirs_of: the supernet whose weights are inherited; None: fresh weights.
         data: inherited batch norms take their statistics anew on the split for weights.
         seed: of fresh weights.
-        training: ``scratch``: fresh weights; ``inherit``: those of the supernet.
+        accelerator: where the network is to be; inherited weights stay where the supernet is.
         mixed_precision: the statistics are taken under bf16 autocast.
     """
-    if training == "scratch":
+    if heirs_of is None:
         fresh = network_module(architecture.workload(), torch.Generator().manual_seed(seed))
-        return fresh.to(supernet.accelerator)
-    network = inherit(supernet, architecture)
+        return fresh.to(accelerator)
+    network = inherit(heirs_of, architecture)
     recalibrate(network, evaluation_batches(spread_images(data.weights)), mixed_precision)
     return network
 

@@ -19,13 +19,28 @@ const columns = (measured) => [
   { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
 ];
 
+const roleWords = { most_macs: "most MACs" };
+
 function lossInWords(request) {
   if (request.loss === "fbnet") return `fbnet: CE × ${request.alpha} × log(LAT in ${request.latency_unit})^${request.beta}`;
   if (request.loss === "additive") return `additive: CE + ${request.latency_weight} × log(LAT)`;
   return request.loss;
 }
 
+function searchedHow(request) {
+  if (request.paths === "none") return [["Found by", `the most ${request.most === "both" ? "MACs and parameters" : request.most} within the limits, decoded from the table; no supernet`]];
+  return [
+    ["Loss", lossInWords(request)],
+    ["Paths a step", request.paths],
+    ["Weights", request.weights],
+    ["Epochs", `${request.epochs}, the first ${request.warmup_epochs} train weights only`],
+    ["Batch", `${request.batch_size} images, weights in steps of ${
+      Math.min(request.step_images, request.batch_size)}, ${request.mixed_precision ? "bf16 forward passes" : "fp32"}`],
+  ];
+}
+
 function showSearch() {
+  for (const part of document.querySelectorAll(".of-supernet")) part.hidden = search.request.paths === "none";
   const { job, request, stage, result } = search;
   fill(byId("marks"), statusBadge(job));
   fill(byId("progress"), progressBar(job, stage),
@@ -39,14 +54,9 @@ function showSearch() {
     ["Data", request.data],
     ["Target", request.target_ms === null ? "none" : `${request.target_ms} ms`],
     ["Preset", request.preset],
-    ["Loss", lossInWords(request)],
-    ["Paths a step", request.paths],
-    ["Weights", request.weights],
-    ["Epochs", `${request.epochs}, the first ${request.warmup_epochs} train weights only`],
-    ["Batch", `${request.batch_size} images, weights in steps of ${
-      Math.min(request.step_images, request.batch_size)}, ${request.mixed_precision ? "bf16 forward passes" : "fp32"}`],
-    ["Training", `${request.training === "scratch" ? "from scratch" : "fine-tuned from the supernet's weights"}, ${
-      request.train_epochs} epochs`],
+    ...searchedHow(request),
+    ["Training", request.train_epochs === 0 ? "none"
+      : `${request.training === "scratch" ? "from scratch" : "fine-tuned from the supernet's weights"}, ${request.train_epochs} epochs`],
     ["Seed", String(request.seed)],
     ["Latency table", search.snapshot
       ? h("a", { href: `/tables/${search.snapshot}` }, h("code", {}, search.snapshot)) : "not chosen yet"],
@@ -61,7 +71,8 @@ function showComparison() {
   const rows = search.architectures.map((network) => {
     const isFound = network.role === "found";
     const isResult = isFound && network.architecture === search.result?.architecture;
-    const name = isFound && !isResult ? "sampled" : network.role;
+    const other = search.request.paths === "none" ? "decoded" : "sampled";
+    const name = isFound && !isResult ? other : roleWords[network.role] ?? network.role;
     const measured = network.measured_us;
     const isOver = isFound && (measured ?? network.predicted_us) > targetUs;
     return { kind: isResult ? "found" : null, cells: [
@@ -77,7 +88,8 @@ function showComparison() {
   const how = isSimulated(search.job) ? "drawn with a device's noise, not measured" : "on the device, at the table's level";
   showFiles();
   fill(byId("comparison"), grid(columns(measured), rows, search.request.target_ms === null ? null
-    : `Target ${search.request.target_ms} ms. Predicted: from the latency table. ${measured}: ${how}. Sampled: drawn from θ, not chosen.`));
+    : `Target ${search.request.target_ms} ms. Predicted: from the latency table. ${measured}: ${how}. ${
+      search.request.paths === "none" ? "Decoded: before the limit was corrected." : "Sampled: drawn from θ, not chosen."}`));
 }
 
 /** The exported files, each with its own size, accuracy and latency. */
