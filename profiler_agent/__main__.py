@@ -194,6 +194,10 @@ def enrol(
     replace_existing: Annotated[
         bool, typer.Option("--replace", help="Give up an enrolment that exists.")
     ] = False,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="A word by which the server chooses several devices; repeat it."),
+    ] = None,
     runtime: RuntimeOption = None,
     simulated_device: SimulatedDeviceOption = None,
     data: DataOption = None,
@@ -205,7 +209,7 @@ def enrol(
     line, where every user of the machine could read it. The server's administrator makes one with
     'search-server token create --scope enrol'.
 
-    Example: [bold]profiler-agent enrol https://nas.example.org --name kitchen-phone[/bold]
+    Example: [bold]profiler-agent enrol https://nas.example.org --name phone --tag kitchen[/bold]
     """
     settings = _settings(runtime=runtime, simulated_device=simulated_device, data=data, name=name)
     credentials = _credentials(settings)
@@ -216,7 +220,7 @@ def enrol(
         _fail(f"to move to {url}, run: profiler-agent enrol {url} --replace")
     try:
         token = read_enrolment_token(token_file, os.environ)
-        create = DeviceCreate(_device(settings), agent_url)
+        create = DeviceCreate(_device(settings), agent_url, tuple(tag or ()))
         enrolled = asyncio.run(enrol_device(url, token, create, credentials))
     except ValueError as error:
         _misuse(str(error))

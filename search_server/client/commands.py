@@ -117,8 +117,10 @@ def _conditions(
 _MAKERS: Mapping[type, Callable[..., Any]] = {SearchClient: _client, Conditions: _conditions}
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that adds a function to ``app`` as a command.
+def command(
+    app: typer.Typer, name: str, **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds a function to ``app`` as a command with typer's ``settings``.
 
     A parameter of type :class:`SearchClient` or :class:`Conditions` is replaced by the options of the
     function that makes one. Errors become a line on stderr and an exit status: 2 for what the caller
@@ -146,7 +148,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
 
         signature = inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in exposed])
         run.__signature__ = signature  # type: ignore[attr-defined]  # what typer reads
-        app.command(name)(run)
+        app.command(name, **settings)(run)
         return function
 
     return decorate

@@ -10,7 +10,7 @@ from rich.text import Text
 from search_server.client.commands import JsonOption, command, err, out, print_facts, print_json
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, grid
-from search_server.resources.devices import DeviceResource, InstallCommand
+from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
 from shared.protocol.device import Device
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
@@ -19,20 +19,32 @@ DeviceArgument = Annotated[str, typer.Argument(metavar="D", help="Name or id of 
 
 
 @command(devices_app, "list")
-def list_devices(client: SearchClient, json: JsonOption = False) -> None:
+def list_devices(
+    client: SearchClient,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="TAG", help="Only devices that carry this tag.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """List devices with their runtimes and when they were last seen.
 
-    Example: edgenas devices list
+    Example: edgenas devices list --tag kitchen
     """
-    devices = list(client.devices())
+    devices = list(client.devices(tag))
     if json:
         print_json(devices)
+        return
+    if not devices and tag is not None:
+        err.print(
+            f"no device carries the tag {tag}; put it on with: edgenas devices tag NAME +{tag}",
+            markup=False,
+        )
         return
     if not devices:
         err.print("No device has enrolled yet.")
         _print_steps(client.install_command(), err)
         return
-    table = grid("name", "state", "last seen", "machine", ">cores", "runtimes", "id")
+    table = grid("name", "state", "last seen", "tags", "machine", ">cores", "runtimes", "agent", "id")
     now = datetime.now(UTC)
     for device in devices:
         facts_of = device.device
@@ -40,9 +52,11 @@ def list_devices(client: SearchClient, json: JsonOption = False) -> None:
             device.name,
             _state(device),
             age(device.last_seen_at, now),
+            " ".join(device.tags),
             facts_of.cpu_model or facts_of.machine,
             str(len(facts_of.usable_cores)),
             _runtimes(facts_of),
+            facts_of.agent_version or "-",
             device.device_id,
         )
     out.print(table)
@@ -80,6 +94,7 @@ def show_device(device: DeviceArgument, client: SearchClient, json: JsonOption =
             "name": found.name,
             "id": found.device_id,
             "state": _state(found),
+            "tags": " ".join(found.tags) or "none",
             "last seen": age(found.last_seen_at, datetime.now(UTC)),
             "at work on": found.current_job_id or "nothing",
             "carrier": f"called at {found.agent_url}" if found.agent_url else "dials out",
@@ -93,6 +108,31 @@ def show_device(device: DeviceArgument, client: SearchClient, json: JsonOption =
             "cannot tell": ", ".join(fixed.unknown) or "nothing: all facts are known",
         }
     )
+
+
+@command(devices_app, "tag", context_settings={"ignore_unknown_options": True})  # -old is no option
+def tag_device(
+    device: DeviceArgument,
+    changes: Annotated[
+        list[str], typer.Argument(metavar="+TAG|-TAG...", help="Tags to put on (+) and to take off (-).")
+    ],
+    client: SearchClient,
+    json: JsonOption = False,
+) -> None:
+    """Put tags on a device, or take them off; commands choose devices by --tag.
+
+    Example: edgenas devices tag pixel +kitchen -old
+    """
+    for change in changes:
+        if change[:1] not in ("+", "-") or not change[1:]:
+            raise ValueError(f"a change of tags is +TAG or -TAG, such as +kitchen; got {change!r}")
+    added = tuple(change[1:] for change in changes if change.startswith("+"))
+    removed = tuple(change[1:] for change in changes if change.startswith("-"))
+    found = client.update_device(device, DeviceUpdate(add_tags=added, remove_tags=removed))
+    if json:
+        print_json(found)
+        return
+    err.print(f"device {found.name} has the tags: {' '.join(found.tags) or 'none'}", markup=False)
 
 
 @command(devices_app, "remove")

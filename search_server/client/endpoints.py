@@ -67,9 +67,9 @@ def method(build: Callable[P, A], send: Callable[[C, A], R]) -> Callable[Concate
     return call
 
 
-def devices() -> Request[Page[DeviceResource]]:
-    """All devices that are not removed."""
-    return Request(Page[DeviceResource], "GET", "/devices")
+def devices(tag: str | None = None) -> Request[Page[DeviceResource]]:
+    """All devices that are not removed, or those of them that carry a tag."""
+    return Request(Page[DeviceResource], "GET", "/devices", _query(tag=tag))
 
 
 def device(device: str) -> Request[DeviceResource]:
@@ -83,7 +83,7 @@ def install_command() -> Request[InstallCommand]:
 
 
 def update_device(device: str, update: DeviceUpdate) -> Request[DeviceResource]:
-    """Change a device's name or address."""
+    """Change a device's name, address or tags."""
     return Request(DeviceResource, "PATCH", _path("devices", device), body=update)
 
 

@@ -74,6 +74,15 @@ class DeviceRow(Base):
     removed_at: Mapped[datetime | None]
 
 
+class DeviceTagRow(Base):
+    """A word that a device carries, by which several are chosen at once."""
+
+    __tablename__ = "device_tags"
+
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.device_id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(Word, primary_key=True, index=True)
+
+
 class ArtifactRow(Base):
     """A model file; its bytes lie in the data folder."""
 

@@ -9,6 +9,7 @@ from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, LeaseRow, TokenRow
 from search_server.db.paging import fetch_page
 from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_name
+from search_server.devices.tags import carries, change_tags, device_tags
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
 from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.page import Page
@@ -48,6 +49,7 @@ def enrol(session: Session, caller: Caller, create: DeviceCreate, now: datetime)
     else:
         spend_token(session, caller.token_id, now)
         row = add_device(session, create.device, now, agent_url=create.agent_url)
+        change_tags(session, row.device_id, add=create.tags, remove=())
     row.last_seen_at = now
     token = create_token(session, "device", now, device_id=row.device_id, parent_token_id=caller.token_id)
     return DeviceCredential(row.device_id, token)
@@ -91,9 +93,13 @@ def find_device(session: Session, id_or_name: str) -> DeviceRow:
     return row
 
 
-def list_devices(session: Session, cursor: str | None, limit: int, now: datetime) -> Page[DeviceResource]:
-    """Return the devices that are not removed, newest first."""
+def list_devices(
+    session: Session, cursor: str | None, limit: int, now: datetime, tag: str | None = None
+) -> Page[DeviceResource]:
+    """Return the devices that are not removed, newest first; with a tag, those that carry it."""
     present = select(DeviceRow).where(DeviceRow.removed_at.is_(None))
+    if tag is not None:
+        present = present.where(carries(tag))
     rows, next_cursor = fetch_page(session, present, DeviceRow.device_id, cursor, limit)
     return Page(tuple(device_resource(session, row, now) for row in rows), next_cursor)
 
@@ -103,7 +109,7 @@ def update_device(session: Session, row: DeviceRow, change: DeviceUpdate) -> Non
 
     Raises:
         ConflictError: another device has the name.
-        InvalidValueError: no device can have the name, or no agent the address.
+        InvalidValueError: no device can have the name or a tag, or no agent the address.
     """
     if change.name is not None and change.name != row.name:
         with refusing_values("body.name"):
@@ -122,6 +128,7 @@ def update_device(session: Session, row: DeviceRow, change: DeviceUpdate) -> Non
         with refusing_values("body.agent_token"):
             _require_token_length(change.agent_token)
         row.agent_token = change.agent_token or None
+    change_tags(session, row.device_id, change.add_tags, change.remove_tags)
     session.flush()
 
 
@@ -181,6 +188,7 @@ def device_resource(session: Session, row: DeviceRow, now: datetime) -> DeviceRe
         current_job_id=session.scalar(leased),
         environment=from_dict(row.environment, Environment) if row.environment else Environment(),
         is_imported=row.is_imported,
+        tags=device_tags(session, row.device_id),
     )
 
 

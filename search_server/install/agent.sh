@@ -6,6 +6,7 @@
 #   --server URL       another address of the server than the one that this script was fetched from
 #   --token-file FILE  reads the enrolment token from a file; '-' or nothing asks at the terminal
 #   --name NAME        what people call this device
+#   --tag TAG          a word by which the server chooses several devices; may be repeated
 #   --replace          enrols again, for a device that was removed or moves to this server
 #   --user             installs for this user only, even as root
 #   --uninstall        removes all that this script made
@@ -26,21 +27,22 @@ say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
 
 read_options() {
-    token_file='' name='' replace='' for_user='' uninstall=''
+    token_file='' name='' tags='' replace='' for_user='' uninstall=''
     while [ $# -gt 0 ]; do
         case $1 in
-            --server | --token-file | --name)
+            --server | --token-file | --name | --tag)
                 [ $# -ge 2 ] || fail "$1 needs a value"
                 case $1 in
                     --server) server=${2%/} ;;
                     --token-file) token_file=$2 ;;
                     --name) name=$2 ;;
+                    --tag) tags="$tags $2" ;;
                 esac
                 shift ;;
             --replace) replace=--replace ;;
             --user) for_user=1 ;;
             --uninstall) uninstall=1 ;;
-            *) fail "unknown option $1; there are --server, --token-file, --name, --replace, --user, --uninstall" ;;
+            *) fail "unknown option $1; there are --server, --token-file, --name, --tag, --replace, --user, --uninstall" ;;
         esac
         shift
     done
@@ -157,6 +159,7 @@ make_user() {
 enrol() {
     set -- enrol "$server" --token-file -
     [ -z "$name" ] || set -- "$@" --name "$name"
+    for tag in $tags; do set -- "$@" --tag "$tag"; done
     [ -z "$replace" ] || set -- "$@" "$replace"
     printf '%s\n' "$token" | as_agent "$agent" "$@" || fail "the device is not enrolled"
 }

@@ -14,6 +14,9 @@ class DeviceUpdate:
     """Empty: the agent dials out."""
     agent_token: str | None = None
     """What the server shows to an agent that it calls; kept, never answered. Empty: none."""
+    add_tags: tuple[str, ...] = ()
+    """Put on after ``remove_tags`` are taken off."""
+    remove_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +48,5 @@ class DeviceResource:
     """As of ``last_seen_at``."""
     is_imported: bool = False
     """Known from an imported table only: it has no agent, nothing can be measured on it."""
+    tags: tuple[str, ...] = ()
+    """Words by which several devices are chosen at once, in alphabetical order."""

@@ -1,6 +1,8 @@
 """Devices over HTTP."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from search_server.devices.registry import (
     device_resource,
@@ -36,10 +38,15 @@ def create_device(
 
 @router.get("/devices")
 def get_devices(
-    _: UserDep, session: SessionDep, now: NowDep, cursor: CursorQuery = None, limit: LimitQuery = 100
+    _: UserDep,
+    session: SessionDep,
+    now: NowDep,
+    tag: Annotated[str | None, Query(description="only devices that carry this tag")] = None,
+    cursor: CursorQuery = None,
+    limit: LimitQuery = 100,
 ) -> Page[DeviceResource]:
     """List the devices that are not removed, newest first."""
-    return list_devices(session, cursor, limit, now)
+    return list_devices(session, cursor, limit, now, tag)
 
 
 @router.get("/devices/{device}")
@@ -52,7 +59,7 @@ def get_device(_: UserDep, device: str, session: SessionDep, now: NowDep) -> Dev
 def patch_device(
     _: UserDep, device: str, change: DeviceUpdate, session: SessionDep, now: NowDep
 ) -> DeviceResource:
-    """Change a device's name, or where and with which token the server calls its agent."""
+    """Change a device's name or tags, or where and with which token the server calls its agent."""
     row = find_device(session, device)
     update_device(session, row, change)
     return device_resource(session, row, now)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from shared.protocol.address import checked_agent_url
+from shared.protocol.tags import checked_tags
 from shared.runtimes import DTYPES, RUNTIME_NAMES
 
 _SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
@@ -62,8 +63,11 @@ class DeviceCreate:
 
     device: Device
     agent_url: str | None = None
+    tags: tuple[str, ...] = ()
+    """Words by which several devices are chosen at once; a device that is known keeps its own."""
 
     def __post_init__(self) -> None:
+        checked_tags(self.tags)
         if self.agent_url is not None:
             checked_agent_url(self.agent_url)
 

@@ -36,6 +36,21 @@ def test_devices(served: Served, edgenas: Edgenas) -> None:
     assert json.loads(edgenas("devices", "list", "--json").stdout) == []
 
 
+def test_tags(served: Served, edgenas: Edgenas) -> None:
+    for name in ("bench", "desk"):
+        served.enrol(name)
+    changed = edgenas("devices", "tag", "bench", "+kitchen", "+arm", "-old")
+    assert (changed.exit_code, changed.stderr) == (0, "device bench has the tags: arm kitchen\n")
+    listed = json.loads(edgenas("devices", "list", "--tag", "kitchen", "--json").stdout)
+    assert [device["name"] for device in listed] == ["bench"]
+    assert json.loads(edgenas("devices", "tag", "bench", "-arm", "--json").stdout)["tags"] == ["kitchen"]
+    none = edgenas("devices", "list", "--tag", "cellar")
+    assert (none.exit_code, none.stdout) == (0, "")
+    assert "no device carries the tag cellar" in none.stderr
+    assert "such as +kitchen" in edgenas("devices", "tag", "bench", "kitchen").stderr
+    assert edgenas("devices", "tag", "bench", "kitchen").exit_code == 2
+
+
 def test_tables(served: Served, edgenas: Edgenas, tmp_path: Path) -> None:
     snapshot = _bench(served)
     other = served.store(table(served.enrol("desk").device_id, scale=2.0))

@@ -29,6 +29,7 @@ def test_the_promised_commands_exist() -> None:
         "devices list",
         "devices add",
         "devices show",
+        "devices tag",
         "devices remove",
         "profile",
         "predict",

@@ -196,3 +196,32 @@ async def test_what_an_agent_is_called_with_fits_into_the_database(api: Api) -> 
         error = await api.refused("PATCH", "/devices/raspi", {name: value})
         assert (error.status, error.errors[0].path) == (422, f"body.{name}")
     assert (await api.get("/devices/raspi"))["agent_url"] == "http://10.0.0.1:8765"
+
+
+async def test_tags_choose_devices(api: Api) -> None:
+    for name, tags in (("a", ("kitchen", "arm")), ("b", ("kitchen",)), ("c", ())):
+        create = DeviceCreate(device_facts(name), tags=tags)
+        await api.post("/devices", create, token=api.make_token("enrol", None))
+
+    async def tagged(tag: str) -> list[str]:
+        return [item["name"] for item in (await api.get(f"/devices?tag={tag}"))["items"]]
+
+    assert await tagged("kitchen") == ["b", "a"]
+    change = DeviceUpdate(add_tags=("old", "kitchen"), remove_tags=("arm", "never-there"))
+    changed = await api.send("PATCH", "/devices/a", change)
+    assert changed.json()["tags"] == ["kitchen", "old"]
+    assert await tagged("arm") == []
+    assert (await api.send("DELETE", "/devices/a")).status_code == 204
+    assert await tagged("kitchen") == ["b"]
+
+
+@pytest.mark.usefixtures("device")
+async def test_tags_are_few_and_short(api: Api) -> None:
+    for tag in ("", "Kitchen", "a b", "-x", "x" * 33):
+        error = await api.refused("PATCH", "/devices/raspi", DeviceUpdate(add_tags=(tag,)))
+        assert (error.status, error.errors[0].path) == (422, "body.add_tags")
+    for first in (0, 16):
+        tags = tuple(f"t{number}" for number in range(first, first + 16))
+        assert (await api.send("PATCH", "/devices/raspi", DeviceUpdate(add_tags=tags))).status_code == 200
+    error = await api.refused("PATCH", "/devices/raspi", DeviceUpdate(add_tags=("one-more",)))
+    assert (error.status, error.type) == (422, "too_many_tags")

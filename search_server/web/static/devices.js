@@ -15,8 +15,10 @@ function card(device) {
     ["System", `${fixed.system}, ${fixed.machine}`],
     ["Now", now(moment)],
     ["Runtimes", runtimes.length ? h("span", { class: "chips" }, runtimes) : "none"],
+    ["Agent", fixed.agent_version || "unknown"],
     ["Carrier", device.agent_url ? `called at ${device.agent_url}` : "dials out"],
   ];
+  if (device.tags.length) rows.push(["Tags", h("span", { class: "chips" }, device.tags.map((tag) => h("span", { class: "chip" }, tag)))]);
   if (device.current_job_id) rows.push(["At work on", h("code", {}, device.current_job_id)]);
   if (fixed.unknown.length) rows.push(["Cannot tell", fixed.unknown.join(", ")]);
   return h("article", { class: "card device", "aria-label": device.name },
