@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve bench lint docs check lock clean
+.PHONY: help demo test serve bench lint docs check release lock clean
 
 help:
 	@echo "make demo    server, local agent, latency table, search, verification on this machine"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench   the benchmarks behind the README's figures, on a quiet machine; minutes of each:"
 	@echo "               latency_accuracy 5, profile_time 2, search_step 2, delivered 5, budget 7,"
 	@echo "               changing_load 35, search_quality 40 (with DATA=folder of images, else skipped)"
+	@echo "make release both distributions, checked as a stranger gets them, and their bill of materials, in dist"
 	@echo "make lock    resolve constraints.txt anew"
 
 demo: $(INSTALLED)
@@ -62,9 +63,16 @@ $(INSTALLED): pyproject.toml deploy/agent/pyproject.toml constraints.txt
 		-e ./deploy/agent -e '.[onnxruntime,server,search,dev]'
 	@touch $@
 
+# What builds and checks a release is in an environment of its own: nothing else needs it.
+release: $(INSTALLED)
+	@$(PYTHON) -m venv .venv-release
+	@.venv-release/bin/python -m pip install -qq --disable-pip-version-check \
+		build==1.6.1 twine==7.0.0 cyclonedx-bom==7.5.0
+	@.venv-release/bin/python -m scripts.release
+
 # torch is pinned by hand: a resolver would choose a build with CUDA and its gigabytes.
 lock: $(INSTALLED)
 	$(BIN)/python -m scripts.lock
 
 clean:
-	rm -rf $(VENV) .demo .book .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-release .demo .book dist .pytest_cache .mypy_cache .ruff_cache

@@ -26,6 +26,7 @@ from profiler_agent.carriers.run_agent import run_agent
 from profiler_agent.selftest.measure import NETWORK, run_selftest
 from profiler_agent.settings import DEFAULT_LISTEN, AgentSettings, load_settings, parse_address
 from profiler_agent.show import device_table, print_selftest
+from shared.program_version import version_option
 from shared.protocol.call_server import NoAnswerError, RequestRefusedError
 from shared.protocol.device import Device, DeviceCreate
 from shared.protocol.measurement import Policy
@@ -68,6 +69,13 @@ def main() -> None:
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     app(prog_name="profiler-agent")
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, version_option("profiler-agent", "edgenas-agent")] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 @app.command()

@@ -25,6 +25,7 @@ from search_server.profiling.dispatch import Dispatcher
 from search_server.search_options import AcceleratorName
 from search_server.searches.worker import Worker
 from search_server.token_commands import token_app
+from shared.program_version import version_option
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +35,13 @@ app = typer.Typer(
 app.add_typer(token_app, name="token")
 
 _log = structlog.get_logger()
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, version_option("search-server", "edgenas")] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 class _Server(uvicorn.Server):

@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     """What searches compute on; auto: the first that torch can use of cuda, mps and cpu."""
 
     log_level: LogLevel = "info"
+    """The least urgent lines that are logged: debug, info, warning or error."""
     log_format: LogFormat = "auto"
+    """Lines for people (text) or one JSON object each (json); auto: text on a terminal."""
 
     @property
     def url(self) -> str:

@@ -4,10 +4,10 @@ import os
 import platform
 import sysconfig
 from dataclasses import fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from profiler_agent.facts.environment import memory_bytes, per_core_khz, read_environment, read_text
+from shared.program_version import installed_version
 from shared.protocol.device import Device, Environment, RuntimeInfo
 
 _CPUINFO_NAMES = ("model name", "Hardware", "Model")
@@ -54,10 +54,7 @@ def allowed_cores() -> tuple[int, ...]:
 
 def agent_version() -> str:
     """Return the installed version of this package; ``unknown`` when it runs uninstalled."""
-    try:
-        return version("edgenas-agent")
-    except PackageNotFoundError:
-        return "unknown"
+    return installed_version("edgenas-agent")
 
 
 def _cpu_model(root: Path) -> str | None:

@@ -18,8 +18,9 @@ from search_server.client import (
 )
 from search_server.client.commands import Connection, TokenFileOption, fail, read_token
 from search_server.client.search_client import DEFAULT_SERVER_URL
+from shared.program_version import version_option
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 latency_commands.add_commands(app)
 app.add_typer(device_commands.devices_app, name="devices")
 app.add_typer(data_commands.app, name="data")
@@ -39,6 +40,7 @@ def root(
         typer.Option(metavar="URL", envvar="EDGENAS_SERVER_URL", help="Where the server listens."),
     ] = DEFAULT_SERVER_URL,
     token_file: TokenFileOption = None,
+    version: Annotated[bool, version_option("edgenas", "edgenas")] = False,  # noqa: ARG001 - it has acted
 ) -> None:
     """Profile latency on devices and search for networks that fit them.
 

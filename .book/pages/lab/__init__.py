@@ -1,1 +1,0 @@
-"""What each part of the estimator is worth, by recorded windows; no part of the product."""

@@ -1,0 +1,36 @@
+"""What may be released: one version, dated in the changelog."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from scripts.release import ROOT, NotReleasableError, version_to_release
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The files that tell a version, as version 7.1.0 of 2030-01-02."""
+    (tmp_path / "deploy/agent").mkdir(parents=True)
+    for name in ("pyproject.toml", "deploy/agent/pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace('\nversion = "0.1.0"', '\nversion = "7.1.0"'))
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 7.1.0 - 2030-01-02\n")
+    return tmp_path
+
+
+def test_the_version_is_the_one_that_is_named_twice_and_dated(tree: Path) -> None:
+    assert version_to_release(tree) == "7.1.0"
+
+
+def test_an_undated_version_is_refused(tree: Path) -> None:
+    (tree / "CHANGELOG.md").write_text("# Changelog\n\n## 7.1.0 (unreleased)\n")
+    with pytest.raises(NotReleasableError, match=r"no section '## 7\.1\.0 - YYYY-MM-DD'"):
+        version_to_release(tree)
+
+
+def test_two_versions_are_refused(tree: Path) -> None:
+    shutil.copy(ROOT / "deploy/agent/pyproject.toml", tree / "deploy/agent/pyproject.toml")
+    with pytest.raises(NotReleasableError, match="different versions"):
+        version_to_release(tree)
