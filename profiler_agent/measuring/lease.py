@@ -8,7 +8,14 @@ from pathlib import Path
 from profiler_agent.facts.environment import read_environment
 from profiler_agent.measuring.canary import usual_us
 from profiler_agent.measuring.rounds import Profile, Rounds
-from profiler_agent.measuring.stability import cores_remark, judge_runs, judge_slow_device
+from profiler_agent.measuring.stability import (
+    Judgement,
+    cores_remark,
+    judge_runs,
+    judge_slow_device,
+    slowness,
+)
+from profiler_agent.measuring.throttling import MAX_SLOWDOWN
 from profiler_agent.runtimes.base import Clock, InVirtualTime, Runtime
 from shared.protocol.measurement import Lease, LeaseItem, NodeSamples, Result
 
@@ -66,12 +73,14 @@ def measure_lease(
         if unsupported is not None:
             yield replace(shared, item_id=item.item_id, reason=unsupported)
             continue
+        remark, noise = cores_remark(cores_asked, cores_seen), None
         if watch.gave_up:
             judgement = judge_slow_device(watch.slowdown, watch.paused_s, after)
         else:
-            judgement = judge_runs(
-                runs[item.item_id], runs.get(anchor_id), cores_remark(cores_asked, cores_seen)
-            )
+            judgement = judge_runs(runs[item.item_id], runs.get(anchor_id), remark)
+        if lease.policy.accept_noise:
+            noise = _accepted_noise(judgement, watch.worst_slowdown)
+            judgement = Judgement("ok", remark)
         profile = profiles.get(item.item_id, Profile())
         _require_known_segments(item, profile.nodes)
         yield replace(
@@ -82,7 +91,15 @@ def measure_lease(
             runs=runs[item.item_id],
             nodes=profile.nodes,
             profiled_wall_us=profile.wall_us,
+            noise=noise,
         )
+
+
+def _accepted_noise(judgement: Judgement, worst_slowdown: float) -> str | None:
+    """Return what would speak against a result if the lease did not accept it."""
+    if judgement.status != "ok":
+        return judgement.reason
+    return f"{slowness(worst_slowdown)} at its worst" if worst_slowdown > MAX_SLOWDOWN else None
 
 
 def _require_known_segments(item: LeaseItem, nodes: Sequence[NodeSamples]) -> None:

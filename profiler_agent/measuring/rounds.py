@@ -84,6 +84,7 @@ class Rounds:
             warm_up=lambda: self._warm_up(_REWARM_S, only_first=True),
             sense_us=sense_us,
             now_s=lambda: self._clock.wall_ns() / 1e9,
+            accepts_slow=self._lease.policy.accept_noise,
         )
 
     def run_plain_rounds(self, watch: ThrottlingWatch) -> dict[str, RunSamples]:

@@ -102,10 +102,7 @@ def cores_remark(cores_asked: Iterable[int], cores_seen: Iterable[int]) -> str |
 
 def judge_slow_device(slowdown: float, paused_s: float, state: Environment) -> Judgement:
     """Return what to say of a device that stayed slow for as long as its lease might pause."""
-    slow = (
-        f"a fixed piece of work takes {slowdown:.2f} times its best on this device (limit "
-        f"{MAX_SLOWDOWN:.2f}), even after pauses of {paused_s:.1f} s"
-    )
+    slow = f"{slowness(slowdown)}, even after pauses of {paused_s:.1f} s"
     if state.temperature_c is not None and state.temperature_c >= HOT_C:
         return Judgement(
             "deferred",
@@ -113,6 +110,14 @@ def judge_slow_device(slowdown: float, paused_s: float, state: Environment) -> J
         )
     return Judgement(
         "throttled", f"{slow}; let it rest, plug it in, fix its clock if you can, then try again"
+    )
+
+
+def slowness(slowdown: float) -> str:
+    """Return how slow a device is, with the limit."""
+    return (
+        f"a fixed piece of work takes {slowdown:.2f} times its best on this device (limit "
+        f"{MAX_SLOWDOWN:.2f})"
     )
 
 

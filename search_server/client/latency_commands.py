@@ -42,6 +42,15 @@ ArchitecturesArgument = Annotated[
 ]
 
 
+AcceptNoiseOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-noise",
+        help="Measure a slow or restless device as it is, where it would be refused; the result says so.",
+    ),
+]
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the three commands to the root command."""
     command(app, "profile")(profile)
@@ -57,13 +66,14 @@ def profile(
     force: Annotated[
         bool, typer.Option("--force", help="Measure even where a valid table exists.")
     ] = False,
+    accept_noise: AcceptNoiseOption = False,
     json: JsonOption = False,
 ) -> None:
     """Measure what the latency table of a space lacks on a device.
 
     Example: edgenas profile -d pixel -s fbnet-96-035 --runtime onnxruntime --threads 1
     """
-    create = ProfileCreate(device, read_space(space).name, conditions, force)
+    create = ProfileCreate(device, read_space(space).name, conditions, force, accept_noise)
     last, drift = _follow_profile(client, create), None
     if last.is_reused and last.snapshot:
         drift = check_if_old(client, last.snapshot)
@@ -123,6 +133,7 @@ def measure(
     architectures: ArchitecturesArgument,
     client: SearchClient,
     conditions: Conditions,
+    accept_noise: AcceptNoiseOption = False,
     json: JsonOption = False,
 ) -> None:
     """Measure whole networks on the device, each against the anchor of its space.
@@ -130,9 +141,10 @@ def measure(
     Example: edgenas measure -d pixel -s fbnet-224 fbnet-a fbnet-b
     """
     names = _names_by_blocks(space, architectures)
-    started = client.start_measurement(
-        MeasurementCreate(device, read_space(space).name, tuple(architectures), conditions)
+    create = MeasurementCreate(
+        device, read_space(space).name, tuple(architectures), conditions, accept_noise=accept_noise
     )
+    started = client.start_measurement(create)
     last = follow(started, client.measurement_events, client.cancel_measurement)
     measured = [(names[latency.architecture], latency) for latency in last.latencies]
     if json:

@@ -68,9 +68,12 @@ def measured_document(name: str, latency: MeasuredLatency, batch: int = 1) -> di
         "difference": latency.difference,
         "is_inside": latency.is_inside,
         "snapshot": predicted.snapshot if predicted else None,
+        "noise": latency.noise,
     }
 
 
 def _remark(latency: MeasuredLatency) -> str:
     parts = [] if latency.status == "ok" else [latency.status]
+    if latency.noise:
+        parts.append("noise accepted")
     return ", ".join([*parts, "simulated"] if latency.is_simulated else parts)

@@ -15,9 +15,9 @@ def verdict_text(verdict: Verdict | None) -> Text:
     """Return accepted or not, the figures that decide it, every reason against it, and notes."""
     if verdict is None:
         return Text("none: the table was imported, or is not complete")
-    word = ("accepted", "bold green") if verdict.is_accepted else ("not accepted", "bold red")
+    colour = "yellow" if verdict.is_noise_accepted else "green" if verdict.is_accepted else "red"
     text = Text.assemble(
-        word,
+        (verdict.word, f"bold {colour}"),
         f": a network that was not measured is predicted to {share(verdict.cover_scatter)}; measured "
         f"again, half of the entries would differ by less than {share(verdict.repeat_median)}, 19 of 20 "
         f"by less than {share(verdict.repeat_p95)}; the device repeats whole networks to "
@@ -67,7 +67,7 @@ def standing(summary: TableSummary) -> str:
         return f"stale: {summary.drift}"
     if summary.superseded_by is not None:
         return "superseded"
-    return "accepted" if summary.verdict else "-"
+    return summary.verdict.word if summary.verdict else "-"
 
 
 def chain(summary: TableSummary, relatives: Iterable[TableSummary]) -> list[TableSummary]:

@@ -79,6 +79,9 @@ class LatencyTable:
             del content["conditions"]["accelerator"]
         if self.neighbours == Neighbours():
             del content["neighbours"]
+        if not self.is_noise_accepted and self.verdict is not None:
+            # Snapshots from before this field stay what they were.
+            del content["verdict"]["is_noise_accepted"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
@@ -105,6 +108,11 @@ class LatencyTable:
         if self.source == "measured":
             return f"profile space {self.search_space.name!r} on this device"
         return "import a file that has them, or take networks of the cells that are there"
+
+    @property
+    def is_noise_accepted(self) -> bool:
+        """Whether it may be used only because who measured it accepted the noise of its device."""
+        return self.verdict is not None and self.verdict.is_noise_accepted
 
     @property
     def search_space(self) -> SearchSpace:

@@ -9,7 +9,7 @@ class Verdict:
 
     is_accepted: bool
     reasons: tuple[str, ...]
-    """What speaks against it, each with figure and limit; empty if accepted."""
+    """What speaks against it, each with figure and limit; empty if accepted without its noise."""
     cover_scatter: float
     """Relative error of a network that was not measured, as covers predicted without them tell; their own
     noise taken out."""
@@ -23,3 +23,12 @@ class Verdict:
     """Median over minimum of the anchor's runs."""
     notes: tuple[str, ...] = ()
     """What else should be known, such as runs on other cores than were asked for."""
+    is_noise_accepted: bool = False
+    """The device was too restless, as ``reasons`` and ``notes`` say, and who measured it accepted that."""
+
+    @property
+    def word(self) -> str:
+        """In a word or two whether the table may be used."""
+        if self.is_noise_accepted:
+            return "accepted with its noise"
+        return "accepted" if self.is_accepted else "not accepted"

@@ -33,6 +33,7 @@ from search_server.profiling.conclude_measurement import Compared, conclude_meas
 from search_server.profiling.conclude_profile import (
     Fitted,
     MeasureOn,
+    acceptance,
     conclude_profile,
     describe,
     refusal,
@@ -51,6 +52,7 @@ from search_server.profiling.samples import own_leases
 from search_server.resources.checks import Drift
 from search_server.resources.latencies import MeasurementCreate
 from shared.protocol.device import Conditions
+from shared.protocol.measurement import Policy
 from shared.protocol.wire import from_dict, to_dict
 from shared.search_space import search_space
 
@@ -117,6 +119,7 @@ def _gather(session: Session, job: JobRow) -> Evidence | None:
         items=tuple(items.values()),
         leases=tuple((lease.group_index, lease_results(session, lease)) for lease in leases),
         kept=tuple(lease_results(session, lease) for lease in kept),
+        accept_noise=from_dict(leases[0].policy, Policy).accept_noise,
     )
 
 
@@ -168,13 +171,18 @@ def _apply(
             window = len(evidence.windows)
             factory = ItemFactory(session, data_dir, evidence.conditions, now())
             items = profile_items(search_space(job.space), factory, window)
-            how_long = policy(window, evidence.conditions, window_s=PROFILE_WINDOW_S)
+            how_long = policy(
+                window,
+                evidence.conditions,
+                window_s=PROFILE_WINDOW_S,
+                accept_noise=evidence.accept_noise,
+            )
             create_lease(session, job, items, how_long, now(), window)
         case Fitted(table):
             lineage = profiled_lineage(session, table)
             job.snapshot = store_table(session, table, now(), job.job_id, lineage)
             if table.is_accepted:
-                finish_job(session, job.job_id, now(), message=f"table {job.snapshot} is accepted")
+                finish_job(session, job.job_id, now(), message=acceptance(table, job.snapshot))
             else:
                 fail_job(session, job.job_id, refusal(table, evidence), now())
         case Drift(outcome="stale") if num_leases == MEASUREMENT_LEASES:

@@ -67,7 +67,12 @@ def _measure(
     space = table.search_space
     for items in measurement_groups(space, check_networks(space), factory):
         for index in range(first_lease, first_lease + MEASUREMENT_LEASES):
-            how_long = policy(index, table.conditions, is_first=index == first_lease)
+            how_long = policy(
+                index,
+                table.conditions,
+                is_first=index == first_lease,
+                accept_noise=table.is_noise_accepted,
+            )
             create_lease(session, job, items, how_long, now)
 
 

@@ -15,7 +15,7 @@ from search_server.latency.estimate.fit import MAX_REPEAT_MEDIAN, MAX_REPEAT_P95
 from search_server.latency.estimate.observations import UnfittableError
 from search_server.latency.table import LatencyTable
 from search_server.latency.verdict import Verdict
-from search_server.profiling.evidence import Evidence, Failed, Window, reasons_of
+from search_server.profiling.evidence import ACCEPT_NOISE, Evidence, Failed, Window, noise_of, reasons_of
 from search_server.profiling.plan import (
     ANCHOR_ID,
     MAX_LOST_WINDOWS,
@@ -31,7 +31,7 @@ HOPELESS = 2
 
 _REMEDY = (
     "Stop what else runs on the device, let it cool, fix its clock if you can ('profiler-agent selftest' "
-    "tells how), then profile again"
+    f"tells how), then profile again. {ACCEPT_NOISE}"
 )
 
 
@@ -68,7 +68,7 @@ def conclude_profile(evidence: Evidence, now: datetime) -> MeasureOn | Fitted | 
     if table is not None and verdict is not None and len(good) >= MIN_PROFILE_LEASES:
         has_ended = verdict.is_accepted or is_hopeless(verdict, len(good)) or num_left <= 0
         if has_ended:
-            return Fitted(table)
+            return Fitted(replace(table, verdict=_with_accepted_noise(verdict, evidence)))
     if num_left <= 0:
         return Failed(f"no table after {len(windows)} windows: {lack}. {_REMEDY}")
     return MeasureOn(outlook(evidence, verdict))
@@ -148,6 +148,13 @@ def describe(view: Outlook) -> str:
     return ", ".join(parts)
 
 
+def acceptance(table: LatencyTable, snapshot: str) -> str:
+    """Return that a table may be used, and what was accepted with it."""
+    assert table.verdict is not None
+    against = f": {'; '.join(table.verdict.reasons)}" if table.verdict.reasons else ""
+    return f"table {snapshot} is {table.verdict.word}{against}"
+
+
 def refusal(table: LatencyTable, evidence: Evidence) -> str:
     """Return why a table may not be used, and what would help."""
     verdict = table.verdict
@@ -199,6 +206,18 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
         reasons = reasons_of([result for window in lost for result in window])
         remarks.add(f"{len(lost)} of {len(windows)} windows gave no numbers: {reasons}")
     return tuple(sorted(remarks))
+
+
+def _with_accepted_noise(verdict: Verdict, evidence: Evidence) -> Verdict:
+    """Return the verdict, lifted if the request accepts the noise that speaks against it or its windows."""
+    windows = evidence.windows
+    noises = [noise for noise in map(noise_of, windows) if noise]
+    if not evidence.accept_noise or not (verdict.reasons or noises):
+        return verdict
+    notes = verdict.notes
+    if noises:
+        notes = (*notes, f"{len(noises)} of {len(windows)} windows would have been refused: {noises[0]}")
+    return replace(verdict, is_accepted=True, is_noise_accepted=True, notes=notes)
 
 
 def _num_lost_last(windows: tuple[Window, ...]) -> int:

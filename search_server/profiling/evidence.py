@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, Result
 
+ACCEPT_NOISE = "To take a slow or restless device as it is, add --accept-noise (REST: accept_noise)"
+
 Window = tuple[Result, ...]
 """What one lease gave."""
 
@@ -23,6 +25,8 @@ class Evidence:
     """Group and results of each lease."""
     kept: tuple[Window, ...] = ()
     """Windows of an earlier profile that count for this one."""
+    accept_noise: bool = False
+    """Who asked takes a slow or restless device as it is."""
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -47,7 +51,18 @@ class Failed:
     message: str
 
 
+def noise_of(results: Iterable[Result]) -> str | None:
+    """Return what would speak against results, had it not been accepted: one example; None if nothing."""
+    return next((result.noise for result in results if result.noise), None)
+
+
 def reasons_of(results: Iterable[Result]) -> str:
     """Return what speaks against results that are not ``ok``, each reason once, five at most."""
     reasons = {f"{r.status}: {r.reason}" if r.reason else r.status for r in results if r.status != "ok"}
     return "; ".join(sorted(reasons)[:5])
+
+
+def remedy_of(results: Iterable[Result]) -> str:
+    """Return what helps where results were refused because of a slow or restless device; else nothing."""
+    is_noise = any(result.status in ("unstable", "throttled", "deferred") for result in results)
+    return f". {ACCEPT_NOISE}" if is_noise else ""

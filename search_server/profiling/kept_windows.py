@@ -17,6 +17,7 @@ from search_server.profiling.conclude_profile import is_good
 from search_server.profiling.evidence import Window
 from search_server.profiling.plan import MIN_PROFILE_LEASES, ItemFactory, profile_items
 from shared.protocol.device import Conditions
+from shared.protocol.measurement import Policy
 from shared.protocol.wire import from_dict
 from shared.search_space import search_space
 
@@ -26,10 +27,13 @@ _KEY = "kept_leases"
 """Under which a job's result names the leases."""
 
 
-def keep_windows(session: Session, job: JobRow, device: DeviceRow, factory: ItemFactory) -> int:
+def keep_windows(
+    session: Session, job: JobRow, device: DeviceRow, factory: ItemFactory, accept_noise: bool
+) -> int:
     """Let a new profile begin with the windows of those before it; return how many there are.
 
-    At most one fewer than a table takes: each profile also measures how the device is now.
+    At most one fewer than a table takes: each profile also measures how the device is now. Windows that
+    accepted noise count only if ``accept_noise`` holds for the new profile too.
     """
     facts = device_facts(device)
     runtime = from_dict(job.conditions, Conditions).runtime
@@ -47,6 +51,7 @@ def keep_windows(session: Session, job: JobRow, device: DeviceRow, factory: Item
         lease.lease_id
         for lease in session.scalars(statement)
         if lease_items(lease) == profile_items(search_space(job.space), factory, lease.group_index)
+        and from_dict(lease.policy, Policy).accept_noise <= accept_noise
         and _is_usable(lease_results(session, lease), version, facts.agent_version)
     ][: MIN_PROFILE_LEASES - 1]
     if kept:

@@ -34,9 +34,10 @@ def request_measurement(
     parent_job_id: str | None,
     now: datetime,
     file: str | None = None,
+    accept_noise: bool = False,
 ) -> str:
     """Queue the measuring of whole networks for another job and return the new job's id."""
-    create = MeasurementCreate(device_id, space, tuple(architectures), conditions, file)
+    create = MeasurementCreate(device_id, space, tuple(architectures), conditions, file, accept_noise)
     submission = Submission(caller=None, parent_job_id=parent_job_id)
     return submit_measurement(session, data_dir, create, submission, now).job_id
 
@@ -68,7 +69,9 @@ def submit_measurement(
     for repeat in range(MEASUREMENT_LEASES):
         for group_index, items in enumerate(groups):
             is_first = repeat == group_index == 0
-            how_long = policy(repeat, create.conditions, is_first=is_first)
+            how_long = policy(
+                repeat, create.conditions, is_first=is_first, accept_noise=create.accept_noise
+            )
             create_lease(session, job, items, how_long, now, group_index)
     return job
 

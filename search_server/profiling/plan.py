@@ -98,6 +98,7 @@ def policy(
     *,
     window_s: float = MEASUREMENT_WINDOW_S,
     is_first: bool = False,
+    accept_noise: bool = False,
 ) -> Policy:
     """Return how long to measure.
 
@@ -106,8 +107,15 @@ def policy(
         conditions: ``sustained`` ones load the device before.
         window_s: how long the rounds go on.
         is_first: nothing was measured right before, so that the device may be at rest.
+        accept_noise: a slow or restless device is measured as it is.
     """
-    usual = Policy(window_s=window_s, max_rounds=MAX_ROUNDS, warmup_s=WARMUP_S, seed=lease_index)
+    usual = Policy(
+        window_s=window_s,
+        max_rounds=MAX_ROUNDS,
+        warmup_s=WARMUP_S,
+        seed=lease_index,
+        accept_noise=accept_noise,
+    )
     if conditions.thermal == "cold":
         return usual
     return replace(usual, warmup_s=SUSTAINED_WARMUP_S if is_first else SUSTAINED_REWARM_S)

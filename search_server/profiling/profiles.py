@@ -42,7 +42,8 @@ def request_profile(
     """Queue what it takes to measure a space's table on a device, or answer with what there is.
 
     Without ``force`` an accepted table of the device's present runtime version ends the job at once, and
-    an unfinished profile of the same space and conditions is answered instead of a second one.
+    an unfinished profile of the same space and conditions is answered instead of a second one. Neither may
+    accept noise that the request does not accept.
     """
     earlier = earlier_job(session, submission, "profile", create)
     if earlier is not None:
@@ -52,12 +53,12 @@ def request_profile(
         space = search_space(create.space)
     require_support(device, create.conditions)
     if not create.force:
-        running = _unfinished_profile(session, device, space.name, create.conditions)
+        running = _unfinished_profile(session, device, space.name, create)
         if running is not None:
             return running
     job = create_job(session, submission, "profile", device, space.name, create.conditions, create, now)
     table = None if create.force else _valid_table(session, device, space.name, create.conditions)
-    if table is not None:
+    if table is not None and table.is_noise_accepted <= create.accept_noise:
         finish_job(
             session,
             job.job_id,
@@ -70,10 +71,16 @@ def request_profile(
         session.refresh(job)
         return job
     factory = ItemFactory(session, data_dir, create.conditions, now)
-    num_kept = 0 if create.force else keep_windows(session, job, device, factory)
+    num_kept = 0 if create.force else keep_windows(session, job, device, factory, create.accept_noise)
     job.num_windows = MIN_PROFILE_LEASES - num_kept
     items = profile_items(space, factory, num_kept)
-    how_long = policy(num_kept, create.conditions, window_s=PROFILE_WINDOW_S, is_first=True)
+    how_long = policy(
+        num_kept,
+        create.conditions,
+        window_s=PROFILE_WINDOW_S,
+        is_first=True,
+        accept_noise=create.accept_noise,
+    )
     create_lease(session, job, items, how_long, now, num_kept)
     return job
 
@@ -95,14 +102,16 @@ def profile_resource(session: Session, job: JobRow, now: datetime) -> Profile:
 
 
 def _unfinished_profile(
-    session: Session, device: DeviceRow, space: str, conditions: Conditions
+    session: Session, device: DeviceRow, space: str, create: ProfileCreate
 ) -> JobRow | None:
     statement = (
         select(JobRow)
         .where(JobRow.kind == "profile", JobRow.status.in_(UNFINISHED), JobRow.space == space)
-        .where(JobRow.device_id == device.device_id, JobRow.conditions_key == conditions.key)
+        .where(JobRow.device_id == device.device_id, JobRow.conditions_key == create.conditions.key)
     )
-    return session.scalar(statement.limit(1))
+    unfinished = session.scalars(statement)
+    alike = (job for job in unfinished if job.request.get("accept_noise", False) == create.accept_noise)
+    return next(alike, None)
 
 
 def _valid_table(

@@ -41,6 +41,8 @@ class MeasurementCreate:
     conditions: Conditions = Conditions()
     file: str | None = None
     """SHA-256 of a stored model file, measured in the place of the timing model of the one network."""
+    accept_noise: bool = False
+    """Take a slow or restless device as it is; the latencies say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class MeasuredLatency:
     prediction."""
     prediction: Prediction | None = None
     """What the reference snapshot said when the network was measured; None if there was none."""
+    noise: str | None = None
+    """Why it would have been refused, had the request not accepted noise."""
 
     @property
     def difference(self) -> float | None:

@@ -21,6 +21,8 @@ class ProfileCreate:
     conditions: Conditions = Conditions()
     force: bool = False
     """Measure again even where a valid table exists."""
+    accept_noise: bool = False
+    """Take a slow or restless device as it is; the table says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ def require_usable(
         raise ConflictError(
             "table_refused",
             f"table {table.snapshot} was refused when it was measured: {'; '.join(table.verdict.reasons)}; "
-            f"measure again: edgenas profile -d {device} -s {table.space} --force",
+            f"measure again: edgenas profile -d {device} -s {table.space} --force (with --accept-noise, to "
+            "take the device as it is)",
         )
     try:
         fastest_us, slowest_us = table.latency_range_us()

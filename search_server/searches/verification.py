@@ -102,7 +102,10 @@ def _request(
     """Queue the measuring of networks on a device and return the job's id."""
     conditions = replace(device.table.conditions, runtime_version=None)
     where = job.data_dir, device.device_id, job.space.name
-    return request_measurement(session, *where, networks, conditions, job.job_id, utc_now(), file)
+    accept_noise = device.table.is_noise_accepted
+    return request_measurement(
+        session, *where, networks, conditions, job.job_id, utc_now(), file, accept_noise
+    )
 
 
 def _wait_for(job: SearchJob, measurement_ids: Mapping[str, str]) -> dict[str, tuple[MeasuredLatency, ...]]:

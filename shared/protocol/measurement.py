@@ -65,6 +65,9 @@ class Policy:
     max_pause_s: float = 8.0
     """How long a lease may pause in all for a device that got slow to recover; then it ends without
     numbers. Pauses come on top of the window."""
+    accept_noise: bool = False
+    """Measure a slow or restless device as it is: no pauses, and what would speak against a result stands
+    in its ``noise``."""
 
     def __post_init__(self) -> None:
         if not 0 < self.window_s <= 600:
@@ -161,6 +164,8 @@ class Result:
     """Usual CPU time of the agent's canary, a fixed piece of work, while the rounds went on."""
     paused_s: float = 0.0
     """How long the lease paused for the device to recover, warming up again included."""
+    noise: str | None = None
+    """Why the status would not be ``ok``, had the lease's policy not accepted noise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,17 @@ class VirtualDevice:
         self.clock_s += 0.1
         self.events.append("warm up")
 
-    def watch(self, reference_us: float | None = None, max_pause_s: float = 8.0) -> ThrottlingWatch:
+    def watch(
+        self, reference_us: float | None = None, max_pause_s: float = 8.0, accepts_slow: bool = False
+    ) -> ThrottlingWatch:
         return ThrottlingWatch(
-            reference_us, max_pause_s, self.rest, self.warm_up, self.sense_us, self.now_s
+            reference_us,
+            max_pause_s,
+            self.rest,
+            self.warm_up,
+            self.sense_us,
+            self.now_s,
+            accepts_slow=accepts_slow,
         )
 
 

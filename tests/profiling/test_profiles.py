@@ -1,5 +1,7 @@
 """A profile from submission to snapshot, and what is made of the snapshot."""
 
+from dataclasses import replace
+
 import pytest
 
 from search_server.latency.table import LatencyTable
@@ -60,6 +62,75 @@ async def test_unsteady_device_gets_a_refused_table(api: Api, device: SyntheticD
     )
     assert refused.type == "no_table"
     assert "edgenas profile -d raspi -s fbnet-tiny --runtime simulated" in refused.detail
+
+
+async def test_a_refusal_names_the_option_with_which_a_restless_device_is_accepted(
+    api: Api, device: SyntheticDevice
+) -> None:
+    create = ProfileCreate("raspi", "fbnet-tiny", SIMULATED)
+    job = await api.post("/profiles", create)
+    await device.work(noise=1.0)
+    failed = await api.get(f"/profiles/{job['job']['job_id']}")
+    assert "--accept-noise" in failed["job"]["message"]
+    accepting = await api.post("/profiles", replace(create, accept_noise=True))
+    await device.work(noise=1.0)
+    done = from_dict(await api.get(f"/profiles/{accepting['job']['job_id']}"), Profile)
+    assert (done.job.status, "accepted with its noise" in done.job.message) == ("done", True)
+    assert done.verdict is not None
+    assert done.verdict.is_accepted
+    assert done.verdict.is_noise_accepted
+    assert any("limit" in reason for reason in done.verdict.reasons)
+    (listed,) = [t for t in (await api.get("/latency-tables"))["items"] if t["snapshot"] == done.snapshot]
+    assert listed["verdict"]["is_noise_accepted"]
+    csv = await api.send("GET", f"/latency-tables/{done.snapshot}?format=csv")
+    assert "accepted with its noise" in csv.text
+    exported = await api.send("GET", f"/latency-tables/{done.snapshot}?format=json")
+    assert LatencyTable.from_json(exported.content).is_noise_accepted
+    predicted = await api.post(
+        "/predictions", PredictionCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED)
+    )
+    assert predicted[0]["snapshot"] == done.snapshot
+    again = await api.post("/profiles", create)
+    assert (again["is_reused"], again["job"]["status"]) == (False, "queued")
+
+
+async def test_a_quiet_device_has_nothing_to_accept(api: Api, device: SyntheticDevice) -> None:
+    usual = await profile(api, device)
+    create = ProfileCreate("raspi", "fbnet-tiny", SIMULATED, force=True, accept_noise=True)
+    job = await api.post("/profiles", create)
+    await device.work()
+    done = from_dict(await api.get(f"/profiles/{job['job']['job_id']}"), Profile)
+    assert done.verdict is not None
+    assert not done.verdict.is_noise_accepted
+    assert done.snapshot == usual.snapshot
+
+
+async def test_windows_that_accepted_noise_do_not_count_where_it_is_not_accepted(
+    api: Api, device: SyntheticDevice
+) -> None:
+    create = ProfileCreate("raspi", "fbnet-tiny", SIMULATED, accept_noise=True)
+    job = await api.post("/profiles", create)
+    lease = await device.lease()
+    assert lease is not None
+    assert lease.policy.accept_noise
+    for result in lease_results(lease):
+        await device.post(replace(result, noise="takes 1.4 times its best (limit 1.10)"))
+    await api.post(f"/profiles/{job['job']['job_id']}/cancel")
+    await api.post("/profiles", replace(create, accept_noise=False))
+    assert await device.work() == MIN_PROFILE_LEASES
+    again = await api.post("/profiles", replace(create, force=True))
+    assert not again["is_reused"]
+
+
+async def test_measured_networks_say_what_noise_was_accepted(api: Api, device: SyntheticDevice) -> None:
+    create = MeasurementCreate("raspi", "fbnet-tiny", ("k3_e6",), SIMULATED, accept_noise=True)
+    job = await api.post("/measurements", create)
+    while (lease := await device.lease()) is not None:
+        assert lease.policy.accept_noise
+        for result in lease_results(lease):
+            await device.post(replace(result, noise="takes 1.4 times its best (limit 1.10)"))
+    done = await api.get(f"/measurements/{job['job']['job_id']}")
+    assert done["latencies"][0]["noise"] == "takes 1.4 times its best (limit 1.10)"
 
 
 async def test_unsupported_workloads_fail_at_once(api: Api, device: SyntheticDevice) -> None:

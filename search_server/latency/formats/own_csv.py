@@ -46,8 +46,7 @@ def to_csv(table: Table, content: LatencyTable) -> str:
             and what neighbours add.
     """
     summary = table.summary
-    verdict = summary.verdict
-    word = "none" if verdict is None else "accepted" if verdict.is_accepted else "not accepted"
+    word = summary.verdict.word if summary.verdict else "none"
     head = (summary.snapshot, summary.device_name, summary.space, str(summary.conditions))
     tail = (
         summary.anchor_us,

@@ -23,6 +23,7 @@ export function standingBadge(summary) {
   if (summary.verdict && !summary.verdict.is_accepted) return badge("bad", "not accepted");
   if (isStale(summary)) return badge("bad", "stale");
   if (summary.superseded_by) return badge("off", "superseded");
+  if (summary.verdict?.is_noise_accepted) return badge("busy", "accepted with its noise");
   return summary.verdict ? badge("good", "accepted") : badge("off", "no verdict");
 }
 

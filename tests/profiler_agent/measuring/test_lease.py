@@ -156,6 +156,15 @@ def test_a_slow_device_gives_no_numbers_but_says_why() -> None:
         assert result.canary_us is None
 
 
+def test_a_slow_device_that_is_accepted_gives_numbers_and_says_what_was_accepted() -> None:
+    accepting = replace(LEASE, policy=replace(POLICY, accept_noise=True))
+    for result in run(accepting, [60.0], reference_us=37.0).values():
+        assert (result.status, result.reason) == ("ok", None)
+        assert "1.62 times its best on this device (limit 1.10)" in str(result.noise)
+        assert len(result.runs.wall_us) >= POLICY.min_runs
+        assert (result.canary_us, result.paused_s) == (60.0, 0.0)
+
+
 def test_a_device_wanted_hot_is_kept_under_load_while_it_settles() -> None:
     hot = replace(
         LEASE,

@@ -42,6 +42,16 @@ def test_a_device_that_stays_slow_loses_its_lease() -> None:
     assert watch.paused_s == pytest.approx(0.5 + 1 + 2 + 4 + 4 * 0.1)
 
 
+def test_a_slow_device_that_is_accepted_is_measured_without_a_pause() -> None:
+    hot = device([50.0, 60.0])
+    watch = hot.watch(reference_us=40.0, accepts_slow=True)
+    for _ in range(2):
+        assert watch.wait_until_fast()
+        hot.clock_s += 1.0
+    assert (hot.events, watch.paused_s, watch.gave_up) == ([], 0.0, False)
+    assert (watch.checks_us, watch.worst_slowdown) == ([50.0, 60.0], 1.5)
+
+
 def test_without_a_reference_a_lease_is_judged_by_itself() -> None:
     falling = device([37.0, 37.0, 37.0, 45.0])
     watch = falling.watch(max_pause_s=0.0)
