@@ -9,6 +9,7 @@ import pyarrow
 from pyarrow import compute, parquet
 
 from search_server.resources.searches import SearchCreate
+from search_server.searches.hub_classes import hub_classes
 from shared.class_folders import class_name
 from shared.image_folders import HUB_PREFIX, ImageFolder, find_image_folder, split_choice
 from shared.search_space import SearchSpace
@@ -51,7 +52,7 @@ def find_classes(data: str) -> tuple[str, ...] | None:
     if data == "digits":
         return tuple(map(str, range(10)))
     if data.startswith(HUB_PREFIX):
-        return None
+        return hub_classes(data.removeprefix(HUB_PREFIX))
     folder = find_image_folder(*split_choice(data))
     if folder.kind == "classes":
         return tuple(dict.fromkeys(map(class_name, folder.train)))

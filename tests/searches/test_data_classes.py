@@ -1,6 +1,7 @@
 """The classes that submission counts are those that a search then loads."""
 
 import gzip
+import json
 import struct
 from pathlib import Path
 
@@ -33,6 +34,29 @@ def test_classes_of_each_kind(tmp_path: Path) -> None:
     assert find_classes(str(tmp_path / "parquet")) == ("1", "3", "7")
     assert find_classes("digits") == tuple("0123456789")
     assert find_classes("hf:some/set") is None
+
+
+def test_classes_of_hub_data_are_those_that_this_machine_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Laid out as the library ``datasets`` keeps them."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    for config, names in (("plain", ["cat", "dog"]), ("fine", ["cat", "dog", "emu"])):
+        folder = tmp_path / "cache" / "Someone___tiny_pets" / config / "0.0.0" / "9f3a"
+        folder.mkdir(parents=True)
+        features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+        (folder / "dataset_info.json").write_text(json.dumps({"features": features}))
+    assert find_classes("hf:Someone/TinyPets:plain") == ("cat", "dog")
+    assert find_classes("hf:Someone/tiny_pets:fine") == ("cat", "dog", "emu")
+    assert find_classes("hf:Someone/tiny_pets") is None  # two configurations, which differ
+    assert find_classes("hf:Someone/other") is find_classes("hf:Someone/tiny_pets:/x") is None
+    (tmp_path / "pets").mkdir()
+    table = pyarrow.table({"image": [b""], "label": [1]})
+    info = json.dumps({"info": {"features": {"label": {"names": ["cat", "dog", "emu"]}}}})
+    parquet.write_table(
+        table.replace_schema_metadata({"huggingface": info}), tmp_path / "pets" / "train.parquet"
+    )
+    assert find_classes(f"hf:{tmp_path / 'pets'}") == ("cat", "dog", "emu")
 
 
 @pytest.mark.parametrize("data", ["rel/imgs", "./imgs", "../imgs", "imgs"])

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 
 from search_server.nas.data.batches import CROP_RESOLUTION
 from search_server.nas.data.data_sets import load_images
-from search_server.nas.data.decode_image import open_image, read_image
+from search_server.nas.data.decode_image import EncodedImage, open_image, read_image
+from search_server.nas.data.decoding import NUM_DECODED, damage
 from search_server.nas.data.images import ImageFiles, ImagesInMemory, ImageSource, split_images
 from search_server.nas.data.loaded_images import LoadedImages
 from search_server.nas.data.mirroring import choose_mirroring
 from shared.image_folders import split_choice
 from shared.search_space import SearchSpace
 
-_NUM_DECODED = 20_000
-"""Of more images than these, files are compared in place of their pixels."""
 _NUM_NAMED = 3
 
 
@@ -114,23 +112,26 @@ def _look(source: ImageSource, root: str) -> list[_Seen]:
         ]
     if not isinstance(source, ImageFiles):
         return []
-    reads_pixels = len(labels) <= _NUM_DECODED
+    step = -(-len(labels) // NUM_DECODED)
 
     def look(index: int) -> _Seen:
         file = source.files[index]
-        name = str(file).removeprefix(root) if isinstance(file, Path) else f"image {index}"
+        name = str(file).removeprefix(root)
         is_gray = False
         try:
             with open_image(file) as image:
                 size, mode = f"{image.width}x{image.height}", image.mode
-            if reads_pixels:
+            if step == 1:
                 image_CHW = read_image(file, source.resolution)
                 content = image_CHW.numpy().tobytes()
                 is_gray = bool((image_CHW == image_CHW[:1]).all())
             else:
-                content = file.read_bytes() if isinstance(file, Path) else file
-        except (ValueError, OSError) as error:
-            return _Seen(name, labels[index], error=str(error))
+                error = damage(file, source.resolution, decodes=index % step == 0)
+                if error:
+                    return _Seen(name, labels[index], error=error)
+                content = file.content if isinstance(file, EncodedImage) else file.read_bytes()
+        except (ValueError, OSError) as reason:
+            return _Seen(name, labels[index], error=str(reason))
         return _Seen(name, labels[index], size, mode, _digest(content), is_gray=is_gray)
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:

@@ -3,8 +3,10 @@
 Shape letters: N images, C channels, H height, W width.
 """
 
+import re
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -18,16 +20,33 @@ from search_server.nas.data.crops import crop_box
 from search_server.nas.data.rgb_image import rgb_on_white, upright
 
 
-def read_image(file: Path | bytes, resolution: int, crop: Sequence[float] | None = None) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """The content of an image file, out of a row of a data file."""
+
+    content: bytes
+    source: str
+    """The data file."""
+    row: int
+    """Counted from 0."""
+
+    def __str__(self) -> str:
+        return f"{self.source}, row {self.row}"
+
+
+ImageFile = Path | EncodedImage
+
+
+def read_image(file: ImageFile, resolution: int, crop: Sequence[float] | None = None) -> Tensor:
     """Return an image as uint8 ``(3, resolution, resolution)``: shorter side scaled, centre cropped.
 
     Args:
-        file: a path, or the content of an image file.
+        file: where it lies, or its content.
         resolution: height and width of the result.
         crop: a draw of ``crops.py`` that says which part to take instead.
 
     Raises:
-        ValueError: it cannot be read as an image; the message names the file.
+        ValueError: it cannot be read as an image; the message names the file, of a data file the row.
     """
     with open_image(file) as image:
         try:
@@ -85,18 +104,19 @@ _UNREADABLE = (
 """What Pillow raises for files that are damaged, no images, or far too large."""
 
 
-def open_image(file: Path | bytes) -> Image.Image:
-    """Open an image file, or the content of one.
+def open_image(file: ImageFile) -> Image.Image:
+    """Open an image.
 
     Raises:
         ValueError: it is no image; the message names the file.
     """
     try:
-        return Image.open(BytesIO(file) if isinstance(file, bytes) else file)
+        return Image.open(BytesIO(file.content) if isinstance(file, EncodedImage) else file)
     except _UNREADABLE as error:
         raise _unreadable(file, error) from error
 
 
-def _unreadable(file: Path | bytes, error: BaseException) -> ValueError:
-    name = f"of {len(file)} bytes in a data file" if isinstance(file, bytes) else str(file)
-    return ValueError(f"cannot read image {name}: {error}; repair it or take it out")
+def _unreadable(file: ImageFile, error: BaseException) -> ValueError:
+    # Pillow names the object that it was given, which says nothing of a row.
+    reason = re.sub(r" <_io\.BytesIO object at 0x[0-9a-f]+>", "", str(error))
+    return ValueError(f"cannot read image {file}: {reason}; repair it or take it out")

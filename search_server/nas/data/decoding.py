@@ -4,12 +4,11 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from search_server.nas.data.decode_image import open_image, read_image
+from search_server.nas.data.decode_image import EncodedImage, ImageFile, open_image, read_image
 from search_server.nas.data.images import ImageFiles, ImagesInMemory, ImageSource
 from search_server.nas.data.rgb_image import is_gray
 
@@ -19,6 +18,8 @@ MEMORY_LIMIT_BYTES = 2**30
 Progress = Callable[[int, int], None]
 """Called with the number of images that are looked at, and of all."""
 
+NUM_DECODED = 20_000
+"""Of sets that are not kept in memory so many images are decoded for a look, a minute on two cores."""
 _NUM_NAMED = 10
 _PROGRESS_IMAGES = 1000
 
@@ -27,7 +28,7 @@ _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF
 
 
 def image_files(
-    files: Sequence[Path | bytes], labels_N: Tensor, class_names: tuple[str, ...], resolution: int
+    files: Sequence[ImageFile], labels_N: Tensor, class_names: tuple[str, ...], resolution: int
 ) -> ImageFiles:
     """Return encoded images as a source.
 
@@ -47,7 +48,9 @@ def decode_sources(
     limit_bytes: int = MEMORY_LIMIT_BYTES,
     progress: Progress | None = None,
 ) -> list[ImageSource]:
-    """Return sources decoded where each fits in memory; where not, after a look at each file's ends.
+    """Return sources decoded where each fits in memory; where not, after a look at each file.
+
+    Up to 20,000 images, evenly from a source, are decoded for that look; see :func:`damage` for the others.
 
     Raises:
         ValueError: images cannot be read; the message names them.
@@ -76,7 +79,8 @@ def _looking(source: ImageFiles, limit_bytes: int) -> tuple[Callable[[int], str]
     """Return what looks at one image and answers why it cannot be read, and the source that results."""
     num, size = len(source.files), source.resolution
     if num * 3 * size**2 > limit_bytes:
-        return lambda index: _check_ends(source.files[index], size), source
+        step = -(-num // NUM_DECODED)
+        return lambda index: damage(source.files[index], size, decodes=index % step == 0), source
     images_NCHW = torch.empty((num, 3, size, size), dtype=torch.uint8)
 
     def decode(index: int) -> str:
@@ -90,21 +94,38 @@ def _looking(source: ImageFiles, limit_bytes: int) -> tuple[Callable[[int], str]
     return decode, kept
 
 
-def _check_ends(file: Path | bytes, resolution: int) -> str:
-    """Return why an image cannot be read, as far as its header and its end tell; empty if it can."""
+def damage(file: ImageFile, resolution: int, *, decodes: bool) -> str:
+    """Return why an image cannot be read; empty if it can, as far as the look at it tells.
+
+    Args:
+        file: the image.
+        resolution: at which it would be read.
+        decodes: whether it is decoded whole. Otherwise header and end are looked at, and the checksums of
+            PNG; a format that has neither end nor checksums is decoded all the same.
+    """
     try:
-        with open_image(file) as image:
-            kind = image.format or ""
-        if kind not in _ENDS or not _end(file).rstrip(b"\0").endswith(_ENDS[kind]):
-            # Another format, or something behind the image: only decoding tells.
+        if decodes or not _is_whole(file):
             read_image(file, resolution)
     except (ValueError, OSError) as error:
         return str(error)
     return ""
 
 
-def _end(file: Path | bytes) -> bytes:
-    with BytesIO(file) if isinstance(file, bytes) else file.open("rb") as content:
+def _is_whole(file: ImageFile) -> bool:
+    """Tell whether header, end and checksums of an image are right; if not, only decoding tells."""
+    with open_image(file) as image:
+        kind = image.format or ""
+        if kind not in _ENDS or not _end(file).rstrip(b"\0").endswith(_ENDS[kind]):
+            return False
+        try:
+            image.verify()
+        except (OSError, SyntaxError, ValueError):
+            return False
+    return True
+
+
+def _end(file: ImageFile) -> bytes:
+    with BytesIO(file.content) if isinstance(file, EncodedImage) else file.open("rb") as content:
         length = content.seek(0, os.SEEK_END)
         content.seek(max(0, length - 64))
         return content.read()

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from search_server.nas.data.decode_image import EncodedImage
 from search_server.nas.data.decoding import image_files
 from search_server.nas.data.images import ImageSource
 from search_server.nas.data.loaded_images import LoadedImages
@@ -55,15 +56,16 @@ def _load(datasets: Any, name: str, split: Any, resolution: int) -> ImageSource:
     images = _column(name, split, datasets.Image)
     labels = _column(name, split, datasets.ClassLabel)
     encoded = split.select_columns([images, labels]).cast_column(images, datasets.Image(decode=False))
+    source = f"data set {name!r}, split {split.split}"
     numbers, names = list(encoded[labels]), tuple(split.features[labels].names)
     for row, number in enumerate(numbers):
         if number is None or not 0 <= number < len(names):
             raise ValueError(
-                f"data set {name!r}, row {row}, column {labels!r}: the label is {number}, but the "
+                f"{source}, row {row}, column {labels!r}: the label is {number}, but the "
                 f"{len(names)} classes are numbered 0 to {len(names) - 1}"
             )
     files = [
-        _content(row, f"data set {name!r}, row {index}, column {images!r}")
+        EncodedImage(_content(row, f"{source}, row {index}, column {images!r}"), source, index)
         for index, row in enumerate(encoded[images])
     ]
     return image_files(files, torch.tensor(numbers, dtype=torch.int64), names, resolution)

@@ -1,7 +1,8 @@
 """IDX files, plain or gzipped: MNIST, Fashion-MNIST, EMNIST, KMNIST.
 
 Source: LeCun et al., "The MNIST database": two zero bytes, the element type (8: uint8), the number of
-dimensions, each dimension as a big-endian 32-bit number, then the elements.
+dimensions, each dimension as a big-endian 32-bit number, then the elements. Cohen et al., "EMNIST" (arXiv
+1702.05373): its files come from MATLAB, so that each image is stored column by column.
 """
 
 import gzip
@@ -19,6 +20,7 @@ from search_server.nas.data.loaded_images import LoadedImages
 from shared.image_folders import ImageFolder
 
 _UINT8 = 8
+_EMNIST_NOTE = "EMNIST's files hold each image column by column, unlike MNIST's; they are read upright"
 
 
 def load_idx(folder: ImageFolder, resolution: int) -> LoadedImages:
@@ -28,9 +30,15 @@ def load_idx(folder: ImageFolder, resolution: int) -> LoadedImages:
         ValueError: a file is damaged or does not go with its labels; the message names it.
     """
     labels = read_idx(folder.train[1], num_dimensions=1)
+    notes = (_EMNIST_NOTE,) if _is_emnist(folder.train[0]) else ()
     names = tuple(str(value) for value in sorted(set(labels.tolist())))
     train = _load(folder.train, names, resolution)
-    return LoadedImages(train, _load(folder.test, names, resolution) if folder.test else None)
+    return LoadedImages(train, _load(folder.test, names, resolution) if folder.test else None, notes)
+
+
+def _is_emnist(path: Path) -> bool:
+    """Tell by a file's name whether it is of EMNIST, whose images are stored column by column."""
+    return "emnist" in path.name.lower()
 
 
 def read_idx(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
@@ -65,5 +73,7 @@ def _load(paths: tuple[Path, ...], names: tuple[str, ...], resolution: int) -> I
         )
     names_of_labels = [str(label) for label in labels.tolist()]
     labels_N = number_labels(names_of_labels, names, lambda _: str(labels_path))
+    if _is_emnist(images_path):
+        images_NHW = images_NHW.swapaxes(1, 2)
     images_N1HW = torch.from_numpy(images_NHW.copy())[:, None]
     return ImagesInMemory(images_N1HW, labels_N, names, resolution, mirrors=False)

@@ -5,14 +5,13 @@ Shape letters: N images, C channels, H height, W width.
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from search_server.nas.data.crops import crop_box
-from search_server.nas.data.decode_image import fit_images, read_image
+from search_server.nas.data.decode_image import ImageFile, fit_images, read_image
 
 
 class ImageSource(Protocol):
@@ -91,7 +90,7 @@ class ImagesInMemory:
 class ImageFiles:
     """Encoded images that are decoded when asked for: those that do not fit in memory decoded."""
 
-    files: tuple[Path | bytes, ...]
+    files: tuple[ImageFile, ...]
     labels_N: Tensor
     class_names: tuple[str, ...]
     resolution: int

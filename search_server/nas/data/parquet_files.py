@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow
 from pyarrow import parquet
 
+from search_server.nas.data.decode_image import EncodedImage, ImageFile
 from search_server.nas.data.decoding import image_files
 from search_server.nas.data.images import number_labels
 from search_server.nas.data.loaded_images import LoadedImages
@@ -23,7 +24,7 @@ _LABEL_COLUMNS = ("label", "fine_label", "labels")
 class _Rows:
     """Encoded images and their labels, in the order of the files."""
 
-    images: list[Path | bytes]
+    images: list[ImageFile]
     labels: list[Label | None]
     files: list[tuple[int, Path, str]]
     """The index of its first row, each file and its column of labels."""
@@ -82,7 +83,7 @@ def _read(paths: Sequence[Path]) -> _Rows:
             raise ValueError(f"{path} cannot be read as parquet: {error}") from error
         rows.files.append((len(rows.labels), path, label))
         for row, value in enumerate(table[image]):
-            rows.images.append(_encoded(value, path, f"{path}, row {row}, column {image!r}"))
+            rows.images.append(_encoded(value, path, row, image))
         for value in table[label]:
             if isinstance(value, list | dict):
                 place = rows.place(len(rows.labels))
@@ -91,11 +92,12 @@ def _read(paths: Sequence[Path]) -> _Rows:
     return rows
 
 
-def _encoded(value: object, path: Path, place: str) -> Path | bytes:
+def _encoded(value: object, path: Path, row: int, column: str) -> ImageFile:
     """Return the content of an image, or where it lies: beside the file, unless its path is absolute."""
+    place = f"{path}, row {row}, column {column!r}"
     content, name = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, value)
     if isinstance(content, bytes):
-        return content
+        return EncodedImage(content, str(path), row)
     if not isinstance(name, str):
         raise ValueError(f"{place}: there is no image but {value!r:.80}; it takes its bytes or its path")
     if not (path.parent / name).is_file():

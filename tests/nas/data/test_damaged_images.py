@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from search_server.nas.data.data_sets import load_data
-from search_server.nas.data.decoding import decode_sources, image_files
+from search_server.nas.data.decoding import damage, decode_sources, image_files
 from search_server.nas.data.images import ImageFiles
 
 # In memory after they are decoded, or files of which headers and ends are looked at.
@@ -38,6 +38,32 @@ def test_a_cut_image_is_named(tmp_path: Path, kind: str, share: float, limit_byt
     source = write(tmp_path, whole, whole[: int(share * len(whole))], whole)
     with pytest.raises(ValueError, match=r"^cannot read image .*01\.img: "):
         decode_sources([source], limit_bytes)
+
+
+@pytest.mark.parametrize("limit_bytes", LIMITS)
+def test_damage_in_the_middle_of_a_file_is_named(tmp_path: Path, limit_bytes: int) -> None:
+    whole = picture("PNG")
+    middle = len(whole) // 2
+    source = write(tmp_path, whole, whole[:middle] + bytes(200) + whole[middle + 200 :], whole)
+    with pytest.raises(ValueError, match=r"^cannot read image .*01\.img: "):
+        decode_sources([source], limit_bytes)
+
+
+def test_checksums_of_png_tell_damage_where_it_is_not_decoded(tmp_path: Path) -> None:
+    whole = picture("PNG")
+    middle = len(whole) // 2
+    write(tmp_path, whole, whole[:middle] + bytes(200) + whole[middle + 200 :])
+    assert damage(tmp_path / "00.img", 8, decodes=False) == ""
+    assert "01.img" in damage(tmp_path / "01.img", 8, decodes=False)
+
+
+def test_a_wrong_checksum_alone_does_no_harm(tmp_path: Path) -> None:
+    """The pixels are whole: a decoder reads them, so a search may."""
+    whole = picture("PNG")
+    checksum = whole.index(b"IEND") - 8
+    write(tmp_path, whole[:checksum] + b"\1\2\3\4" + whole[checksum + 4 :])
+    for decodes in (False, True):
+        assert damage(tmp_path / "00.img", 8, decodes=decodes) == ""
 
 
 @pytest.mark.parametrize("limit_bytes", LIMITS)

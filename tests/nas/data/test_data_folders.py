@@ -16,7 +16,7 @@ from pyarrow import parquet
 from search_server.nas.data.batches import Augmentation, Batches, training_batches
 from search_server.nas.data.crops import crop_box
 from search_server.nas.data.data_sets import load_data
-from search_server.nas.data.decode_image import read_image
+from search_server.nas.data.decode_image import EncodedImage, read_image
 from search_server.nas.data.decoding import decode_sources, image_files
 from search_server.nas.data.images import ImageFiles, ImagesInMemory, ImageSource
 from search_server.searches.data_check import DATA_SETS, check_data
@@ -130,7 +130,8 @@ def test_the_centre_of_a_wide_image_is_taken(tmp_path: Path) -> None:
     pixels = np.zeros((10, 30, 3), np.uint8)
     pixels[:, 10:20] = 200
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    for file in (tmp_path / "wide.png", (tmp_path / "wide.png").read_bytes()):
+    content = (tmp_path / "wide.png").read_bytes()
+    for file in (tmp_path / "wide.png", EncodedImage(content, "train.parquet", 0)):
         assert torch.equal(read_image(file, 10), torch.full((3, 10, 10), 200, dtype=torch.uint8))
 
 

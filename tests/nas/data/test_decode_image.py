@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search_server.nas.data.decode_image import read_image
+from search_server.nas.data.decode_image import EncodedImage, read_image
 
 
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+def encoded(image: Image.Image, kind: str, **options: object) -> EncodedImage:
     content = BytesIO()
     image.save(content, kind, **options)
-    return content.getvalue()
+    return EncodedImage(content.getvalue(), "images", 0)
 
 
 def gray_row(image: Image.Image, kind: str, **options: object) -> list[int]:
@@ -148,7 +148,7 @@ def test_a_thin_image_takes_little_memory_and_shows_its_middle(
     assert read_image(tmp_path / "thin.png", 224)[:, 112, 112].tolist() == [200, 100, 50]
     reads = (
         "import resource, sys; from pathlib import Path\n"
-        "from search_server.nas.data.decode_image import read_image\n"
+        "from search_server.nas.data.decode_image import EncodedImage, read_image\n"
         "read_image(Path(sys.argv[2]), 224)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "read_image(Path(sys.argv[1]), 224)\n"
@@ -189,7 +189,7 @@ def test_one_bit_and_cmyk() -> None:
 def test_a_file_that_was_cut_is_named(tmp_path: Path, kind: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     content = encoded(Image.fromarray(noise), kind)
-    for length in (0, 3, 20, len(content) // 2):
-        (tmp_path / "cut.img").write_bytes(content[:length])
+    for length in (0, 3, 20, len(content.content) // 2):
+        (tmp_path / "cut.img").write_bytes(content.content[:length])
         with pytest.raises(ValueError, match=r"cannot read image .*cut\.img"):
             read_image(tmp_path / "cut.img", 32)

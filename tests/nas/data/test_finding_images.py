@@ -230,6 +230,22 @@ def test_of_several_sets_of_idx_files_one_is_chosen(tmp_path: Path) -> None:
         check_data(f"{tmp_path / 'other'}#digits")
 
 
+@pytest.mark.parametrize(("prefix", "is_emnist"), [("emnist-letters-", True), ("", False)])
+def test_images_of_emnist_are_read_upright(tmp_path: Path, prefix: str, is_emnist: bool) -> None:
+    """Its files hold images column by column: what is their first row is the left column of the image."""
+    write_set(tmp_path, prefix, 3)
+    for part, count in (("train", 36), ("test", 6)):
+        images = np.zeros((count, 4, 4), np.uint8)
+        images[:, 0] = 255
+        content = struct.pack(">HBB3I", 0, 8, 3, *images.shape) + images.tobytes()
+        (tmp_path / f"{prefix}{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(content))
+    data = load(tmp_path)
+    first_HW = data.test.images([0])[0, 0]
+    assert (first_HW[:, 0] if is_emnist else first_HW[0]).tolist() == [255] * 4
+    assert int(first_HW.count_nonzero()) == 4
+    assert any("upright" in note for note in data.notes) is is_emnist
+
+
 def test_a_folder_may_have_a_number_sign_in_its_name(tmp_path: Path) -> None:
     make_classes(tmp_path / "take#2")
     assert num_images(load(tmp_path / "take#2")) == 16

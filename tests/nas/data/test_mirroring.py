@@ -1,5 +1,6 @@
 """Training mirrors images unless left and right tell the classes apart."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,21 @@ def make_blots(folder: Path, num_images: int = 8, mode: str = "RGB") -> None:
         for index in range(num_images):
             pixels = np.random.default_rng([label, index]).integers(0, 256, (8, 8, 3), np.uint8)
             Image.fromarray(pixels).convert(mode).save(folder / name / f"{index}.png")
+
+
+def make_noisy_signs(folder: Path, shapes: dict[str, Sequence[str]], num_images: int = 20) -> None:
+    """Each class is a pattern of dark and light squares under noise that is as strong as its contrast."""
+    for label, (name, rows) in enumerate(shapes.items()):
+        (folder / name).mkdir(parents=True)
+        pattern_HW = np.kron([[255.0 * (mark == "#") for mark in row] for row in rows], np.ones((4, 4)))
+        for index in range(num_images):
+            noise = np.random.default_rng([label, index]).normal(0, 100, (*pattern_HW.shape, 3))
+            pixels = np.clip(pattern_HW[:, :, None] * 0.4 + 80 + noise, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{index}.png")
+
+
+LEFT, RIGHT = (".#..", "####", ".#..", "...."), ("..#.", "####", "..#.", "....")
+UP, CROSS = (".##.", "####", ".##.", ".##."), ("#..#", ".##.", ".##.", "#..#")
 
 
 def augmentation(folder: Path, resolution: int = 8, mirror: bool | None = None) -> Augmentation:
@@ -87,6 +103,21 @@ def test_one_wrong_label_among_many_images_does_not_make_signs(tmp_path: Path) -
     with Image.open(tmp_path / "a" / "0.png") as image:
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "b" / "wrong.png")
     assert augmentation(tmp_path).mirror
+
+
+def test_signs_under_noise_are_not_mirrored_and_that_is_told(tmp_path: Path) -> None:
+    make_noisy_signs(tmp_path, {"up": UP, "left": LEFT, "right": RIGHT, "cross": CROSS})
+    assert not augmentation(tmp_path, 16).mirror
+    (note,) = load_data(str(tmp_path), 16).notes
+    assert note.startswith("images are not mirrored, since classes left and right are each other's mirror")
+
+
+@pytest.mark.parametrize("shapes", [{"up": UP, "cross": CROSS}, {"up": UP, "left": LEFT, "cross": CROSS}])
+def test_signs_without_a_mirrored_class_are_mirrored(
+    tmp_path: Path, shapes: dict[str, Sequence[str]]
+) -> None:
+    make_noisy_signs(tmp_path, shapes)
+    assert augmentation(tmp_path, 16).mirror
 
 
 def test_no_image_is_flipped_where_mirroring_is_off(tmp_path: Path) -> None:

@@ -56,6 +56,18 @@ def test_images_by_their_path_lie_beside_the_file(tmp_path: Path) -> None:
     refused(tmp_path, r"train\.parquet, row 7, column 'image': there is no file .*pictures/none\.png")
 
 
+def test_damaged_images_are_named_by_file_and_row(tmp_path: Path) -> None:
+    write(tmp_path / "train-0.parquet")
+    images: list[object] = [*IMAGES]
+    images[3], images[5] = b"no image", IMAGES[5][:40]
+    write(tmp_path / "train-1.parquet", images)
+    refused(
+        tmp_path,
+        r"2 of 40 images cannot be read: .*train-1\.parquet, row 3: cannot identify image file; .*"
+        r"train-1\.parquet, row 5: ",
+    )
+
+
 def test_missing_images_are_named(tmp_path: Path) -> None:
     images: list[object] = [*IMAGES]
     images[3] = None
