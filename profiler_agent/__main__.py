@@ -23,6 +23,7 @@ from profiler_agent.carriers.credentials import (
 from profiler_agent.carriers.dial_out import DialOutError
 from profiler_agent.carriers.enrolment import enrol_device, read_enrolment_token
 from profiler_agent.carriers.run_agent import run_agent
+from profiler_agent.runtimes import HOW_TO_INSTALL_ONE
 from profiler_agent.selftest.measure import NETWORK, run_selftest
 from profiler_agent.settings import DEFAULT_LISTEN, AgentSettings, load_settings, parse_address
 from profiler_agent.show import device_table, print_selftest
@@ -185,7 +186,7 @@ def selftest(
     else:
         print_selftest(Console(), reports)
     if not reports:
-        _fail("this device has no runtime; run: pip install 'edgenas-agent[onnxruntime]'")
+        _fail(f"this device has no runtime; {HOW_TO_INSTALL_ONE}")
     raise typer.Exit(0 if any(report.is_usable for report in reports) else 1)
 
 

@@ -6,6 +6,7 @@ from dataclasses import fields
 from rich.console import Console
 from rich.table import Table
 
+from profiler_agent.runtimes import HOW_TO_INSTALL_ONE
 from profiler_agent.selftest.measure import RuntimeReport
 from shared.protocol.device import Device
 
@@ -17,7 +18,7 @@ def device_table(device: Device, server: str | None, device_id: str | None) -> T
         if field.name not in ("name", "runtimes", "unknown"):
             table.add_row(field.name, _text(getattr(device, field.name)))
     runtimes = [f"{r.name} {r.version} ({', '.join(r.dtypes)})" for r in device.runtimes]
-    table.add_row("runtimes", "\n".join(runtimes) or "none: pip install 'edgenas-agent[onnxruntime]'")
+    table.add_row("runtimes", "\n".join(runtimes) or f"none; {HOW_TO_INSTALL_ONE}")
     table.add_row("cannot tell", ", ".join(device.unknown) or "-")
     table.add_row("enrolled", f"at {server} as {device_id}" if device_id else "no")
     return table

@@ -35,7 +35,7 @@ RUNTIMES = {
             "onnxruntime",
             "onnx",
             "the runtime's own node profile",
-            "pip install 'edgenas-agent[onnxruntime]', or on Termux: pkg install python-onnxruntime",
+            "pip install onnxruntime numpy, or on Termux: pkg install python-onnxruntime",
             DTYPES,
         ),
         InferenceRuntime(
@@ -50,7 +50,7 @@ RUNTIMES = {
             "ai-edge-litert",
             "tflite",
             "each segment is a signature of the model; time-stamps between calls on shared buffers",
-            "pip install 'edgenas-agent[litert]' (PyPI has no wheel for Termux)",
+            "pip install ai-edge-litert numpy (PyPI has no wheel for Termux)",
             DTYPES,
         ),
         InferenceRuntime(
@@ -58,7 +58,7 @@ RUNTIMES = {
             "ncnn",
             "ncnn",
             "time-stamps at the segments' borders within one run",
-            "pip install 'edgenas-agent[ncnn]' (PyPI has no wheel for Termux)",
+            "pip install ncnn numpy (PyPI has no wheel for Termux)",
         ),
         InferenceRuntime(
             "executorch",

@@ -1,11 +1,15 @@
 """The inference runtimes of this device: each a file of its name behind one protocol."""
 
+import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from profiler_agent.runtimes.base import Runtime, RuntimeUnavailableError
 from shared.protocol.device import RuntimeInfo
 from shared.runtimes import RUNTIMES
+
+HOW_TO_INSTALL_ONE = f"install one: {sys.executable} -m pip install onnxruntime numpy"
+"""For a device without a runtime."""
 
 
 def load_runtime(name: str) -> Runtime:
@@ -22,7 +26,8 @@ def load_runtime(name: str) -> Runtime:
         runtime: Runtime = import_module(f"profiler_agent.runtimes.{name}").RUNTIME()
     except ImportError as error:
         raise RuntimeUnavailableError(
-            f"runtime {name!r} cannot be loaded ({error}); install it with: {RUNTIMES[name].install_hint}"
+            f"runtime {name!r} cannot be loaded ({error}); install it for {sys.executable}: "
+            f"{RUNTIMES[name].install_hint}"
         ) from error
     return runtime
 

@@ -87,7 +87,7 @@ def onnx(
         artifacts = import_module("search_server.model_files.onnx_model")
     except ModuleNotFoundError as error:
         raise OSError(
-            f"writing ONNX needs the package {error.name!r}; install it with pip install 'edgenas[server]'"
+            f"writing ONNX needs the package {error.name!r}; install it with pip install onnx numpy"
         ) from None
     write_file(artifacts.onnx_bytes(network.workload()), output)
 

@@ -66,7 +66,7 @@ def check(
     except ModuleNotFoundError as error:
         raise OSError(
             f"reading images needs the package {error.name!r}; install it with "
-            "pip install 'edgenas[search]'"
+            "pip install torch scikit-learn pillow pyarrow"
         ) from None
     known = read_space(space)
     report = reports.report_on(path, known)

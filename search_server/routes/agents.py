@@ -132,7 +132,7 @@ def _check_protocol(request: LeaseRequest) -> None:
         upgrade = (
             "type the line that 'edgenas devices add' shows on the device"
             if is_agent_old
-            else "run 'pip install --upgrade edgenas' on the server"
+            else "bring the server to the version that the agent came from"
         )
         raise UpgradeRequiredError(
             "protocol_mismatch",

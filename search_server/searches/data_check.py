@@ -8,7 +8,7 @@ from search_server.searches.data_sample import check_sample
 from shared.image_folders import HUB_PREFIX, IMAGE_FOLDERS_HINT, find_image_folder, split_choice
 
 _HAS_HUB = importlib.util.find_spec("datasets") is not None
-_HUB_HINT = "data 'hf:...' needs the library datasets on server and worker: pip install 'edgenas[hub]'"
+_HUB_HINT = "data 'hf:...' needs the library datasets on server and worker: pip install datasets"
 
 DATA_SETS: tuple[DataSet, ...] = (
     DataSet(

@@ -39,7 +39,7 @@ def event_files(folder: Path | None, first_step: int) -> Iterator[EventFiles]:
     try:
         tensorboard: Any = importlib.import_module("torch.utils.tensorboard")
     except ImportError as error:
-        raise ValueError("event files need TensorBoard: pip install 'edgenas[tensorboard]'") from error
+        raise ValueError("event files need TensorBoard: pip install tensorboard") from error
     with tensorboard.SummaryWriter(str(folder), purge_step=first_step + 1) as writer:
         yield EventFiles(writer)
 

@@ -1,6 +1,7 @@
 """Two distributions from one repository: the agent for devices, and edgenas, which needs the agent."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -106,3 +107,16 @@ def test_what_the_agent_installs_is_pure_python() -> None:
         if "Root-Is-Purelib: true" not in (distribution(name).read_text("WHEEL") or "")
     }
     assert compiled == set()
+
+
+def test_nobody_is_told_to_install_from_a_registry_what_only_this_repository_has() -> None:
+    texts = [
+        path
+        for folder in ("profiler_agent", "search_server", "shared", "edgenas", "docs", "deploy")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".md", ".sh", ".html", ".js", ".service")
+    ]
+    assert len(texts) > 300
+    lines = [line for path in (*texts, ROOT / "README.md") for line in path.read_text().splitlines()]
+    named = [line for line in lines if re.search(r"pip install\b.*['\" ]edgenas(-agent)?\b[^_/]", line)]
+    assert named == []

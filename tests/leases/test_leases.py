@@ -217,7 +217,7 @@ async def test_agent_of_another_protocol_is_told_to_upgrade(api: Api, device: Sy
     request = LeaseRequest(protocol_min=7, protocol_max=9)
     error = await api.refused("POST", "/agent/lease", request, token=device.token)
     assert (error.status, error.type) == (426, "protocol_mismatch")
-    assert "pip install --upgrade edgenas' on the server" in error.detail
+    assert "bring the server to the version that the agent came from" in error.detail
 
 
 async def test_long_poll_ends_with_nothing(device: SyntheticDevice) -> None:

@@ -29,7 +29,7 @@ def load_hub(spec: str, resolution: int) -> LoadedImages:
     try:
         datasets: Any = importlib.import_module("datasets")
     except ImportError as error:
-        raise ValueError("data 'hf:...' needs the library datasets: pip install 'edgenas[hub]'") from error
+        raise ValueError("data 'hf:...' needs the library datasets: pip install datasets") from error
     name, _, config = spec.partition(":")
     try:
         splits = datasets.load_dataset(name, config or None)
