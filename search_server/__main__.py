@@ -21,6 +21,7 @@ from search_server.clock import utc_now
 from search_server.errors import ServerError
 from search_server.logs import configure_logs
 from search_server.opening import DataOption, open_database, read_settings
+from search_server.operator_commands import add_operator_commands
 from search_server.profiling.dispatch import Dispatcher
 from search_server.search_options import AcceleratorName
 from search_server.searches.worker import Worker
@@ -33,6 +34,7 @@ app = typer.Typer(
     help="The edgenas server. Start one with: search-server serve",
 )
 app.add_typer(token_app, name="token")
+add_operator_commands(app)
 
 _log = structlog.get_logger()
 

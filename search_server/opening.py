@@ -3,7 +3,8 @@
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,24 +81,43 @@ def open_database(settings: Settings, *, is_migrated: bool = False) -> Database:
         ValueError: the folder cannot be made.
         UnavailableError: the database does not answer, is none, or needs 'search-server migrate'.
     """
+    database = open_unmigrated(settings)
+    with _usable(settings):
+        if is_migrated or (settings.uses_default_database and not is_at_head(database.engine)):
+            migrate_to_head(database.engine)
+        require_ready(database)
+    return database
+
+
+def open_unmigrated(settings: Settings) -> Database:
+    """Return the database, whatever is in it, and make the data folder if there is none.
+
+    Raises:
+        ValueError: the folder cannot be made.
+        UnavailableError: the database does not answer, or is none.
+    """
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(
             f"the data folder {settings.data} cannot be made ({error.strerror}); name another with --data"
         ) from error
-    try:
+    with _usable(settings):
         database = Database(settings.url)
-        if is_migrated or (settings.uses_default_database and not is_at_head(database.engine)):
-            migrate_to_head(database.engine)
-        require_ready(database)
+        database.engine.connect().close()
+    return database
+
+
+@contextmanager
+def _usable(settings: Settings) -> Iterator[None]:
+    try:
+        yield
     except SQLAlchemyError as error:
-        reason = getattr(error, "orig", error)
+        reason = str(getattr(error, "orig", error)).strip()
         raise UnavailableError(
             "no_database",
             f"the database cannot be used ({reason}); look at {_database_words(settings)}",
         ) from error
-    return database
 
 
 def _database_words(settings: Settings) -> str:

@@ -24,6 +24,12 @@ def is_at_head(engine: Engine) -> bool:
     return current == ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_known(revision: str) -> bool:
+    """Tell whether this version has a migration of this name."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return revision in {script.revision for script in scripts}
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(files("search_server.db") / "migrations"))

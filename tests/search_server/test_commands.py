@@ -188,3 +188,21 @@ def test_an_address_of_no_database_is_told_in_one_line(run: Run, monkeypatch: py
     ended = run("migrate")
     assert (ended.status, ended.stderr.count("\n")) == (1, 1)
     assert "EDGENAS_DATABASE_URL" in ended.stderr
+
+
+def test_a_backup_is_restored_into_an_empty_place_only(run: Run, tmp_path: Path) -> None:
+    token_id = run("token", "create", "--scope", "user").stdout.split("_")[2]
+    (tmp_path / "kept").mkdir()
+    told = run("backup", "kept")
+    (path,) = (tmp_path / "kept").iterdir()
+    assert (told.status, told.stdout.startswith(f"kept/{path.name}: 1 files")) == (0, True)
+    assert path.stat().st_mode & 0o077 == 0
+    refused = run("restore", str(path))
+    assert (refused.status, refused.stderr.startswith("error: the database would be overwritten")) == (
+        1,
+        True,
+    )
+    assert run("restore", str(path), "--data", "new").status == 0
+    assert token_id in run("token", "list", "--data", "new").stdout
+    assert run("restore", str(path), "--force").status == 0
+    assert run("restore", "nowhere.tar").stderr.startswith("error: nowhere.tar cannot be read as a backup")

@@ -1,0 +1,1 @@
+"""What an operator does with a server: back up, restore, compact, look after."""
