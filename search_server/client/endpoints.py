@@ -281,7 +281,9 @@ def resume_search(job_id: str) -> Request[Search]:
     return Request(Search, "POST", _path("searches", job_id, "resume"))
 
 
-def export_search(job_id: str, search_format: ExportFormat, dtype: DeliverName = "fp32") -> Request[bytes]:
+def export_search(
+    job_id: str, search_format: ExportFormat = "onnx", dtype: DeliverName = "fp32"
+) -> Request[bytes]:
     """The found network as a file."""
     return Request(
         bytes, "GET", _path("searches", job_id, "export"), {"format": search_format, "dtype": dtype}

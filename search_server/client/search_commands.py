@@ -23,6 +23,14 @@ from search_server.search_options import DeliverName
 
 app = typer.Typer(no_args_is_help=True, help="Searches for networks within a latency on a device.")
 
+_FORMAT_OF_SUFFIX: dict[str, ExportFormat] = {
+    ".tflite": "tflite",
+    ".zip": "ncnn",
+    ".pt": "torch",
+    ".py": "python",
+    ".json": "json",
+}
+
 JobArgument = Annotated[str, typer.Argument(metavar="J", help="Id of a search.")]
 
 
@@ -99,8 +107,14 @@ def export_search(
     job: JobArgument,
     client: SearchClient,
     search_format: Annotated[
-        ExportFormat, typer.Option("--format", help="A trained network, or the search as JSON.")
-    ] = "json",
+        ExportFormat | None,
+        typer.Option(
+            "--format",
+            help="A trained network, or the search as JSON. Left out: what the file's name ends with, "
+            "else onnx.",
+            show_default=False,
+        ),
+    ] = None,
     dtype: Annotated[
         DeliverName, typer.Option(help="int8: the quantised ONNX file of a search with --deliver int8.")
     ] = "fp32",
@@ -108,14 +122,20 @@ def export_search(
 ) -> None:
     """Write the network that a search found; docs/exports.md says how to feed each format.
 
-    onnx, tflite; ncnn: a zip archive; python: a file that rebuilds the network around the weights of format
-    torch.
+    onnx, tflite; ncnn: a zip archive; torch: weights; python: a file that rebuilds the network with them.
 
-    Example: edgenas search export JOB --format onnx -o network.onnx
+    Example: edgenas search export JOB -o network.onnx
+
+    Example: edgenas search export JOB --format json
     """
-    if search_format not in ("json", "python") and output is None:
-        raise ValueError(f"a model of format {search_format} is binary; name a file with -o FILE")
-    write_file(client.export_search(job, search_format, dtype), output)
+    suffix = output.suffix.lower() if output is not None else ""
+    wanted = search_format or _FORMAT_OF_SUFFIX.get(suffix, "onnx")
+    if wanted not in ("json", "python") and output is None:
+        raise ValueError(
+            f"a model of format {wanted} is binary; name a file with -o FILE, or take --format json "
+            "to read what was found"
+        )
+    write_file(client.export_search(job, wanted, dtype), output)
 
 
 def watch(client: SearchClient, search: Search, as_json: bool) -> None:

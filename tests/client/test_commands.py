@@ -155,8 +155,11 @@ def test_search_from_submission_to_export(served: Served, edgenas: Edgenas, tmp_
     assert json.loads(edgenas("search", "list", "--json").stdout)[0]["job"]["status"] == "done"
     assert job_id in edgenas("search", "list").stdout
     assert "88.1 %" in edgenas("search", "show", job_id).stdout
-    assert json.loads(edgenas("search", "export", job_id).stdout)["result"]["role"] == "found"
-    assert "name a file with -o" in edgenas("search", "export", job_id, "--format", "onnx").stderr
+    found = edgenas("search", "export", job_id, "--format", "json")
+    assert json.loads(found.stdout)["result"]["role"] == "found"
+    assert edgenas("search", "export", job_id, "-o", str(tmp_path / "found.json")).exit_code == 0
+    assert (tmp_path / "found.json").read_bytes() == found.stdout_bytes
+    assert "format onnx is binary; name a file with -o" in edgenas("search", "export", job_id).stderr
 
 
 def test_data(edgenas: Edgenas) -> None:
