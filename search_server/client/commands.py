@@ -44,6 +44,13 @@ TokenFileOption = Annotated[
     _server_option("--token-file", metavar="FILE", help="File that holds a token of scope user."),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", "-d", metavar="D", help="Name or id of a device.")]
+DevicesOption = Annotated[
+    list[str] | None,
+    typer.Option("--device", "-d", metavar="D", help="Name or id of a device; repeat it for several."),
+]
+TagOption = Annotated[
+    str | None, typer.Option("--tag", metavar="TAG", help="All devices that carry this tag.")
+]
 SpaceOption = Annotated[
     str,
     typer.Option(

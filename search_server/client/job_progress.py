@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from search_server.client.commands import EXIT_INTERRUPTED, err
+from search_server.client.endpoints import has_ended
 from search_server.client.errors import SearchClientError
 from search_server.resources.checks import TableCheck
 from search_server.resources.jobs import Job
@@ -21,16 +22,34 @@ PROGRESS_STEP = 0.05
 Measuring = TypeVar("Measuring", Profile, Measurement, TableCheck)
 
 
+class Follow(Protocol):
+    """Shows a job until it has ended, and returns it as it is then."""
+
+    def __call__(
+        self,
+        started: Measuring,
+        events: Callable[[str], Iterator[Measuring]],
+        cancel: Callable[[str], object],
+        /,
+    ) -> Measuring:
+        """Follow a job that was started; ``events`` and ``cancel`` take its id.
+
+        Raises:
+            JobFailedError: it failed or was cancelled.
+        """
+
+
 class JobFailedError(SearchClientError):
     """A job that was waited for failed or was cancelled."""
 
 
 class JobProgress:
-    """Shows a job whenever it is told about it; made by :func:`job_progress`."""
+    """Shows a job whenever it is told about it, with the name of its device where there are several."""
 
-    def __init__(self, bar: Progress | None) -> None:
+    def __init__(self, bar: Progress | None, device: str = "") -> None:
         self._bar = bar
-        self._task = None if bar is None else bar.add_task("waiting", total=1.0)
+        self._task = None if bar is None else bar.add_task("waiting", total=1.0, device=device)
+        self._prefix = f"{device}: " if device else ""
         self._last_stage: tuple[str, str] | None = None
         self._last_progress = 0.0
 
@@ -40,7 +59,8 @@ class JobProgress:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=job.progress, description=message)
         elif self._is_worth_a_line(job, stage):
-            err.print(f"{100 * job.progress:3.0f} %  {message}", soft_wrap=True, markup=False)
+            line = f"{self._prefix}{100 * job.progress:3.0f} %  {message}"
+            err.print(line, soft_wrap=True, markup=False)
         if job.status in ("failed", "cancelled"):
             raise JobFailedError(
                 f"{job.kind} {job.job_id} {job.status}: {job.message or 'no reason given'}"
@@ -81,6 +101,23 @@ def follow(
         for last in events(job_id):
             progress.update(last.job)
     return last
+
+
+def following(progress: JobProgress, running: dict[str, tuple[Job, Callable[[str], object]]]) -> Follow:
+    """Return a :class:`Follow` that shows jobs by ``progress``; ``running`` has those that are at work."""
+
+    def follow_on(
+        started: Measuring, events: Callable[[str], Iterator[Measuring]], cancel: Callable[[str], object]
+    ) -> Measuring:
+        last, job_id = started, started.job.job_id
+        running[job_id] = started.job, cancel
+        for last in events(job_id):
+            if has_ended(last.job):
+                running.pop(job_id, None)
+            progress.update(last.job)
+        return last
+
+    return follow_on
 
 
 @contextmanager

@@ -10,21 +10,27 @@ from rich.markup import escape
 from search_server.client.check_commands import check_if_old
 from search_server.client.commands import (
     DeviceOption,
+    DevicesOption,
     JsonOption,
     SpaceOption,
+    TagOption,
     command,
     err,
     out,
     print_facts,
     print_json,
 )
-from search_server.client.job_progress import JobFailedError, follow, require_done
+from search_server.client.fleet import chosen_devices
+from search_server.client.fleet_summaries import show_measurements, show_profiles
+from search_server.client.fleet_view import follow_on_each
+from search_server.client.job_progress import Follow, JobFailedError, follow, require_done
 from search_server.client.measured_view import measured_document, measured_grid
 from search_server.client.search_client import SearchClient
 from search_server.client.show import grid, in_ms, interval, milliseconds
 from search_server.client.table_view import verdict_text
 from search_server.resources.checks import Drift
 from search_server.resources.latencies import (
+    Measurement,
     MeasurementCreate,
     Prediction,
     PredictionCreate,
@@ -59,29 +65,39 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def profile(
-    device: DeviceOption,
     space: SpaceOption,
     client: SearchClient,
     conditions: Conditions,
+    device: DevicesOption = None,
+    tag: TagOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Measure even where a valid table exists.")
     ] = False,
     accept_noise: AcceptNoiseOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure what the latency table of a space lacks on a device.
+    """Measure what the latency table of a space lacks on a device, or on several at once.
+
+    Several devices have one view of their progress and a summary at the end; the exit status is 1 if it
+    failed on one of them.
 
     Example: edgenas profile -d pixel -s fbnet-96-035 --runtime onnxruntime --threads 1
+
+    Example: edgenas profile --tag kitchen -s fbnet-96-035
     """
-    create = ProfileCreate(device, read_space(space).name, conditions, force, accept_noise)
-    last, drift = _follow_profile(client, create), None
-    if last.is_reused and last.snapshot:
-        drift = check_if_old(client, last.snapshot)
-    if drift is not None and drift.outcome == "stale":
-        err.print(f"table {drift.snapshot} is stale, {drift}: measuring it again", soft_wrap=True)
-        last, drift = _follow_profile(client, create), None
-    if drift is not None and drift.rescaled_to:
-        last = replace(last, snapshot=drift.rescaled_to)
+    name, devices = read_space(space).name, chosen_devices(client, device or (), tag)
+
+    def profiled(device: str, watch: Follow) -> tuple[Profile, Drift | None]:
+        create = ProfileCreate(device, name, conditions, force, accept_noise)
+        last, drift = _profiled(client, create, watch)
+        require_done(last.job)
+        return last, drift
+
+    if len(devices) > 1 or tag is not None:
+        show_profiles(follow_on_each(devices, profiled), json)
+        return
+    create = ProfileCreate(devices[0], name, conditions, force, accept_noise)
+    last, drift = _profiled(client, create, follow)
     if json:
         print_json(last)
     elif last.snapshot:
@@ -128,24 +144,46 @@ def predict(
 
 
 def measure(
-    device: DeviceOption,
     space: SpaceOption,
     architectures: ArchitecturesArgument,
     client: SearchClient,
     conditions: Conditions,
     accept_noise: AcceptNoiseOption = False,
+    device: DevicesOption = None,
+    tag: TagOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure whole networks on the device, each against the anchor of its space.
+    """Measure whole networks on a device, or on several at once, each against the anchor of its space.
+
+    Several devices have one view of their progress and a table of milliseconds at the end; the exit status
+    is 1 if it failed on one of them.
 
     Example: edgenas measure -d pixel -s fbnet-224 fbnet-a fbnet-b
+
+    Example: edgenas measure -d pixel -d raspi4 -s fbnet-224 fbnet-a
     """
     names = _names_by_blocks(space, architectures)
-    create = MeasurementCreate(
-        device, read_space(space).name, tuple(architectures), conditions, accept_noise=accept_noise
-    )
-    started = client.start_measurement(create)
-    last = follow(started, client.measurement_events, client.cancel_measurement)
+    space_name, devices = read_space(space).name, chosen_devices(client, device or (), tag)
+
+    def measured_on(device: str, watch: Follow) -> Measurement:
+        create = MeasurementCreate(
+            device, space_name, tuple(architectures), conditions, accept_noise=accept_noise
+        )
+        started = client.start_measurement(create)
+        return watch(started, client.measurement_events, client.cancel_measurement)
+
+    if len(devices) > 1 or tag is not None:
+
+        def whole(device: str, watch: Follow) -> Measurement:
+            last = measured_on(device, watch)
+            require_done(last.job)
+            if len(last.latencies) < len(names):
+                raise JobFailedError(f"some networks have no latency: {last.job.message}")
+            return last
+
+        show_measurements(follow_on_each(devices, whole), names, json)
+        return
+    last = measured_on(devices[0], follow)
     measured = [(names[latency.architecture], latency) for latency in last.latencies]
     if json:
         print_json([measured_document(*pair, conditions.batch) for pair in measured])
@@ -156,8 +194,21 @@ def measure(
         raise JobFailedError(f"some networks have no latency: {last.job.message}")
 
 
-def _follow_profile(client: SearchClient, create: ProfileCreate) -> Profile:
-    return follow(client.start_profile(create), client.profile_events, client.cancel_profile)
+def _profiled(client: SearchClient, create: ProfileCreate, watch: Follow) -> tuple[Profile, Drift | None]:
+    """Profile a device; a table that is there is checked if it is old, and measured again if stale."""
+
+    def profile() -> Profile:
+        return watch(client.start_profile(create), client.profile_events, client.cancel_profile)
+
+    last, drift = profile(), None
+    if last.is_reused and last.snapshot:
+        drift = check_if_old(client, last.snapshot, watch)
+    if drift is not None and drift.outcome == "stale":
+        err.print(f"table {drift.snapshot} is stale, {drift}: measuring it again", soft_wrap=True)
+        last, drift = profile(), None
+    if drift is not None and drift.rescaled_to:
+        last = replace(last, snapshot=drift.rescaled_to)
+    return last, drift
 
 
 def _names_by_blocks(space: str, architectures: Sequence[str]) -> dict[str, str]:

@@ -59,7 +59,9 @@ class SearchClient:
         self.server_url = checked_address(server_url)
         self._token = token
         self._patience_s = patience_s
-        self._http = httpx.Client(timeout=TIMEOUT, transport=transport)
+        # Following a hundred jobs takes a hundred streams.
+        limits = httpx.Limits(max_connections=None)
+        self._http = httpx.Client(timeout=TIMEOUT, transport=transport, limits=limits)
 
     def __enter__(self) -> Self:
         return self
