@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
 from search_server.clock import Clock, utc_now
 from search_server.db.session import Database
@@ -61,9 +62,11 @@ def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) ->
         lifespan=_lifespan,
     )
     equip_app(app, settings, now, poll_s)
+    app.add_middleware(GZipMiddleware, compresslevel=5)  # event streams stay as they are
     app.add_middleware(RequestLimit, max_bytes=settings.max_request_bytes)
     app.add_middleware(RequestIds)
     install_error_handler(app)
+    web_routes.install_unknown_page(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")
     app.include_router(health.router, include_in_schema=False)

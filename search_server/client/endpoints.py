@@ -18,7 +18,14 @@ from search_server.resources.latencies import Measurement, MeasurementCreate, Pr
 from search_server.resources.models import Model, ModelCreate, ModelUpload
 from search_server.resources.page import Page
 from search_server.resources.samples import JobLease, LeaseSamples
-from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
+from search_server.resources.searches import (
+    DataSet,
+    FoundArchitecture,
+    Search,
+    SearchCreate,
+    SearchCurves,
+    SearchStep,
+)
 from search_server.resources.tables import Profile, ProfileCreate, Table, TableDiff, TableSummary
 from search_server.search_options import DeliverName
 from shared.protocol.device import Conditions
@@ -255,6 +262,12 @@ def search(job_id: str) -> Request[Search]:
 def search_steps(job_id: str) -> Request[Page[SearchStep]]:
     """The recorded steps of a search, in order."""
     return Request(Page[SearchStep], "GET", _path("searches", job_id, "steps"))
+
+
+def search_curves(job_id: str, points: int = 600) -> Request[SearchCurves]:
+    """The scalars of a search's steps, thinned to at most so many."""
+    path = _path("searches", job_id, "curves")
+    return Request(SearchCurves, "GET", path, params={"points": str(points)})
 
 
 def search_architectures(job_id: str) -> Request[tuple[FoundArchitecture, ...]]:

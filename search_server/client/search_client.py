@@ -186,6 +186,7 @@ class SearchClient:
     searches = method(endpoints.searches, iterate)
     search = method(endpoints.search, send)
     search_steps = method(endpoints.search_steps, iterate)
+    search_curves = method(endpoints.search_curves, send)
     search_architectures = method(endpoints.search_architectures, send)
     search_events = method(endpoints.search_events, listen)
     cancel_search = method(endpoints.cancel_search, send)

@@ -154,6 +154,22 @@ class SearchStep:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchCurves:
+    """The scalars of recorded steps, one list a column, thinned for a chart: where any of them is least or
+    greatest in its stretch of the search stays."""
+
+    num_steps: int
+    """How many steps are recorded."""
+    step: tuple[int, ...]
+    epoch: tuple[int, ...]
+    weight_loss: tuple[float, ...]
+    theta_loss: tuple[float | None, ...]
+    accuracy: tuple[float, ...]
+    expected_latency_us: tuple[float, ...]
+    entropy: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceLatency:
     """A network on one more device of a search."""
 

@@ -52,7 +52,7 @@ def install_error_handler(app: FastAPI) -> None:
     """Answer every error of the app with an :class:`ErrorBody`."""
     kinds = (ServerError, RequestValidationError, HTTPException, DBAPIError, PoolTimeoutError, Exception)
     for kind in kinds:
-        app.add_exception_handler(kind, _answer_error)
+        app.add_exception_handler(kind, answer_error)
 
 
 def error_response(body: ErrorBody, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -61,7 +61,8 @@ def error_response(body: ErrorBody, headers: Mapping[str, str] | None = None) ->
     return JSONResponse(to_dict(body), body.status, {**challenge, **(headers or {})}, PROBLEM_JSON)
 
 
-async def _answer_error(request: Request, error: Exception) -> JSONResponse:
+async def answer_error(request: Request, error: Exception) -> JSONResponse:
+    """Return the answer to an error of a route."""
     match error:
         case ServerError():
             body = error.body()

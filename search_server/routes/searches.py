@@ -12,7 +12,14 @@ from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
 from search_server.resources.formats import ExportFormat
 from search_server.resources.page import Page
-from search_server.resources.searches import DataSet, FoundArchitecture, Search, SearchCreate, SearchStep
+from search_server.resources.searches import (
+    DataSet,
+    FoundArchitecture,
+    Search,
+    SearchCreate,
+    SearchCurves,
+    SearchStep,
+)
 from search_server.routes.auth import SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
@@ -26,6 +33,7 @@ from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, search_events
 from search_server.routes.transaction_route import TransactionRoute
 from search_server.search_options import DeliverName
+from search_server.searches.curves import search_curves
 from search_server.searches.data_check import DATA_SETS
 from search_server.searches.searches import (
     export_path,
@@ -75,6 +83,17 @@ def get_steps(
     return list_steps(session, find_job(session, job_id, "search").job_id, cursor, limit)
 
 
+@router.get("/searches/{job_id}/curves")
+def get_curves(
+    _: UserDep,
+    job_id: str,
+    session: SessionDep,
+    points: Annotated[int, Query(ge=12, le=10_000, description="most steps to answer")] = 600,
+) -> SearchCurves:
+    """Return the losses, accuracy, latency and entropy over a search, thinned for a chart."""
+    return search_curves(session, find_job(session, job_id, "search").job_id, points)
+
+
 @router.get("/searches/{job_id}/architectures")
 def get_architectures(_: UserDep, job_id: str, session: SessionDep) -> tuple[FoundArchitecture, ...]:
     """Return the networks that a search compared."""
@@ -87,12 +106,14 @@ async def stream_search(
     database: DatabaseDep,
     context: ContextDep,
     last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=-1, le=MAX_INTEGER)] = -1,
+    after: Annotated[int, Query(ge=-1, le=MAX_INTEGER, description="send the steps behind this one")] = -1,
 ) -> AsyncIterator[ServerSentEvent]:
     """Send events ``step``, ``architecture`` and ``search`` until the search has ended.
 
-    The id of an event is the number of the last step sent; ``Last-Event-ID`` goes on behind it.
+    The id of an event is the number of the last step sent; ``Last-Event-ID`` goes on behind it, as does
+    ``after``, which a browser can give to its first request.
     """
-    async for event in search_events(database, job_id, context, last_event_id):
+    async for event in search_events(database, job_id, context, max(last_event_id, after)):
         yield event
 
 

@@ -8,16 +8,17 @@ change nothing. ``/login#token=...`` signs in by itself: what stands behind ``#`
 import shlex
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from search_server.errors import ForbiddenError
 from search_server.routes.auth import SESSION_COOKIE
 from search_server.routes.context import Context, ContextDep, DatabaseDep, NowDep
+from search_server.routes.error_answers import answer_error
 from search_server.routes.install import InstallCommandDep
 from search_server.tokens import authenticate
-from search_server.web.assets import PLOTLY, asset_response, plotly_style_ids
+from search_server.web.assets import asset_response
 from shared.blocks import CANDIDATE_NAMES
 
 router = APIRouter(include_in_schema=False)
@@ -89,13 +90,7 @@ def table_page(snapshot: str) -> HTMLResponse:
 @router.get("/searches/{job_id}")
 def search_page(job_id: str) -> HTMLResponse:
     """One search, live."""
-    return _page(
-        "search",
-        subject=job_id,
-        plotly=PLOTLY,
-        plotly_style_ids=plotly_style_ids(),
-        candidates=",".join(CANDIDATE_NAMES),
-    )
+    return _page("search", subject=job_id, candidates=",".join(CANDIDATE_NAMES))
 
 
 @router.get("/docs")
@@ -105,9 +100,9 @@ def docs_page() -> HTMLResponse:
 
 
 @router.get("/static/{name}")
-def static_file(name: str, request: Request) -> Response:
+def static_file(name: str) -> Response:
     """A script, a style, a picture."""
-    return asset_response(name, request)
+    return asset_response(name)
 
 
 @router.post("/session", status_code=204)
@@ -139,6 +134,19 @@ def sign_out() -> Response:
     response = Response(status_code=204)
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return response
+
+
+def install_unknown_page(app: FastAPI) -> None:
+    """Answer a browser that asks for a page that does not exist with a page; programs get their JSON."""
+
+    async def answer_unknown(request: Request, error: Exception) -> Response:
+        if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+            page = _page("unknown", subject=request.url.path)
+            page.status_code = 404
+            return page
+        return await answer_error(request, error)
+
+    app.add_exception_handler(404, answer_unknown)
 
 
 def _token_command(context: Context | None, scope: str) -> str:

@@ -149,7 +149,7 @@ def test_a_search_moves_while_it_is_watched(page: Page, served: Served) -> None:
     page.goto("/")
     page.get_by_role("link", name=job_id).click()
     expect(page.locator("#epoch-name")).to_have_text("6 (search)")
-    expect(page.locator("#latency-chart .scatterlayer path.js-line")).to_be_visible()
+    expect(page.locator("#latency-chart .curve-1 path >> nth=0")).to_be_visible()
     expect(page.get_by_text("target 0.55 ms", exact=True)).to_be_visible()
     served.record(job_id, steps)
     expect(page.locator("#epoch-name")).to_have_text("20 (search)")
@@ -179,3 +179,17 @@ def test_without_a_session_there_is_only_the_sign_in(browser: Browser, served: S
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/login")
     context.close()
+
+
+def test_a_map_is_one_stop_of_the_keyboard_with_arrows_inside(page: Page, served: Served) -> None:
+    _submit(served)
+    page.goto("/tables")
+    page.locator("#tables a").first.click()
+    cells = page.locator("#map button")
+    expect(cells.first).to_be_visible()
+    assert page.locator("#map button[tabindex='0']").count() == 1
+    cells.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(cells.nth(1)).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.locator("#map button:focus").count() == 0

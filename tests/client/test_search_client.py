@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -203,3 +204,25 @@ def test_a_refusal_says_each_thing_once() -> None:
     )
     told = str(ServerRefusedError(ErrorBody("invalid", "Invalid", 422, "2 fields are wrong", (fault,))))
     assert told == "2 fields are wrong\n  body.space: no such space"
+
+
+def test_curves_of_a_long_search_are_thinned(served: Served) -> None:
+    served.store(table(served.enrol().device_id))
+    first = search_steps()[0]
+    with served.client() as client:
+        create = SearchCreate("bench", "fbnet-tiny", "digits", target_ms=0.55, conditions=CONDITIONS)
+        job_id = client.start_search(create).job.job_id
+        assert client.search_curves(job_id).step == ()
+        losses = [2.0 if number != 70 else 0.5 for number in range(100)]
+        served.record(
+            job_id,
+            tuple(
+                replace(first, step=number, epoch=number, weight_loss=loss, theta_loss=None)
+                for number, loss in enumerate(losses)
+            ),
+        )
+        curves = client.search_curves(job_id, points=12)
+    assert curves.num_steps == 100
+    assert curves.step == (0, 70, 99)
+    assert curves.weight_loss[curves.step.index(70)] == 0.5
+    assert set(curves.theta_loss) == {None}

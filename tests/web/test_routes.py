@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from search_server.tokens import Scope
-from search_server.web.assets import PLOTLY
 from tests.client.served import Served, serve
 
 
@@ -79,12 +78,19 @@ def test_only_people_sign_in(served: Served, http: httpx.Client, scope: Scope, s
     assert http.post("/session", json={"token": token}).status_code == status
 
 
-def test_plotly_comes_compressed_and_is_kept_for_ever(http: httpx.Client) -> None:
-    file = http.get(f"/static/{PLOTLY}")
-    assert file.headers["Content-Encoding"] == "gzip"
-    assert "immutable" in file.headers["Cache-Control"]
-    assert int(file.headers["Content-Length"]) < 2_000_000
-    assert http.get(f"/static/{PLOTLY}", headers={"Accept-Encoding": "identity"}).content == file.content
+def test_an_unknown_page_is_a_page_for_people_and_json_for_programs(http: httpx.Client) -> None:
+    page = http.get("/serches", headers={"Accept": "text/html,*/*"})
+    assert page.status_code == 404
+    assert "Nothing is at <code>/serches</code>" in page.text
+    assert http.get("/serches").json()["type"].endswith("unknown_route")
+
+
+def test_answers_are_compressed_for_who_takes_that(http: httpx.Client) -> None:
+    script = http.get("/static/search.js")
+    assert script.headers["Content-Encoding"] == "gzip"
+    plain = http.get("/static/search.js", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers
+    assert plain.content == script.content
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Froutes.py", "%2e%2e"])

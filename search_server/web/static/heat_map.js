@@ -30,15 +30,43 @@ export function heatMap(columns, rows, caption) {
   const head = h("tr", {}, h("td", {}), columns.map((name) => h("th", { scope: "col" }, name)));
   const body = rows.map(({ name, cells }) =>
     h("tr", {}, h("th", { scope: "row" }, name), cells.map((cell) => heatCell(cell))));
-  return h("table", { class: "heat-map" }, h("caption", { class: "visually-hidden" }, caption),
+  const map = h("table", { class: "heat-map" }, h("caption", { class: "visually-hidden" }, caption),
     h("thead", {}, head), h("tbody", {}, body));
+  if (map.querySelector("button")) moveByArrows(map);
+  return map;
+}
+
+const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** Make the map one stop of the Tab key: arrows move inside it, and leave out what cannot be pressed. */
+function moveByArrows(map) {
+  const buttonAt = (row, column) => map.tBodies[0].rows[row]?.cells[column]?.querySelector("button");
+  const buttons = [...map.querySelectorAll("button")];
+  for (const button of buttons) button.tabIndex = -1;
+  (buttons.find((button) => button.ariaPressed === "true") ?? buttons[0]).tabIndex = 0;
+  map.addEventListener("focusin", ({ target }) => {
+    for (const button of buttons) button.tabIndex = button === target ? 0 : -1;
+  });
+  map.addEventListener("keydown", (event) => {
+    const move = MOVES[event.key];
+    const cell = event.target.closest("td");
+    if (!move || !cell) return;
+    event.preventDefault(); // the page does not scroll as well
+    let [row, column] = [cell.parentElement.sectionRowIndex, cell.cellIndex];
+    do {
+      row += move[0];
+      column += move[1];
+    } while (map.tBodies[0].rows[row]?.cells[column] && !buttonAt(row, column));
+    buttonAt(row, column)?.focus();
+  });
 }
 
 function heatCell(cell) {
   if (!cell) return h("td", { class: "empty" });
   const inside = cell.onpress
     ? h("button", {
-      type: "button", "aria-pressed": String(Boolean(cell.chosen)), "aria-label": cell.label,
+      type: "button", "aria-pressed": String(Boolean(cell.chosen)), "aria-label": `${cell.text} ${cell.label}`, // begins with what is seen, so that it can be said
+     
       onclick: cell.onpress, onfocus: cell.onpoint, onmouseenter: cell.onpoint,
     }, cell.text)
     : h("span", { title: cell.label }, cell.text);

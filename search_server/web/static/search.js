@@ -1,6 +1,6 @@
 // One search, live: curves, theta, stage, and what was found against the baselines.
 
-import { attempt, get, list, run } from "./api.js";
+import { attempt, get, run } from "./api.js";
 import { drawCurves } from "./charts.js";
 import { badge, byId, commandLine, facts, fill, grid, h } from "./dom.js";
 import { ago, conditions, count, milliseconds, share, signed } from "./format.js";
@@ -9,7 +9,8 @@ import { hasEnded, isSimulated, progressBar, statusBadge } from "./job.js";
 
 const jobId = document.body.dataset.subject;
 const namedSpaceCandidates = byId("theta").dataset.candidates.split(",");
-const steps = new Map();
+const steps = []; // the scalars of each step that is shown, in order
+const thetas = new Map(); // step -> {phase, theta, drawn_from}, asked for when it is looked at
 let search = null;
 let followsNewest = true;
 
@@ -18,6 +19,8 @@ const columns = (measured) => [
   { title: "Difference", number: true }, { title: "Validation", number: true }, { title: "Test", number: true },
   { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
 ];
+
+const SCALARS = ["epoch", "weight_loss", "theta_loss", "accuracy", "expected_latency_us", "entropy"];
 
 const roleWords = { most_macs: "most MACs" };
 
@@ -112,22 +115,38 @@ function showFiles() {
 }
 
 function showSteps() {
-  const all = [...steps.values()].sort((a, b) => a.step - b.step);
-  if (!all.length || !window.Plotly) return;
-  const x = all.map((step) => step.epoch + 1);
-  const curve = (name, read, second = false) => ({ name, x, y: all.map(read), second });
+  if (!steps.length) return;
+  const x = steps.map((step) => step.epoch + 1);
+  const curve = (name, read, second = false) => ({ name, x, y: steps.map(read), second });
   drawCurves(byId("latency-chart"), [curve("E[LAT]", (step) => step.expected_latency_us / 1000)],
     { target: search.request.target_ms, targetName: `target ${search.request.target_ms} ms` });
   drawCurves(byId("loss-chart"), [curve("weights", (step) => step.weight_loss), curve("θ", (step) => step.theta_loss)]);
   drawCurves(byId("accuracy-chart"),
-    [curve("accuracy", (step) => step.accuracy), curve("entropy, nats", (step) => step.entropy, true)], { second: true });
+    [curve("accuracy", (step) => step.accuracy), curve("entropy, nats", (step) => step.entropy, true)]);
+  attempt(showChosenTheta);
+}
+
+async function thetaOf(step) {
+  if (!thetas.has(step)) {
+    const page = await get(`/searches/${encodeURIComponent(jobId)}/steps?cursor=${step - 1}&limit=1`);
+    thetas.set(step, page.items[0]);
+  }
+  return thetas.get(step);
+}
+
+/** Theta of the step that the slider stands on; one place more is what networks were drawn from. */
+async function showChosenTheta() {
   const slider = byId("epoch");
-  const last = all[all.length - 1];
-  slider.max = last.drawn_from ? all.length : all.length - 1; // one place more: what networks were drawn from
+  const last = await thetaOf(steps[steps.length - 1].step);
+  slider.max = last.drawn_from ? steps.length : steps.length - 1;
   if (followsNewest) slider.value = slider.max;
-  const step = all[Number(slider.value)];
-  if (step) showTheta(step.theta, `${step.epoch + 1} (${step.phase})`);
-  else showTheta(last.drawn_from, "what networks were drawn from");
+  const place = Number(slider.value);
+  if (place === steps.length) {
+    showTheta(last.drawn_from, "what networks were drawn from");
+    return;
+  }
+  const step = await thetaOf(steps[place].step);
+  if (place === Number(slider.value)) showTheta(step.theta, `${step.epoch + 1} (${step.phase})`); // else it moved on
 }
 
 /** A space of one's own is written out in its name; all others have the same candidates. */
@@ -152,43 +171,58 @@ function showTheta(probabilities, name) {
     : "Probability of each candidate block in each layer"));
 }
 
+let isDrawingDue = false;
+
+/** Draw once a frame, however many steps arrive. */
+function drawSoon() {
+  if (isDrawingDue) return;
+  isDrawingDue = true;
+  requestAnimationFrame(() => {
+    isDrawingDue = false;
+    showSteps();
+  });
+}
+
 function listen() {
-  const source = new EventSource(`/api/v1/searches/${encodeURIComponent(jobId)}/events`);
+  const after = steps.length ? steps[steps.length - 1].step : -1;
+  const source = new EventSource(`/api/v1/searches/${encodeURIComponent(jobId)}/events?after=${after}`);
   source.addEventListener("step", ({ data }) => {
     const step = JSON.parse(data);
-    steps.set(step.step, step);
-    showSteps();
+    if (steps.length && step.step <= steps[steps.length - 1].step) return;
+    thetas.set(step.step, step);
+    steps.push(step);
+    drawSoon();
   });
   source.addEventListener("search", ({ data }) => {
     search = JSON.parse(data);
     showSearch();
     if (hasEnded(search.job)) {
       source.close();
-      attempt(showDrawing);
+      showDrawing();
     }
   });
 }
 
 /** The last step is told what networks were drawn from after it was sent: ask for it once more. */
-async function showDrawing() {
-  const last = Math.max(...steps.keys());
-  if (!Number.isFinite(last)) return;
-  const page = await get(`/searches/${encodeURIComponent(jobId)}/steps?cursor=${last - 1}&limit=1`);
-  for (const step of page.items) steps.set(step.step, step);
-  showSteps();
+function showDrawing() {
+  if (!steps.length) return;
+  thetas.delete(steps[steps.length - 1].step);
+  drawSoon();
 }
 
 byId("epoch").addEventListener("input", (event) => {
   followsNewest = event.target.value === event.target.max;
-  showSteps();
+  attempt(showChosenTheta);
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showSteps);
 
 await run(async () => {
   const path = `/searches/${encodeURIComponent(jobId)}`;
   search = await get(path);
   showSearch();
-  for (const step of await list(`${path}/steps`, 10_000)) steps.set(step.step, step);
+  const curves = await get(`${path}/curves`);
+  for (const [index, step] of curves.step.entries()) {
+    steps.push({ step, ...Object.fromEntries(SCALARS.map((name) => [name, curves[name][index]])) });
+  }
   showSteps();
   if (!hasEnded(search.job)) await attempt(async () => listen());
 });
