@@ -141,7 +141,8 @@ async def _enrol_and_idle(
     await _until(lambda: len(tally.enrolled) + len(tally.failures) >= num_agents)
     enrol_s = time.monotonic() - begin_s
     await _until_seen(database, begin, len(tally.enrolled))
-    say(f"{len(tally.enrolled)} of {num_agents} agents enrolled in {enrol_s:.1f} s; they idle")
+    say(f"{len(tally.enrolled)} of {num_agents} agents enrolled in {enrol_s:.1f} s")
+    await _until_quiet(server)
     cpu_s, idle_begin_s = server.cpu_s(), time.monotonic()
     await asyncio.sleep(idle_s)
     cpu_share = (server.cpu_s() - cpu_s) / (time.monotonic() - idle_begin_s)
@@ -152,6 +153,15 @@ async def _enrol_and_idle(
         "idle_cpu_share": cpu_share,
         "idle_cpu_ms_per_agent_and_minute": cpu_share / num_agents * 60e3,
     }
+
+
+async def _until_quiet(server: LoadServer) -> None:
+    """Wait until the server has answered the first polls, and so uses less than half a core."""
+    end_s, share = time.monotonic() + LONGEST_S, 1.0
+    while share > 0.5 and time.monotonic() < end_s:
+        begin_s, cpu_s = time.monotonic(), server.cpu_s()
+        await asyncio.sleep(2.0)
+        share = (server.cpu_s() - cpu_s) / (time.monotonic() - begin_s)
 
 
 async def _restarts(

@@ -20,6 +20,7 @@ from search_server.app import create_app, end_waiting
 from search_server.clock import utc_now
 from search_server.errors import ServerError
 from search_server.logs import configure_logs
+from search_server.open_files import raise_open_files
 from search_server.opening import DataOption, open_database, read_settings
 from search_server.operator_commands import add_operator_commands
 from search_server.profiling.dispatch import Dispatcher
@@ -67,6 +68,7 @@ def serve(
     """
     settings = read_settings(data, host=host, port=port)
     _check_address(settings.host, settings.port)
+    raise_open_files()
     open_database(settings).close()
     _log.info("serving", url=f"http://{settings.host}:{settings.port}", docs="/docs")
     config = uvicorn.Config(

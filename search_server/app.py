@@ -23,6 +23,7 @@ from search_server.routes import (
     searches,
     tables,
 )
+from search_server.routes.admission import Admission
 from search_server.routes.context import Context
 from search_server.routes.error_answers import install_error_handler
 from search_server.routes.health import metrics_registry
@@ -64,6 +65,7 @@ def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) ->
     equip_app(app, settings, now, poll_s)
     app.add_middleware(GZipMiddleware, compresslevel=5)  # event streams stay as they are
     app.add_middleware(RequestLimit, max_bytes=settings.max_request_bytes)
+    app.add_middleware(Admission)
     app.add_middleware(RequestIds)
     install_error_handler(app)
     web_routes.install_unknown_page(app)

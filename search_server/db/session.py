@@ -2,8 +2,12 @@
 
 A request runs in one transaction: read-only for GET, writing for everything else, ended before the
 answer is sent, so that nobody hears of a change that was not kept.
+
+SQLite has one writer at a time. Those of this process wait for each other in a queue of their own: SQLite
+lets a waiting writer sleep and try again, at last 0.1 s later, however soon its turn comes.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +17,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 BUSY_TIMEOUT_MS = 15_000
 """How long a writer of SQLite waits for another one."""
+
+_TURN = "turn"
 
 
 class Database:
@@ -24,13 +30,14 @@ class Database:
         if self.engine.name == "postgresql":  # SQLite reads one state by itself
             options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
         reading = self.engine.execution_options(**options)
-        self.sessions = sessionmaker(self.engine, expire_on_commit=False)
+        turns = {_TURN: threading.Lock()} if self.engine.name == "sqlite" else {}
+        self.sessions = sessionmaker(self.engine, expire_on_commit=False, info=turns)
         self.reading_sessions = sessionmaker(reading, expire_on_commit=False)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Open a session; commit at the end, roll back if the block raises."""
-        with self.sessions.begin() as session:
+        with begun(self.sessions()) as session:
             yield session
 
     @contextmanager
@@ -42,6 +49,25 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+@contextmanager
+def begun(session: Session) -> Iterator[Session]:
+    """Begin a transaction; commit at the end, roll back if the block raises, and close the session."""
+    with _turn(session), session, session.begin():
+        yield session
+
+
+@contextmanager
+def _turn(session: Session) -> Iterator[None]:
+    turn: threading.Lock | None = session.info.get(_TURN)
+    # Whoever waited in vain asks SQLite, which says what holds the lock.
+    is_mine = turn is not None and turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
+    try:
+        yield
+    finally:
+        if turn is not None and is_mine:
+            turn.release()
 
 
 def _create_engine(url: str) -> Engine:

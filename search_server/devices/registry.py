@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from search_server.db.ids import new_id
@@ -23,6 +24,9 @@ ONLINE_FOR = timedelta(seconds=60)
 
 MAX_AGENT_TOKEN = 500
 """Characters of an agent's token that are kept."""
+
+_LONGEST_SUFFIX = 9
+"""Characters of what tells devices of one name apart: ``-2``, ``-3`` ..."""
 
 OVERLAP = timedelta(hours=1)
 """So long an old credential still works after a device has renewed it."""
@@ -63,9 +67,29 @@ def add_device(
     is_imported: bool = False,
 ) -> DeviceRow:
     """Store a device under its name, made fit for a path; if that is taken, ``name-2``, ``name-3`` ..."""
+    name = normal_name(device.name)
+    while True:
+        free = _free_name(session, name)
+        try:
+            with session.begin_nested():
+                return _add_device(session, free, device, now, agent_url, is_imported)
+        except IntegrityError:
+            if not _is_taken(session, free):
+                raise
+            # Another device of this name was added at the same moment: look again.
+
+
+def _add_device(
+    session: Session,
+    name: str,
+    device: Device,
+    now: datetime,
+    agent_url: str | None,
+    is_imported: bool,
+) -> DeviceRow:
     row = DeviceRow(
         device_id=new_id("device", now),
-        name=_free_name(session, normal_name(device.name)),
+        name=name,
         facts=to_dict(device),
         agent_url=agent_url,
         is_imported=is_imported,
@@ -239,8 +263,10 @@ def require_support(row: DeviceRow, conditions: Conditions) -> None:
 
 
 def _free_name(session: Session, name: str) -> str:
+    begin = DeviceRow.name.startswith(name[: MAX_NAME_LENGTH - _LONGEST_SUFFIX], autoescape=True)
+    taken = set(session.scalars(select(DeviceRow.name).where(begin, DeviceRow.removed_at.is_(None))))
     candidate, number = name, 1
-    while _is_taken(session, candidate):
+    while candidate in taken:
         number += 1
         suffix = f"-{number}"
         candidate = name[: MAX_NAME_LENGTH - len(suffix)] + suffix

@@ -15,6 +15,7 @@ from search_server.leases.artifacts import find_artifact
 from search_server.leases.ingest import ingest_result
 from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_lease, renew_lease
 from search_server.profiling.advance import advance_job
+from search_server.routes.admission import place_left
 from search_server.routes.auth import CallingDeviceDep, ReaderDep
 from search_server.routes.context import ContextDep, DatabaseDep, NowDep, SessionDep
 from search_server.routes.error_answers import ERROR_RESPONSES
@@ -60,8 +61,11 @@ async def fetch_lease(
             remaining_s = until_s - time.monotonic()
             if lease is not None:
                 return lease
-            if remaining_s <= 0 or not await listener.wait(remaining_s):
+            if remaining_s <= 0:
                 break
+            with place_left(http_request):
+                if not await listener.wait(remaining_s):
+                    break
     return Response(status_code=204)
 
 

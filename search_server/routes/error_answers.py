@@ -17,6 +17,7 @@ from search_server.errors import (
     InvalidValueError,
     ServerError,
     UnauthenticatedError,
+    UnavailableError,
     error_body,
 )
 from search_server.routes.request_ids import REQUEST_ID_HEADER
@@ -24,8 +25,18 @@ from shared.protocol.wire import ErrorBody, FieldError, to_dict
 
 PROBLEM_JSON = "application/problem+json"
 
+RETRY_AFTER_S = 2
+"""Of every 503. Agents add up to half of it, and double their own pauses."""
+
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": ErrorBody, "description": "Refused; `type` is a stable word, `detail` says what to do"}
+    "4XX": {
+        "model": ErrorBody,
+        "description": "Refused; `type` is a stable word, `detail` says what to do",
+    },
+    503: {
+        "model": ErrorBody,
+        "description": "Too much to do, or the database is away: come again after `Retry-After` seconds",
+    },
 }
 """For ``responses=`` of every router."""
 
@@ -57,8 +68,12 @@ def install_error_handler(app: FastAPI) -> None:
 
 def error_response(body: ErrorBody, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return the HTTP answer for an error body."""
-    challenge = {"WWW-Authenticate": "Bearer"} if body.status == UnauthenticatedError.status else {}
-    return JSONResponse(to_dict(body), body.status, {**challenge, **(headers or {})}, PROBLEM_JSON)
+    own: dict[str, str] = {}
+    if body.status == UnauthenticatedError.status:
+        own = {"WWW-Authenticate": "Bearer"}
+    elif body.status == UnavailableError.status:
+        own = {"Retry-After": str(RETRY_AFTER_S)}
+    return JSONResponse(to_dict(body), body.status, {**own, **(headers or {})}, PROBLEM_JSON)
 
 
 async def answer_error(request: Request, error: Exception) -> JSONResponse:

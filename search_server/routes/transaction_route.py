@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 
+from search_server.db.session import begun
 from search_server.routes.body_check import check_request
 
 _LOGGED: Mapping[str, str] = {"job_id": "job", "lease_id": "lease"}
@@ -46,7 +47,7 @@ def _in_one_transaction(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(endpoint)
     def run(*, session: Session, **values: Any) -> Any:
-        with session, session.begin():
+        with begun(session):
             return endpoint(session=session, **values)
 
     return run

@@ -38,6 +38,15 @@ async def test_enrolments_and_polls_of_many_agents_all_succeed(api: Api) -> None
     assert len((await api.get("/devices"))["items"]) == NUM_AGENTS
 
 
+async def test_devices_of_one_name_that_enrol_at_once_get_names_of_their_own(api: Api) -> None:
+    tokens = [api.make_token("enrol", None) for _ in range(12)]
+    create = DeviceCreate(device_facts("raspi"))
+    answers = [api.send("POST", "/devices", create, token=token, timeout=60) for token in tokens]
+    assert [answer.status_code for answer in await asyncio.gather(*answers)] == [201] * 12
+    names = {item["name"] for item in (await api.get("/devices"))["items"]}
+    assert names == {"raspi", *(f"raspi-{number}" for number in range(2, 13))}
+
+
 def test_no_transaction_leaves_its_thread() -> None:
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     with_session = [route for route in routes if "session" in signature(route.endpoint).parameters]
