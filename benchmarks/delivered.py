@@ -4,14 +4,17 @@ Each network stands in one process four times, twice as the timing model, whose 
 twice with weights, as it is delivered. A file is timed right after one more timing model, the yardstick;
 the figure of a process is the delivered files' mean over the timing models' mean, that of a network the
 median over the processes. They load in another random order in each: models that load late run faster.
-For ONNX Runtime the delivered file is what a search exports, which takes uint8 images and normalises them.
+For ONNX Runtime the delivered file is what a search exports, which takes uint8 images and normalises them;
+in int8 it is that file quantised statically, as ``--deliver int8`` gives it. A search exports no int8 file for
+other runtimes.
 
-For each runtime that loads files and is installed: ``exported_over_timed`` by network, ``bias`` (its mean
-less 1) and ``within_5`` (share of networks within 5 %).
+For each runtime that loads files and is installed, and its int8 form where there is one:
+``exported_over_timed`` by network, ``bias`` (its mean less 1) and ``within_5`` (share of networks within
+5 %).
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,12 +25,13 @@ from benchmarks.machine import figures_parser, print_figures
 from benchmarks.plain_models import RUNTIME_DTYPES
 from benchmarks.plain_timing import NETWORK_WARM_S, time_files
 from profiler_agent.runtimes import available_runtimes
+from search_server.exports.onnx_file import CALIBRATION_BATCH, quantised_onnx_file
 from search_server.model_files.model_file import ModelFile, model_file
 from search_server.nas.network_weights import numpy_weights
 from shared.architecture import Architecture, parse_architecture, random_architecture
 from shared.modules import network_module
 from shared.protocol.device import Conditions
-from shared.runtimes import RUNTIMES
+from shared.runtimes import DTYPES, RUNTIMES
 from shared.search_space import search_space
 
 KNOWN_NETWORKS = ("fbnet-a", "fbnet-b", "fbnet-c", "k3_e6")
@@ -39,20 +43,22 @@ def main() -> None:
     parser = figures_parser(__doc__)
     parser.add_argument("--space", default="fbnet-224", help="with 22 layers, as the known networks have")
     parser.add_argument("--runtime", nargs="*", help="compare on these only; default: all installed")
+    parser.add_argument("--dtype", choices=DTYPES, help="compare this form only; default: both")
     parser.add_argument("--seconds", type=float, default=10.0, help="of a process")
     parser.add_argument("--processes", type=int, default=5, help="for each network and runtime")
     arguments = parser.parse_args()
     networks = named_networks(arguments.space)
     rows: dict[str, dict[str, Any]] = {}
-    for runtime in arguments.runtime or runtimes_with_files():
+    for conditions in delivered_conditions(arguments.runtime or runtimes_with_files(), arguments.dtype):
         ratios = {
-            name: exported_over_timed(network, Conditions(runtime), arguments.seconds, arguments.processes)
+            name: exported_over_timed(network, conditions, arguments.seconds, arguments.processes)
             for name, network in networks.items()
         }
-        rows[runtime] = figures(ratios)
+        form = conditions.runtime if conditions.dtype == "fp32" else f"{conditions.runtime} int8"
+        rows[form] = figures(ratios)
         if not arguments.json:
             each = ", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items())
-            print(f"{runtime}, delivered over timed: {each}; bias {rows[runtime]['bias']:+.1%}", flush=True)
+            print(f"{form}, delivered over timed: {each}; bias {rows[form]['bias']:+.1%}", flush=True)
     print_figures({"benchmark": "delivered", "space": arguments.space, "runtimes": rows})
 
 
@@ -69,17 +75,33 @@ def runtimes_with_files() -> list[str]:
     return [name for name in RUNTIME_DTYPES if name in installed and RUNTIMES[name].model_format]
 
 
+def delivered_conditions(runtimes: Sequence[str], dtype: str | None = None) -> list[Conditions]:
+    """Return under what delivered files run: fp32, and int8 where a search exports such a file."""
+    pairs = [(runtime, "fp32") for runtime in runtimes]
+    pairs += [(runtime, "int8") for runtime in runtimes if runtime == "onnxruntime"]
+    return [Conditions(runtime, dtype=each) for runtime, each in pairs if dtype in (None, each)]
+
+
+def delivered_file(network: Architecture, conditions: Conditions) -> ModelFile | None:
+    """Return a network as people get it, with weights as before training."""
+    if conditions.runtime == "onnxruntime":
+        content = exported_file(network)
+        if conditions.dtype == "int8":
+            shape = CALIBRATION_BATCH, *network.space.input_shape
+            images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+            content = quantised_onnx_file(content, [images])
+        return ModelFile("onnx", content)
+    workload = network.workload()
+    weights = numpy_weights(network_module(workload, torch.Generator().manual_seed(0)))
+    return model_file(workload, conditions, weights)
+
+
 def exported_over_timed(
     network: Architecture, conditions: Conditions, seconds: float, num_processes: int
 ) -> float:
     """Return how much longer the file with weights takes than the timing model, as a factor."""
     workload = network.workload()
-    timed = model_file(workload, conditions)
-    if conditions.runtime == "onnxruntime":
-        delivered: ModelFile | None = ModelFile("onnx", exported_file(network))
-    else:
-        weights = numpy_weights(network_module(workload, torch.Generator().manual_seed(0)))
-        delivered = model_file(workload, conditions, weights)
+    timed, delivered = model_file(workload, conditions), delivered_file(network, conditions)
     ratios = []
     for seed in range(num_processes):
         # The first file only is the yardstick: right after itself it would find its weights in the caches.
