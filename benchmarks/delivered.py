@@ -5,7 +5,7 @@ twice with weights, as it is delivered. A file is timed right after one more tim
 the figure of a process is the delivered files' mean over the timing models' mean, that of a network the
 median over the processes. They load in another random order in each: models that load late run faster.
 For ONNX Runtime the delivered file is what a search exports, which takes uint8 images and normalises them;
-in int8 it is that file quantised statically, as ``--deliver int8`` gives it. A search exports no int8 file for
+in int8 it is that file quantised statically, as ``--deliver int8`` gives it. There is no int8 file for
 other runtimes.
 
 For each runtime that loads files and is installed, and its int8 form where there is one:
