@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 
 import anyio
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.middleware.gzip import GZipMiddleware
 
 from search_server.clock import Clock, utc_now
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house_forever
 from search_server.leases.bell import LeaseBell, watch_pending_leases
+from search_server.operating.collector import HouseBook, ServerCollector
 from search_server.routes import (
     agents,
     checks,
@@ -26,9 +28,9 @@ from search_server.routes import (
 from search_server.routes.admission import Admission
 from search_server.routes.context import Context
 from search_server.routes.error_answers import install_error_handler
-from search_server.routes.health import metrics_registry
 from search_server.routes.request_ids import RequestIds
 from search_server.routes.request_limit import RequestLimit
+from search_server.routes.request_metrics import API_PREFIX, CountRequests, RequestFigures
 from search_server.settings import Settings
 from search_server.web import routes as web_routes
 
@@ -66,11 +68,12 @@ def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) ->
     app.add_middleware(GZipMiddleware, compresslevel=5)  # event streams stay as they are
     app.add_middleware(RequestLimit, max_bytes=settings.max_request_bytes)
     app.add_middleware(Admission)
+    app.add_middleware(CountRequests)
     app.add_middleware(RequestIds)
     install_error_handler(app)
     web_routes.install_unknown_page(app)
     for router in ROUTERS:
-        app.include_router(router, prefix="/api/v1")
+        app.include_router(router, prefix=API_PREFIX)
     app.include_router(health.router, include_in_schema=False)
     app.include_router(install.router)
     app.include_router(web_routes.router)
@@ -83,10 +86,14 @@ def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> No
     bell = LeaseBell()
     bell.attach(database)
     app.state.database = database
+    registry, house = CollectorRegistry(), HouseBook()
+    registry.register(ServerCollector(database, settings.data, house, now))
     app.state.context = Context(
         data_dir=settings.data,
         bell=bell,
-        metrics=metrics_registry(database),
+        metrics=registry,
+        figures=RequestFigures.of(registry),
+        house=house,
         now=now,
         poll_s=poll_s,
         max_queued_jobs=settings.max_queued_jobs,
@@ -107,7 +114,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch_pending_leases, database, context.bell, context.poll_s)
-        tasks.start_soon(keep_house_forever, database, context.data_dir, context.now)
+        tasks.start_soon(keep_house_forever, database, context.data_dir, context.now, context.house)
         yield
         tasks.cancel_scope.cancel()
     database.close()

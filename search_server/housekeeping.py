@@ -9,6 +9,7 @@ from search_server.clock import Clock
 from search_server.db.outage import repeat_forever
 from search_server.db.session import Database
 from search_server.leases.leases import expire_overdue
+from search_server.operating.collector import HouseBook
 from search_server.own_models.parts import drop_old_parts
 from search_server.profiling.advance import advance_waiting_jobs
 from search_server.searches.queue import requeue_dead
@@ -18,8 +19,8 @@ INTERVAL_S = 5.0
 _log = structlog.get_logger()
 
 
-def keep_house(database: Database, data_dir: Path, now: Clock) -> None:
-    """Do it once. Any number of processes may do it at the same time."""
+def keep_house(database: Database, data_dir: Path, now: Clock, book: HouseBook | None = None) -> None:
+    """Do it once, and note that in a book. Any number of processes may do it at the same time."""
     with database.transaction() as session:
         num_leases = expire_overdue(session, now())
         num_searches = requeue_dead(session, now())
@@ -29,12 +30,14 @@ def keep_house(database: Database, data_dir: Path, now: Clock) -> None:
         _log.info(
             "house kept", leases=num_leases, searches=num_searches, jobs=num_jobs, uploads=num_uploads
         )
+    if book is not None:
+        book.kept_at = now()
 
 
 async def keep_house_forever(
-    database: Database, data_dir: Path, now: Clock, interval_s: float = INTERVAL_S
+    database: Database, data_dir: Path, now: Clock, book: HouseBook, interval_s: float = INTERVAL_S
 ) -> None:
     """Do it again and again."""
     await repeat_forever(
-        "housekeeping", lambda: run_in_threadpool(keep_house, database, data_dir, now), interval_s
+        "housekeeping", lambda: run_in_threadpool(keep_house, database, data_dir, now, book), interval_s
     )

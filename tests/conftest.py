@@ -129,6 +129,7 @@ async def api(
 ) -> AsyncIterator[Api]:
     """The app on the test's own database, and how to talk to it."""
     settings = Settings(data=tmp_path / "data", database_url=database_url, max_queued_jobs=14)
+    settings.data.mkdir(exist_ok=True)
     equip_app(shared_app, settings, clock, poll_s=0.01)
 
     def make_token(scope: Scope, ttl: timedelta | None) -> str:

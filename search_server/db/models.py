@@ -251,6 +251,17 @@ class MeasuredNodeRow(Base):
     q90_us: Mapped[float]
 
 
+class WorkerRow(Base):
+    """A process that runs searches."""
+
+    __tablename__ = "workers"
+
+    worker_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    """Exact to ten seconds."""
+
+
 class LatencyTableRow(Base):
     """A latency-table snapshot."""
 

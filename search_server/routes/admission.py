@@ -21,7 +21,7 @@ MAX_ARRIVALS = 64
 """Enrolments and polls among them. The server has 40 threads."""
 
 _ARRIVALS = ("/api/v1/agent/lease", "/api/v1/devices")
-_ALWAYS = ("/healthz", "/readyz", "/api/v1/healthz", "/api/v1/readyz")
+_ALWAYS = tuple(prefix + path for prefix in ("", "/api/v1") for path in ("/healthz", "/readyz", "/metrics"))
 
 _log = structlog.get_logger()
 

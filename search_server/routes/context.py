@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from search_server.clock import Clock, utc_now
 from search_server.db.session import Database
 from search_server.leases.bell import LeaseBell
+from search_server.operating.collector import HouseBook
+from search_server.routes.request_metrics import RequestFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class Context:
     data_dir: Path
     bell: LeaseBell
     metrics: CollectorRegistry
+    figures: RequestFigures
+    """Those of ``metrics`` that count requests."""
+    house: HouseBook = field(default_factory=HouseBook)
     now: Clock = utc_now
     poll_s: float = 1.0
     """How often waiting routes look into the database for what another process wrote."""

@@ -20,6 +20,7 @@ from search_server.errors import (
     UnavailableError,
     error_body,
 )
+from search_server.routes.context import Context
 from search_server.routes.request_ids import REQUEST_ID_HEADER
 from shared.protocol.wire import ErrorBody, FieldError, to_dict
 
@@ -95,7 +96,7 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
             detail = "another request changed the same thing at the same moment; send this one again"
             body = error_body("conflict", ConflictError.status, detail)
         case OperationalError() | PoolTimeoutError():
-            body = _database_body(request.url.path, error)
+            body = _database_body(request, error)
         case HTTPException():
             body = error_body("http_error", error.status_code, str(error.detail))
         case _:
@@ -108,11 +109,13 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     return error_response(body)
 
 
-def _database_body(path: str, error: OperationalError | PoolTimeoutError) -> ErrorBody:
+def _database_body(request: Request, error: OperationalError | PoolTimeoutError) -> ErrorBody:
     failure = failure_of(error) if isinstance(error, OperationalError) else "busy"
+    context: Context = request.app.state.context
+    context.figures.database_failures.labels(failure).inc()
     word, status, detail = _DATABASE_FAILURES[failure]
     log = _log.error if failure == "broken" else _log.warning
-    log("database failed", path=path, failure=failure, error=str(error))
+    log("database failed", path=request.url.path, failure=failure, error=str(error))
     return error_body(word, status, detail)
 
 

@@ -1,20 +1,14 @@
 """Is the server alive, can it serve, and what it counts."""
 
-from collections.abc import Iterator
+import os
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-from sqlalchemy import func, select
+from prometheus_client import generate_latest
 from sqlalchemy.exc import OperationalError
 
-from search_server.clock import utc_now
 from search_server.db.migrate import is_at_head
-from search_server.db.models import DeviceRow, JobRow, LeaseRow
 from search_server.db.session import Database
-from search_server.devices.registry import ONLINE_FOR
 from search_server.errors import UnavailableError
 from search_server.routes.auth import UserDep
 from search_server.routes.context import ContextDep, DatabaseDep
@@ -38,9 +32,17 @@ def healthz() -> Health:
 
 
 @router.get("/readyz")
-def readyz(database: DatabaseDep) -> Health:
-    """Tell that the database answers and has this version's schema; takes no token."""
+def readyz(database: DatabaseDep, context: ContextDep) -> Health:
+    """Tell that the server can serve: it has its database and its data folder; takes no token."""
+    if context.stopping.is_set():
+        raise UnavailableError("stopping", "the server is being stopped; ask another one, or again later")
     require_ready(database)
+    if not os.access(context.data_dir, os.W_OK | os.X_OK):
+        raise UnavailableError(
+            "no_data_folder",
+            "the data folder cannot be written; is its disk mounted, and is it the server's? "
+            "'search-server doctor' says more",
+        )
     return Health()
 
 
@@ -69,42 +71,3 @@ def require_ready(database: Database) -> None:
             "not_migrated",
             "the database has the schema of another version; run 'search-server migrate', then start again",
         )
-
-
-class DatabaseCollector(Collector):
-    """Counts rows when metrics are asked for."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield devices online, and jobs and leases by status."""
-        now = utc_now()
-        present = DeviceRow.removed_at.is_(None)
-        online = present & (DeviceRow.last_seen_at >= now - ONLINE_FOR)
-        with self._database.reading() as session:
-            num_devices = session.scalar(select(func.count()).select_from(DeviceRow).where(present))
-            num_online = session.scalar(select(func.count()).select_from(DeviceRow).where(online))
-            jobs = session.execute(
-                select(JobRow.kind, JobRow.status, func.count()).group_by(JobRow.kind, JobRow.status)
-            ).all()
-            leases = session.execute(select(LeaseRow.status, func.count()).group_by(LeaseRow.status)).all()
-        yield GaugeMetricFamily("edgenas_devices", "Devices that are not removed", num_devices or 0)
-        yield GaugeMetricFamily("edgenas_devices_online", "Devices heard of lately", num_online or 0)
-        jobs_family = GaugeMetricFamily(
-            "edgenas_jobs", "Jobs by kind and status", labels=("kind", "status")
-        )
-        for kind, status, count in jobs:
-            jobs_family.add_metric((kind, status), count)
-        yield jobs_family
-        leases_family = GaugeMetricFamily("edgenas_leases", "Leases by status", labels=("status",))
-        for lease_status, count in leases:
-            leases_family.add_metric((lease_status,), count)
-        yield leases_family
-
-
-def metrics_registry(database: Database) -> CollectorRegistry:
-    """Return the registry of one app."""
-    registry = CollectorRegistry()
-    registry.register(DatabaseCollector(database))
-    return registry

@@ -23,6 +23,7 @@ from search_server.searches.queue import (
     retry_if_running,
     search_status,
 )
+from search_server.searches.worker_book import note_worker
 
 SEARCH_COMMAND = (sys.executable, "-m", "search_server.searches.run_search")
 GRACE_S = 8.0
@@ -65,6 +66,7 @@ class Worker:
     def work_once(self) -> bool:
         """Run the next search of the queue to its end; False if there is none."""
         with self.database.transaction() as session:
+            note_worker(session, self.worker_id, self.now())
             job_id = claim_search(session, self.worker_id, self.now())
         if job_id is None:
             return False
@@ -108,6 +110,7 @@ class Worker:
                 retry_if_running(session, job_id, self.worker_id, reason, self.now())
                 return False
             if not self.stop.is_set():
+                note_worker(session, self.worker_id, self.now())
                 is_kept = renew_search(session, job_id, self.worker_id, self.now())
                 status = search_status(session, job_id)
                 if not is_kept:

@@ -11,6 +11,7 @@ import structlog
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house_forever
 from search_server.leases.bell import LeaseBell, watch_pending_leases
+from search_server.operating.collector import HouseBook
 from search_server.profiling.dispatch import Dispatcher, Target
 from tests.conftest import Clock
 from tests.search_server.outages import away, until_logged
@@ -26,7 +27,7 @@ async def test_work_in_the_background_goes_on(database: Database, clock: Clock, 
         async with anyio.create_task_group() as tasks:
             with away(database):
                 tasks.start_soon(watch_pending_leases, database, bell, 0.01)
-                tasks.start_soon(keep_house_forever, database, tmp_path, clock, 0.01)
+                tasks.start_soon(keep_house_forever, database, tmp_path, clock, HouseBook(), 0.01)
                 tasks.start_soon(dispatcher.run_forever, 0.01)
                 with anyio.fail_after(60):
                     await until_logged(logs, "failed; trying again", 3)
