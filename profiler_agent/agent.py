@@ -3,6 +3,7 @@
 Both carriers, ``carriers/listen.py`` and ``carriers/dial_out.py``, call it.
 """
 
+import math
 import tempfile
 import threading
 import time
@@ -14,15 +15,22 @@ from pathlib import Path
 from profiler_agent.artifact_cache import ArtifactCache
 from profiler_agent.bounds import Bounds, refusals
 from profiler_agent.facts.device import agent_version
+from profiler_agent.facts.environment import memory_bytes
 from profiler_agent.measuring.canary import CanaryMemory
+from profiler_agent.measuring.limits import Limits
 from profiler_agent.measuring.process import Order
 from profiler_agent.measuring.supervision import MEASURING_COMMAND, MeasuringProcess
 from shared.protocol.measurement import Artifact, Lease, LeaseItem, Result, Status
 from shared.protocol.wire import WireError
 
-_BASE_ADDRESS_SPACE_BYTES = 4 << 30
+_BASE_BYTES = 4 << 30
+_MEMORY_SHARE = 0.75
+"""Of the device's memory, at most; the rest is its owner's."""
 _THREAD_ADDRESS_SPACE_BYTES = 128 << 20
 """Stack and malloc arena of a thread, reserved rather than used."""
+
+
+_NOT_RENEWED = "nobody renewed the lease in time: the agent had lost its server or was asleep"
 
 
 class AgentBusyError(RuntimeError):
@@ -32,9 +40,11 @@ class AgentBusyError(RuntimeError):
 class _RunningLease:
     """The lease that is being measured; another thread may stop it."""
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, max_lease_s: float) -> None:
         self.lease = lease
-        self.deadline_s = time.monotonic() + lease.ttl_s
+        self._end_s = time.monotonic() + max_lease_s
+        self._too_long = f"the lease took longer than the {max_lease_s:g} s that this agent allows"
+        self.renew(lease.ttl_s)
         self.progress = 0.0
         self.stop_reason: str | None = None
         self._process: MeasuringProcess | None = None
@@ -46,6 +56,11 @@ class _RunningLease:
             if self.stop_reason is None:
                 self._process = MeasuringProcess(order, scratch, command)
             return self._process
+
+    def renew(self, ttl_s: float) -> None:
+        """Let it end ``ttl_s`` seconds from now, but not later than the agent allows."""
+        renewed = time.monotonic() + ttl_s, _NOT_RENEWED
+        self.deadline = min(renewed, (self._end_s, self._too_long))
 
     def stop(self, reason: str) -> None:
         with self._lock:
@@ -98,14 +113,14 @@ class AgentCore:
                     f"lease {self._running.lease.lease_id!r} is being measured; "
                     "wait until it is done, or cancel it"
                 )
-            self._running = running = _RunningLease(lease)
+            self._running = running = _RunningLease(lease, self.bounds.max_lease_s)
         return self._results(running)
 
     def renew(self, lease_id: str, ttl_s: float) -> bool:
         """Let a lease end ``ttl_s`` seconds from now; return whether it is at work."""
         running = self._find(lease_id)
         if running is not None:
-            running.deadline_s = time.monotonic() + ttl_s
+            running.renew(ttl_s)
         return running is not None
 
     def cancel(self, lease_id: str, reason: str = "the lease was cancelled") -> bool:
@@ -170,7 +185,7 @@ class AgentCore:
                 replace(lease, items=accepted),
                 paths,
                 lease.conditions.cores or self.bounds.cores,
-                _address_space_bytes(lease),
+                self._limits(lease),
                 self._canary.reference_us(lease.conditions.key),
             )
             reason = yield from self._supervise(running, order, unfinished)
@@ -190,7 +205,7 @@ class AgentCore:
             if process is None:
                 return running.stop_reason or ""
             try:
-                for report in process.reports(lambda: running.deadline_s):
+                for report in process.reports(lambda: running.deadline):
                     running.progress = report.progress or running.progress
                     if report.result is not None and report.result.item_id in unfinished:
                         unfinished.discard(report.result.item_id)
@@ -203,6 +218,19 @@ class AgentCore:
             finally:
                 ending = process.end()
         return ending
+
+    def _limits(self, lease: Lease) -> Limits:
+        """Return generous limits: a runtime with its libraries, and every model four times over."""
+        parameter_bytes = 4 * sum(item.workload.num_params for item in lease.items)
+        file_bytes = sum(item.artifact.size_bytes for item in lease.items if item.artifact)
+        threads = lease.conditions.threads
+        used_bytes = _BASE_BYTES + 4 * (parameter_bytes + file_bytes)
+        device_bytes = memory_bytes(Path("/"), "MemTotal") or used_bytes
+        return Limits(
+            address_space_bytes=used_bytes + threads * _THREAD_ADDRESS_SPACE_BYTES,
+            resident_bytes=min(used_bytes, int(_MEMORY_SHARE * device_bytes)),
+            cpu_s=math.ceil(self.bounds.max_lease_s * (threads + 1)),
+        )
 
     def _artifact_paths(self, items: Sequence[LeaseItem]) -> tuple[dict[str, str], list[str]]:
         """Return the model files that are here, by SHA-256, and the names of those that are not."""
@@ -217,14 +245,3 @@ class AgentCore:
 
 def _unmeasured(lease: Lease, item_id: str, status: Status, reason: str) -> Result:
     return Result(lease.lease_id, lease.fence, item_id, status, reason)
-
-
-def _address_space_bytes(lease: Lease) -> int:
-    """Return a generous limit: a runtime with its libraries, and every model four times over."""
-    parameter_bytes = 4 * sum(item.workload.num_params for item in lease.items)
-    file_bytes = sum(item.artifact.size_bytes for item in lease.items if item.artifact)
-    return (
-        _BASE_ADDRESS_SPACE_BYTES
-        + 4 * (parameter_bytes + file_bytes)
-        + lease.conditions.threads * _THREAD_ADDRESS_SPACE_BYTES
-    )

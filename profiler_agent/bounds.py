@@ -37,6 +37,8 @@ class Bounds:
     max_warmup_s: float = 120.0
     max_pause_s: float = 60.0
     max_min_runs: int = 1000
+    max_lease_s: float = 1800.0
+    """However often the server renews it: a model that never ends wastes no more."""
     max_threads: int = 256
     cores: tuple[int, ...] = ()
     """Cores that the owner lends; empty lends all."""

@@ -6,7 +6,6 @@ because then the agent is gone. A runtime that crashes, leaks or hangs takes not
 """
 
 import os
-import resource
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from profiler_agent.measuring.lease import measure_lease
+from profiler_agent.measuring.limits import Limits, limit_this_process
 from profiler_agent.runtimes import load_runtime
 from profiler_agent.runtimes.base import Runtime, RuntimeUnavailableError
 from shared.protocol.measurement import Lease, Result
@@ -35,7 +35,7 @@ class Order:
     """Model files by SHA-256."""
     cores: tuple[int, ...]
     """Cores to run on; empty leaves the choice to the operating system."""
-    address_space_bytes: int
+    limits: Limits
     canary_reference_us: float | None = None
     """The canary's best time under the lease's conditions, if the agent knows one."""
 
@@ -59,7 +59,7 @@ def measure_order(order_path: Path, load: Callable[[str], Runtime] = load_runtim
     output = _take_standard_output()
     _end_with_the_agent()
     order = from_json(order_path.read_bytes(), Order)
-    _limit_memory(order.address_space_bytes)
+    limit_this_process(order.limits)
     _move_to(order.cores)
     lease = order.lease
     try:
@@ -107,16 +107,6 @@ def _end_with_the_agent() -> None:
         os._exit(1)
 
     threading.Thread(target=wait_for_end_of_input, daemon=True).start()
-
-
-def _limit_memory(address_space_bytes: int) -> None:
-    if sys.maxsize < address_space_bytes:  # 32 bits are a limit of their own
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = address_space_bytes if hard == resource.RLIM_INFINITY else min(address_space_bytes, hard)
-    with suppress(OSError, ValueError):  # Android may forbid it
-        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _move_to(cores: tuple[int, ...]) -> None:

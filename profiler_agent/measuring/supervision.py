@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from profiler_agent.measuring.limits import excess
 from profiler_agent.measuring.process import Order, Report
 from shared.protocol.wire import from_json, to_json
 
@@ -20,6 +21,8 @@ MEASURING_COMMAND = (sys.executable, "-m", "profiler_agent.measuring.process")
 _ENDING_GRACE_S = 10.0
 _STDERR_TAIL_BYTES = 4096
 _CHUNK_BYTES = 1 << 16
+_WATCH_S = 0.5
+"""So often its memory and files are looked at."""
 
 _TORCH_MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
@@ -43,6 +46,7 @@ class MeasuringProcess:
         Raises:
             OSError: the process cannot be started.
         """
+        self._limits, self._scratch = order.limits, scratch
         order_path = scratch / "order.json"
         order_path.write_text(to_json(order))
         with _blocked_stop_signals():
@@ -63,25 +67,30 @@ class MeasuringProcess:
         with self._lock:
             self._kill_locked(reason)
 
-    def reports(self, deadline_s: Callable[[], float]) -> Iterator[Report]:
-        """Yield what it tells until it ends.
+    def reports(self, deadline: Callable[[], tuple[float, str]]) -> Iterator[Report]:
+        """Yield what it tells until it ends; kill it when its time is over or it takes too much.
 
         Args:
-            deadline_s: the moment of ``time.monotonic`` at which it is killed; asked again when it
-                comes, so that it can be put off.
+            deadline: the moment of ``time.monotonic`` at which it is killed, and the reason; asked again
+                when it comes, so that it can be put off.
         """
         stdout, stderr = _opened(self._child.stdout), _opened(self._child.stderr)
-        unfinished_line = b""
+        unfinished_line, watched_s = b"", time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(stdout, selectors.EVENT_READ)
             selector.register(stderr, selectors.EVENT_READ)
             while True:
-                remaining_s = deadline_s() - time.monotonic()
+                deadline_s, late = deadline()
+                remaining_s = deadline_s - time.monotonic()
                 if remaining_s <= 0:
-                    self.kill(
-                        "nobody renewed the lease in time: the agent had lost its server or was asleep"
-                    )
-                ready = [key.fileobj for key, _ in selector.select(max(remaining_s, 0.1))]
+                    self.kill(late)
+                if time.monotonic() >= watched_s + _WATCH_S:
+                    too_much = excess(self._child.pid, self._limits, self._scratch)
+                    if too_much:
+                        self.kill(too_much)
+                    watched_s = time.monotonic()
+                wait_s = max(min(remaining_s, _WATCH_S), 0.1)
+                ready = [key.fileobj for key, _ in selector.select(wait_s)]
                 if stderr in ready and not self._drain_stderr(stderr):
                     selector.unregister(stderr)
                 if stdout in ready:

@@ -1,7 +1,9 @@
 """A measuring process whose runtime misbehaves as the id of each item says.
 
 ``fine`` and ``chatty`` (prints to standard output) work; ``refused`` is not supported, ``broken`` raises,
-``crash`` aborts, ``greedy`` takes more memory than allowed, ``hang`` opens the named pipe of the variable
+``crash`` aborts, ``greedy`` asks for more memory than allowed, ``fat`` takes 600 MB bit by bit and keeps
+them, ``long`` writes a file of more than 256 MiB, ``wide`` fills its temporary folder with files of 1 MiB,
+``spin`` never ends, ``hang`` opens the named pipe of the variable
 ``ODD_PIPE`` for writing and then runs for ever, ``gated`` goes on when somebody has opened that pipe for
 writing and closed it. Its clock moves a little each time it is read, so a busy
 machine makes no result restless.
@@ -10,11 +12,13 @@ machine makes no result restless.
 import itertools
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 
+from profiler_agent.measuring.limits import MAX_FILE_BYTES
 from profiler_agent.measuring.process import measure_order
 from profiler_agent.runtimes.base import Clock, UnsupportedWorkloadError
 from shared.protocol.device import Conditions
@@ -33,6 +37,28 @@ def _take_memory() -> None:
     bytearray(1 << 36)
 
 
+def _grow_fat() -> None:
+    kept = [b"x" * (1 << 20) for _ in range(600)]
+    while kept:
+        pass
+
+
+def _write_long_file() -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.seek(MAX_FILE_BYTES)
+        file.write(b"x")
+
+
+def _write_many_files() -> None:
+    for index in itertools.count():
+        Path(tempfile.gettempdir(), str(index)).write_bytes(b"x" * (1 << 20))
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
 def _hang() -> None:
     with open(os.environ["ODD_PIPE"], "w"):
         threading.Event().wait()
@@ -49,6 +75,10 @@ _BEHAVIOURS: dict[str, Callable[[], None]] = {
     "broken": _fail,
     "crash": os.abort,
     "greedy": _take_memory,
+    "fat": _grow_fat,
+    "long": _write_long_file,
+    "wide": _write_many_files,
+    "spin": _spin,
     "hang": _hang,
     "gated": _wait_at_gate,
 }

@@ -181,10 +181,10 @@ def test_heartbeats_renew_the_lease(tmp_path: Path, pipe: Path) -> None:
         with await asyncio.to_thread(pipe.open):
             running = scene.core._running
             assert running is not None
-            first_deadline_s = running.deadline_s
+            first_deadline_s = running.deadline[0]
             num_beats = len(scene.server.heartbeats)
             await scene.server.until(lambda: len(scene.server.heartbeats) > num_beats + 1)
-            assert running.deadline_s > first_deadline_s
+            assert running.deadline[0] > first_deadline_s
             scene.server.is_cancelling = True
 
     async def play() -> None:
@@ -248,7 +248,7 @@ def test_a_measurement_outlives_a_cut_that_is_longer_than_its_lease(tmp_path: Pa
         await scene.server.until(lambda: bool(scene.server.heartbeats))
         while (running := scene.core._running) is None:
             await asyncio.sleep(0)
-        end_s = running.deadline_s
+        end_s = running.deadline[0]
         scene.line.is_down = True
         while time.monotonic() <= end_s:
             await scene.line.next_failure()
