@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from profiler_agent.agent import AgentCore
 from profiler_agent.carriers.backoff import Backoff
+from profiler_agent.carriers.bounded_http import MAX_HEAD_BYTES, BoundedProtocol
 from profiler_agent.carriers.credentials import Credentials, credentials_path, ensure_serve_token
 from profiler_agent.carriers.dial_out import DialOut
 from profiler_agent.carriers.listen import create_app
@@ -90,7 +91,16 @@ class _Server(uvicorn.Server):
 
 async def serve(app: ASGIApp, listener: socket.socket, drain: asyncio.Event) -> None:
     """Answer on a listening socket until drained; requests under way are finished first."""
-    server = _Server(uvicorn.Config(app, log_config=None, log_level="warning", lifespan="off"))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",
+        lifespan="off",
+        http=BoundedProtocol,
+        ws="none",
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+    )
+    server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         drained = asyncio.create_task(drain.wait())
