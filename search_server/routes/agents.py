@@ -15,7 +15,7 @@ from search_server.leases.artifacts import find_artifact
 from search_server.leases.ingest import ingest_result
 from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_lease, renew_lease
 from search_server.profiling.advance import advance_job
-from search_server.routes.admission import place_left
+from search_server.routes.admission import leave_place
 from search_server.routes.auth import CallingDeviceDep, ReaderDep
 from search_server.routes.context import ContextDep, DatabaseDep, NowDep, SessionDep
 from search_server.routes.error_answers import ERROR_RESPONSES
@@ -63,9 +63,9 @@ async def fetch_lease(
                 return lease
             if remaining_s <= 0:
                 break
-            with place_left(http_request):
-                if not await listener.wait(remaining_s):
-                    break
+            leave_place(http_request)
+            if not await listener.wait(remaining_s):
+                break
     return Response(status_code=204)
 
 

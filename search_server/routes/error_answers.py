@@ -26,8 +26,8 @@ from shared.protocol.wire import ErrorBody, FieldError, to_dict
 
 PROBLEM_JSON = "application/problem+json"
 
-RETRY_AFTER_S = 2
-"""Of every 503. Agents add up to half of it, and double their own pauses."""
+RETRY_AFTER_S = 3
+"""Of every 503. Agents add up to half of it."""
 
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {

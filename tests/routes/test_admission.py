@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from search_server.routes.admission import Admission, place_left
+from search_server.routes.admission import Admission, leave_place
 from shared.protocol.wire import ErrorBody, from_json
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +30,7 @@ class Scene:
             Route("/waits", self._leave_and_wait),
             Route("/streams", self._stream),
         ]
-        app = Admission(Starlette(routes=routes), max_at_work=3, max_arrivals=2)
+        app = Admission(Starlette(routes=routes), max_at_work=1, max_arrivals=3, max_arriving=2)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
     async def begin(self, method: str, path: str) -> asyncio.Task[httpx.Response]:
@@ -45,8 +45,8 @@ class Scene:
         return PlainTextResponse("done")
 
     async def _leave_and_wait(self, request: Request) -> Response:
-        with place_left(request):
-            return await self._wait(request)
+        leave_place(request)
+        return await self._wait(request)
 
     async def _stream(self, _: Request) -> Response:
         async def parts() -> object:
@@ -57,19 +57,37 @@ class Scene:
         return StreamingResponse(parts())  # type: ignore[arg-type]
 
 
-async def test_agents_leave_places_for_people() -> None:
+async def test_arrivals_wait_for_each_other_and_leave_places_for_people() -> None:
     scene = Scene()
     polls = [await scene.begin(*POLL) for _ in range(2)]
+    waiting = asyncio.create_task(scene.http.request(*POLL))
+    await asyncio.sleep(0)  # it waits at the gate, not at work
+    assert scene.begun.locked()
     refused = await scene.http.request(*POLL)
-    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "3")
     assert from_json(refused.content, ErrorBody).type == "too_busy"
     read = await scene.begin(*READ)
     assert (await scene.http.request(*READ)).status_code == 503
     alive = await scene.begin("GET", "/healthz")
     scene.go_on.set()
-    for answer in (*polls, read, alive):
+    for answer in (*polls, waiting, read, alive):
         assert (await answer).status_code == 200
     assert (await scene.http.request(*POLL)).status_code == 200
+
+
+async def test_who_gives_up_at_the_gate_lets_the_next_one_in() -> None:
+    scene = Scene()
+    polls = [await scene.begin(*POLL) for _ in range(2)]
+    waiting = asyncio.create_task(scene.http.request(*POLL))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    scene.go_on.set()
+    for answer in polls:
+        assert (await answer).status_code == 200
+    again = [scene.http.request(*POLL) for _ in range(3)]
+    assert [answer.status_code for answer in await asyncio.gather(*again)] == [200] * 3
 
 
 @pytest.mark.parametrize("path", ["/waits", "/streams"])

@@ -342,7 +342,7 @@ def test_pauses_grow_up_to_a_limit() -> None:
     assert backoff.next_s() <= 1
 
 
-def test_a_server_that_asks_for_a_pause_gets_at_least_that_one() -> None:
+def test_a_server_that_asks_for_a_pause_gets_that_one_with_jitter() -> None:
     backoff = Backoff(random.Random(0), first_s=1, longest_s=10)
     pauses = [backoff.next_s(asked_s=30) for _ in range(50)]
     assert all(30 <= pause <= 45 for pause in pauses)
