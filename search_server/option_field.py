@@ -53,7 +53,7 @@ class Option:
     unit: str
     limits: Limits
     flags: str | None
-    """On the command line where the name does not say it; empty: not there."""
+    """On the command line where the name does not say it, several with spaces; empty: not there."""
     is_count: bool
     """On the command line it may be written as 60M."""
     group: Group

@@ -13,7 +13,9 @@ WeightsName = Literal["entangled", "separate"]
 LossName = Literal["fbnet", "additive", "budget"]
 LatencyUnit = Literal["us", "ms"]
 CombineName = Literal["worst", "weighted"]
-ThetaGradientName = Literal["effects", "straight_through"]
+ThetaGradientName = Literal["effects", "straight_through", "leave_one_out"]
+LatencyOfName = Literal["theta", "drawn"]
+ShortlistName = Literal["decoded", "sampled"]
 TrainingName = Literal["scratch", "inherit"]
 DeliverName = Literal["fp32", "int8"]
 CostUnit = Literal["us", "MACs", "parameters", "of the targets"]
@@ -26,9 +28,17 @@ TAU_FLOOR = 0.05
 
 PRESETS: Mapping[PresetName, Mapping[str, Any]] = {
     "small-budget": {},
-    # FBNet, arXiv 1812.03443, section 4.1.
+    # FBNet, arXiv 1812.03443: equations 2, 7 and 8, sections 3.3 and 4.1.
     "fbnet-paper": {
         "loss": "fbnet",
+        "alpha": 0.2,
+        "beta": 0.6,
+        "latency_of": "drawn",
+        "shortlist": "sampled",
+        "theta_share": 0.2,
+        "weight_lr": 0.1,
+        "weight_momentum": 0.9,
+        "weight_decay": 1e-4,
         "paths": "soft",
         "weights": "separate",
         "epochs": 90,
@@ -79,6 +89,11 @@ class SearchOptions:
     latency_unit: LatencyUnit = option(
         "us", "Unit of LAT in loss fbnet, which bears on the result; the paper names none."
     )
+    latency_of: LatencyOfName = option(
+        "theta",
+        "LAT in losses fbnet and additive: the mean under softmax(theta), or that of the factors that were "
+        "drawn, as in the paper.",
+    )
     latency_weight: float = option(0.1, "Weight of log(LAT) in loss additive.", at_least=0)
     paths: PathsName = option(
         "one",
@@ -89,6 +104,15 @@ class SearchOptions:
         "macs",
         "With paths none, what the network has most of: multiply-accumulates, parameters, or both as "
         "shares of the largest network's.",
+    )
+    theta_gradient: ThetaGradientName = option(
+        "effects",
+        "How theta learns where one candidate runs. effects, which is no gradient: theta is set to what "
+        "each candidate adds to cross entropy, by regression over all draws so far. straight_through: a "
+        "gradient through the factors of the path. leave_one_out: a gradient by score function, the loss "
+        "of each path against the mean of the others on the same images. Paths two and soft go through "
+        "factors always.",
+        flags="--theta --theta-gradient",
     )
     weights: WeightsName = option(
         "entangled", "One super-kernel a layer, or separate weights for each candidate as in the paper."
@@ -130,12 +154,6 @@ class SearchOptions:
         0.1, "Rate of Adam for theta, where theta does not follow effects.", above=0, group="Advanced"
     )
     theta_decay: float = option(0.0, "Decay of theta under Adam.", at_least=0, group="Advanced")
-    theta_gradient: ThetaGradientName = option(
-        "effects",
-        "How cross entropy reaches theta where one candidate runs: by what each candidate adds to it, "
-        "estimated from all draws so far, or through the factors of the path.",
-        group="Advanced",
-    )
     theta_paths: int | None = option(
         None,
         "Draws that a theta step averages over; left out: 8 with one path, 4 with two, 1 with all.",
@@ -171,10 +189,16 @@ class SearchOptions:
                 f"paths 'none' takes the largest network within limits, and loss {self.loss!r} has none; "
                 "use loss 'budget' with a target"
             )
-        if self.theta_gradient == "effects" and self.paths == "one" and self.num_theta_paths < 2:
+        if self.compares_paths and self.num_theta_paths < 2:
             raise ValueError(
-                "theta_gradient 'effects' compares paths, so theta_paths must be at least 2, "
-                f"got {self.num_theta_paths}"
+                f"theta_gradient {self.theta_gradient!r} compares paths, so theta_paths must be at least "
+                f"2, got {self.num_theta_paths}"
+            )
+
+        if self.latency_of == "drawn" and self.loss != "budget" and self.compares_paths:
+            raise ValueError(
+                f"latency_of 'drawn' goes through the factors of paths, which theta_gradient "
+                f"{self.theta_gradient!r} does not; use 'straight_through', or latency_of 'theta'"
             )
 
     def require_limits(self, targets_ms: Sequence[float | None]) -> None:
@@ -190,6 +214,11 @@ class SearchOptions:
                 f"loss {self.loss!r} holds no limits; several devices, max_macs and max_params need "
                 "loss 'budget'"
             )
+
+    @property
+    def compares_paths(self) -> bool:
+        """Whether theta learns from the losses of whole paths, not through their factors."""
+        return self.paths == "one" and self.theta_gradient != "straight_through"
 
     @property
     def num_theta_paths(self) -> int:

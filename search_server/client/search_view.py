@@ -17,7 +17,7 @@ from search_server.resources.searches import (
     SearchCreate,
     SearchStep,
 )
-from search_server.search_options import MostName, PathsName
+from search_server.search_options import MostName, PathsName, ThetaGradientName
 
 
 def step_line(step: SearchStep, num_epochs: int) -> str:
@@ -82,6 +82,18 @@ def print_search(search: Search) -> None:
         out.print(files_grid(search.result.files))
 
 
+def theta_words(request: SearchCreate) -> str:
+    """Return how theta learns: by effects, which is no gradient, or by which gradient."""
+    if request.paths != "one":
+        return "gradient through factors"
+    words: dict[ThetaGradientName, str] = {
+        "effects": "regression effects, no gradient",
+        "straight_through": "straight-through gradient",
+        "leave_one_out": "score-function gradient, leave-one-out",
+    }
+    return words[request.theta_gradient]
+
+
 def _setting(request: SearchCreate) -> str:
     """Return how is searched: the preset, and what may differ from it."""
     of_loss = {
@@ -95,7 +107,8 @@ def _setting(request: SearchCreate) -> str:
     passes = "bf16 passes" if request.mixed_precision else "fp32"
     step_images = min(request.step_images, request.batch_size)
     return (
-        f"{request.preset}: loss {request.loss}{of_loss[request.loss]}, paths {request.paths}, weights "
+        f"{request.preset}: loss {request.loss}{of_loss[request.loss]}, paths {request.paths}, theta by "
+        f"{theta_words(request)}, weights "
         f"{request.weights}, {request.epochs} epochs ({request.warmup_epochs} of warm-up), batches of "
         f"{request.batch_size} in steps of {step_images}, {passes}{recomputed}"
     )

@@ -18,7 +18,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     metavars = {bool: None, int: "N", float: "X"}
     metavar = "N" if option.is_count else option.unit.upper() or metavars.get(kind, "NAME")
     said = typer.Option(
-        option.flag,
+        *option.flag.split(),
         help=f"{option.help}{_note(option)}",
         metavar=metavar,
         rich_help_panel=None if option.group == "Options" else option.group,

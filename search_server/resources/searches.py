@@ -6,7 +6,14 @@ from typing import Literal
 
 from search_server.option_field import option
 from search_server.resources.jobs import Job
-from search_server.search_options import CostUnit, DeliverName, Phase, SearchOptions, TrainingName
+from search_server.search_options import (
+    CostUnit,
+    DeliverName,
+    Phase,
+    SearchOptions,
+    ShortlistName,
+    TrainingName,
+)
 from shared.protocol.device import Conditions
 
 Role = Literal["found", "uniform", "random", "most_macs"]
@@ -64,9 +71,21 @@ class SearchCreate(SearchOptions):
         at_least=0,
         at_most=10_000,
     )
+    theta_share: float | None = option(
+        None,
+        "Share of the training images that train theta, while the others train weights. Left out: 29 % "
+        "(15 % of all are kept for choosing).",
+        above=0,
+        at_most=0.9,
+    )
+    shortlist: ShortlistName = option(
+        "decoded",
+        "Networks tried out and measured: the most probable within the limits and others drawn near them, "
+        "or just those that theta draws, as in the paper.",
+    )
     num_samples: int = option(
         6,
-        "Networks tried out and measured: the best of three times as many drawn.",
+        "How many networks are tried out and measured.",
         at_least=1,
         at_most=100,
     )

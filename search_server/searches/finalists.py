@@ -56,7 +56,8 @@ def measured_finalists(
     measured = measured_within(caps)
     if not job.targets_us:
         return measured[:NUM_FINALISTS]
-    if not any(is_on_target(loads(job, network)) for network in measured):
+    has_limits = job.request.shortlist == "decoded"
+    if has_limits and not any(is_on_target(loads(job, network)) for network in measured):
         corrected = corrected_caps(job, caps, measured)
         if corrected is not None:
             measured = measured_within(corrected) + measured
@@ -81,7 +82,7 @@ def measured_shortlist(
     request = job.request
     networks = shortlist(
         run.supernet,
-        caps,
+        None if request.shortlist == "sampled" else caps,
         data,
         request.num_samples,
         request.seed,
@@ -95,7 +96,10 @@ def measured_shortlist(
 
 def record_drawing(job: SearchJob, run: SearchRun, caps: Sequence[Cap]) -> None:
     """Keep with the last step which probabilities networks are drawn with."""
-    probability_LK = drawing_probabilities(run.supernet, caps, DRAWING_ENTROPY)
+    if job.request.shortlist == "sampled":
+        probability_LK = drawing_probabilities(run.supernet, (), 0.0)
+    else:
+        probability_LK = drawing_probabilities(run.supernet, caps, DRAWING_ENTROPY)
     with job.transaction() as session:
         for last in search_steps_after(session, job.job_id, run.step - 1):
             drawn_from = tuple(map(tuple, probability_LK.tolist()))

@@ -22,7 +22,7 @@ from search_server.nas.budget.search_caps import DeviceTable, budget_caps
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.data.batches import search_batches
 from search_server.nas.data.data_sets import load_data
-from search_server.nas.data.images import DataSplits
+from search_server.nas.data.images import DataSplits, with_theta_share
 from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.accelerator import choose_accelerator
 from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
@@ -114,6 +114,8 @@ def search_data(job: SearchJob) -> DataSplits:
     if data.notes:
         job.tell("data", 0.0, "; ".join(data.notes))
     data.require_fit(job.space.num_classes, job.space.name)
+    if request.theta_share is not None:
+        data = with_theta_share(data, request.theta_share, request.seed)
     return data
 
 

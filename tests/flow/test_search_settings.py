@@ -27,7 +27,7 @@ def test_finalists_and_baselines_go_on_from_the_supernet(
     print_search(search)
     printed = " ".join(capsys.readouterr().out.split())
     assert "fine-tuned from the supernet's weights, 1 epoch" in printed
-    assert "small-budget: loss budget, paths one, weights entangled, 2 epochs (1 of warm-up)" in printed
+    assert "loss budget, paths one, theta by regression effects, no gradient, weights entangled" in printed
     scratch = run(shelf, tmp_path, replace(create, training="scratch"))
     assert scratch.result is not None
     assert search.result is not None
@@ -56,6 +56,23 @@ def test_the_paper_s_search_in_mixed_precision_ends(
     assert "fbnet-paper: loss fbnet (alpha 0.2, beta 0.6, LAT in us), paths soft" in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+def test_the_paper_s_search_reports_networks_that_theta_draws(shelf: Database, tmp_path: Path) -> None:
+    """As they come: their latencies spread, since nothing was decoded towards a limit."""
+    few = {**FEW, "num_samples": 8, "warmup_epochs": 0, "epochs": 1}
+    create = request(preset="fbnet-paper", compare_baselines=False, target_ms=None, **few)
+    search = run(shelf, tmp_path, replace(create, batch_size=32, step_images=32))
+    with shelf.transaction() as session:
+        *_, last = search_steps_after(session, search.job.job_id, -1)
+    assert last.drawn_from is not None
+    for drawn, of_theta in zip(last.drawn_from, last.theta, strict=True):
+        assert drawn == pytest.approx(of_theta, abs=1e-6)
+    latencies_us = [network.predicted_us for network in search.architectures]
+    assert len(set(latencies_us)) == 8
+    assert max(latencies_us) > 1.05 * min(latencies_us)
+    assert search.result is not None
+    assert search.result.test_accuracy is not None
 
 
 def test_a_search_that_does_not_fit_says_what_would(shelf: Database, tmp_path: Path) -> None:

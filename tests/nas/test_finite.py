@@ -39,7 +39,13 @@ def assert_finite(run: SearchRun) -> None:
 
 @pytest.mark.parametrize(
     ("paths", "theta_gradient"),
-    [("soft", "effects"), ("one", "effects"), ("one", "straight_through"), ("two", "effects")],
+    [
+        ("soft", "effects"),
+        ("one", "effects"),
+        ("one", "straight_through"),
+        ("one", "leave_one_out"),
+        ("two", "effects"),
+    ],
 )
 @pytest.mark.parametrize("theta", THETAS)
 def test_steps_stay_finite_at_every_theta_and_temperature(

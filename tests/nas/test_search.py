@@ -26,7 +26,13 @@ OPTIONS = SearchOptions(target_ms=MIDDLE_MS, epochs=3, warmup_epochs=1, theta_pa
 
 @pytest.mark.parametrize(
     ("paths", "theta_gradient"),
-    [("soft", "effects"), ("one", "effects"), ("one", "straight_through"), ("two", "effects")],
+    [
+        ("soft", "effects"),
+        ("one", "effects"),
+        ("one", "straight_through"),
+        ("one", "leave_one_out"),
+        ("two", "effects"),
+    ],
 )
 def test_a_search_holds_its_target_and_becomes_decided(
     paths: PathsName, theta_gradient: ThetaGradientName

@@ -4,7 +4,7 @@ Networks train from scratch for it. Weights inherited from the supernet tell poo
 which theta knows already, and tell nothing among those that theta draws (docs/searching.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 import torch
@@ -23,7 +23,7 @@ DRAWING_ENTROPY = 0.5
 
 def shortlist(
     supernet: Supernet,
-    caps: Sequence[Cap],
+    caps: Sequence[Cap] | None,
     data: DataSplits,
     num_networks: int,
     seed: int,
@@ -32,18 +32,18 @@ def shortlist(
     mixed_precision: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Architecture]:
-    """Return distinct networks that keep all caps, the best after a short training first.
+    """Return distinct networks, the best after a short training first.
 
-    The decided one, the most probable of all that keep the caps, is always among them; theta draws the
-    others.
+    With caps all of them keep these: the decided one, the most probable of all that do, and others that
+    theta draws, made less decided for it. Without, they are what theta draws as it is.
 
     Args:
         supernet: theta; what computes is where it is.
-        caps: limits, at least one.
+        caps: limits, at least one; None: networks are drawn without looking at what they cost.
         data: networks train on the splits for weights and theta, and are judged on that for choosing.
         num_networks: how many, at most.
         seed: of the drawing and of the short trainings.
-        least_share: they use at least such a share of some limit, 0..1.
+        least_share: with caps, they use at least such a share of some limit, 0..1.
         batch_size: of the short trainings.
         mixed_precision: forward passes under bf16 autocast.
         tell: called before each short training.
@@ -51,16 +51,22 @@ def shortlist(
     Raises:
         ValueError: no network keeps all caps.
     """
-    drawn = drawn_architectures(
-        supernet,
-        caps,
-        num_networks,
-        torch.Generator().manual_seed(seed),
-        least_share=least_share,
-        least_entropy=DRAWING_ENTROPY,
-    )
+    generator = torch.Generator().manual_seed(seed)
+    listed: Iterable[Architecture]
+    if caps is None:
+        listed = drawn_architectures(supernet, (), num_networks, generator)
+    else:
+        drawn = drawn_architectures(
+            supernet,
+            caps,
+            num_networks,
+            generator,
+            least_share=least_share,
+            least_entropy=DRAWING_ENTROPY,
+        )
+        listed = chain([decided_architecture(supernet, caps, least_share)], drawn)
     networks: dict[str, Architecture] = {}
-    for network in chain([decided_architecture(supernet, caps, least_share)], drawn):
+    for network in listed:
         networks.setdefault(network.workload().key, network)  # identities may stand in other layers
     return rank_by_tryout(
         list(networks.values())[:num_networks],

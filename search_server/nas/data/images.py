@@ -180,6 +180,21 @@ def split_images(source: ImageSource, test: ImageSource | None, seed: int) -> Da
     )
 
 
+def with_theta_share(data: DataSplits, theta_share: float, seed: int) -> DataSplits:
+    """Return the same data with another share of the training images for theta, 0..1, of each class."""
+    generator = torch.Generator().manual_seed(seed)
+    weights: list[int] = []
+    theta: list[int] = []
+    for label in range(data.num_classes):
+        members = (data.training.labels_N == label).nonzero().flatten()
+        members = members[torch.randperm(len(members), generator=generator)]
+        num_theta = min(max(1, round(theta_share * len(members))), len(members) - 1)
+        theta += members[:num_theta].tolist()
+        weights += members[num_theta:].tolist()
+    training = data.training
+    return replace(data, weights=training.select(sorted(weights)), theta=training.select(sorted(theta)))
+
+
 def number_labels(
     labels: Sequence[Hashable], classes: Sequence[Hashable], place: Callable[[int], str]
 ) -> Tensor:

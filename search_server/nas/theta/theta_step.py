@@ -1,9 +1,13 @@
 """One step of theta: it follows cross entropy and latency, and is held at its caps.
 
-Unlike FBNet (arXiv 1812.03443), equation 8, LAT is not that of the drawn factors. It is the mean under
-softmax(theta), which has no noise.
+LAT is the mean under softmax(theta), which has no noise, or that of the drawn factors, as in FBNet
+(arXiv 1812.03443), equation 8: ``latency_of``.
 
-Shape letters: N batch, L layers, K candidates.
+Cross entropy reaches theta in one of three ways: through the factors of paths; by the score function, each
+path against the others; or by the effects of a regression, which is no gradient where the schedule of
+entropy says how decided theta is.
+
+Shape letters: N batch, P paths, L layers, K candidates.
 """
 
 import math
@@ -24,6 +28,7 @@ from search_server.nas.supernet.accelerator import forward_precision, repeatable
 from search_server.nas.supernet.paths import Paths, balanced_paths, log_probabilities, sample_paths
 from search_server.nas.supernet.supernet import Supernet
 from search_server.nas.theta.effects import BlockEffects
+from search_server.nas.theta.score import leave_one_out_gradient
 from search_server.search_options import SearchOptions
 
 
@@ -60,7 +65,7 @@ class ThetaStepper:
         self.options = options
         self.generator = generator
         self.effects = BlockEffects(supernet.space)
-        self.uses_effects = options.paths == "one" and options.theta_gradient == "effects"
+        self.uses_effects = options.compares_paths and options.theta_gradient == "effects"
         has_schedule = options.loss == "budget" and options.final_entropy < 1
         self.follows_effects = self.uses_effects and has_schedule
         """Theta is what the effects and the limits say, without a memory of its own."""
@@ -78,24 +83,23 @@ class ThetaStepper:
             entropy_limit: largest mean entropy of theta after the step, as a share of log K.
         """
         theta_LK = self.supernet.theta_LK
-        estimate = self._effect_gradient if self.uses_effects else self._path_gradient
-        cross_entropy, accuracy, ce_gradient_LK = estimate(batch, tau)
-        leaf = torch.tensor(cross_entropy, dtype=torch.float64, requires_grad=True)
-        expected_us = self.latency.expected_us(log_probabilities(theta_LK).exp())
-        loss = self.loss(leaf, expected_us)
-        slope, latency_gradient_LK = torch.autograd.grad(loss, (leaf, theta_LK))
-        ce_gradient_LK = ce_gradient_LK * slope.to(ce_gradient_LK.dtype)
+        if self.uses_effects:
+            seen = self._effect_gradient(batch)
+        elif self.options.compares_paths:
+            seen = self._score_gradient(batch, tau)
+        else:
+            seen = self._path_gradient(batch, tau)
         if self.follows_effects:
             self._follow_effects()
         else:
-            theta_LK.grad = ce_gradient_LK + latency_gradient_LK
+            theta_LK.grad = seen.ce_gradient_LK + seen.latency_gradient_LK
             self.optimiser.step()
         self.hold(entropy_limit)
         return ThetaStepFacts(
-            float(loss.detach()),
-            accuracy,
-            float(ce_gradient_LK.norm()),
-            float(latency_gradient_LK.norm()),
+            seen.loss,
+            seen.accuracy,
+            float(seen.ce_gradient_LK.norm()),
+            float(seen.latency_gradient_LK.norm()),
         )
 
     def hold(self, entropy_limit: float) -> None:
@@ -108,24 +112,38 @@ class ThetaStepper:
         """Return the mean latency of the networks that softmax(theta) draws."""
         return float(self.latency.expected_us(log_probabilities(self.supernet.theta_LK).exp()))
 
-    def _path_gradient(self, batch: Batch, tau: float) -> tuple[float, float, Tensor]:
-        """Differentiate cross entropy through the factors of the paths, averaged over several draws."""
+    def _path_gradient(self, batch: Batch, tau: float) -> "_Seen":
+        """Differentiate the loss through the factors of the paths, averaged over several draws."""
         theta_LK = self.supernet.theta_LK
-        num_paths = self.options.num_theta_paths
-        gradient_LK, total, accuracy = torch.zeros_like(theta_LK), 0.0, 0.0
-        for _ in range(num_paths):
+        draws: list[_Seen] = []
+        for _ in range(self.options.num_theta_paths):
             paths = sample_paths(theta_LK, tau, self.options.paths, self.generator)
+            assert paths.weights_LK is not None, "paths of a theta that learns have factors"
             logits_NC = self._logits(batch, paths)
             cross_entropy = F.cross_entropy(logits_NC, batch[1])
-            gradient_LK += (
-                torch.autograd.grad(cross_entropy, theta_LK, materialize_grads=True)[0] / num_paths
+            drawn_LK = paths.weights_LK if self.options.latency_of == "drawn" else None
+            # The factors of the path lie on the way of both gradients.
+            (gradient_LK,) = torch.autograd.grad(
+                cross_entropy, theta_LK, materialize_grads=True, retain_graph=drawn_LK is not None
             )
-            total += float(cross_entropy.detach()) / num_paths
-            accuracy += _accuracy(logits_NC, batch[1]) / num_paths
-        return total, accuracy, gradient_LK
+            accuracy = _accuracy(logits_NC, batch[1])
+            draws.append(self._seen(float(cross_entropy.detach()), accuracy, gradient_LK, drawn_LK))
+        return _mean(draws)
 
     @torch.no_grad()
-    def _effect_gradient(self, batch: Batch, tau: float) -> tuple[float, float, Tensor]:
+    def _score_gradient(self, batch: Batch, tau: float) -> "_Seen":
+        """Run several drawn networks on the same images; each loss is judged by those of the others."""
+        theta_LK = self.supernet.theta_LK.detach()
+        drawn = [
+            sample_paths(theta_LK, tau, self.options.paths, self.generator)
+            for _ in range(self.options.num_theta_paths)
+        ]
+        losses_P, accuracy, draws_PLK = self._run(batch, drawn)
+        gradient_LK = leave_one_out_gradient(draws_PLK, losses_P, log_probabilities(theta_LK).exp())
+        return self._seen(float(losses_P.mean()), accuracy, gradient_LK)
+
+    @torch.no_grad()
+    def _effect_gradient(self, batch: Batch) -> "_Seen":
         """Run several networks on the same images and estimate E[CE] and its gradient from the effects.
 
         The networks are drawn evenly from all of the space: draws from a theta that leans tell little of
@@ -134,20 +152,46 @@ class ThetaStepper:
         """
         theta_LK = self.supernet.theta_LK.detach()
         probability_LK = log_probabilities(theta_LK).exp()
-        losses, accuracy, draws_PLK = [], 0.0, []
-        for paths in balanced_paths(
-            torch.zeros_like(theta_LK), self.options.num_theta_paths, self.generator
-        ):
-            logits_NC = self._logits(batch, paths)
-            losses.append(F.cross_entropy(logits_NC, batch[1]))
-            accuracy += _accuracy(logits_NC, batch[1]) / self.options.num_theta_paths
-            draws_PLK.append(_one_hot(paths, theta_LK.shape[1]))
-        losses_P = torch.stack(losses).to(theta_LK.device)
-        self.effects.add(torch.stack(draws_PLK), losses_P)
+        even_LK = torch.zeros_like(theta_LK)
+        drawn = balanced_paths(even_LK, self.options.num_theta_paths, self.generator)
+        losses_P, accuracy, draws_PLK = self._run(batch, drawn)
+        self.effects.add(draws_PLK, losses_P)
         effects_LK = self.effects.effects_LK().to(theta_LK.dtype)  # around 0, the mean of even draws
         means_L1 = (probability_LK * effects_LK).sum(1, keepdim=True)
         cross_entropy = float(losses_P.mean() + means_L1.sum())
-        return cross_entropy, accuracy, probability_LK * (effects_LK - means_L1)
+        return self._seen(cross_entropy, accuracy, probability_LK * (effects_LK - means_L1))
+
+    def _run(self, batch: Batch, drawn: Sequence[Paths]) -> tuple[Tensor, float, Tensor]:
+        """Return losses ``(P,)``, mean accuracy and one-hot choices ``(P, L, K)`` of single paths."""
+        theta_LK = self.supernet.theta_LK
+        losses, accuracy = [], 0.0
+        for paths in drawn:
+            logits_NC = self._logits(batch, paths)
+            losses.append(F.cross_entropy(logits_NC, batch[1]))
+            accuracy += _accuracy(logits_NC, batch[1]) / len(drawn)
+        draws_PLK = torch.stack([_one_hot(paths, theta_LK.shape[1]) for paths in drawn])
+        return torch.stack(losses).to(theta_LK.device), accuracy, draws_PLK
+
+    @torch.enable_grad()
+    def _seen(
+        self, cross_entropy: float, accuracy: float, gradient_LK: Tensor, drawn_LK: Tensor | None = None
+    ) -> "_Seen":
+        """Return the loss with its gradients, from cross entropy and its gradient by theta.
+
+        Args:
+            cross_entropy: nats.
+            accuracy: of the networks that were run.
+            gradient_LK: of cross entropy.
+            drawn_LK: the factors whose latency is LAT; None: that of softmax(theta).
+        """
+        theta_LK = self.supernet.theta_LK
+        leaf = torch.tensor(cross_entropy, dtype=torch.float64, requires_grad=True)
+        factors_LK = log_probabilities(theta_LK).exp() if drawn_LK is None else drawn_LK
+        loss = self.loss(leaf, self.latency.expected_us(factors_LK))
+        slope, latency_gradient_LK = torch.autograd.grad(loss, (leaf, theta_LK))
+        return _Seen(
+            float(loss.detach()), accuracy, gradient_LK * slope.to(gradient_LK.dtype), latency_gradient_LK
+        )
 
     @torch.no_grad()
     def _follow_effects(self) -> None:
@@ -164,6 +208,25 @@ class ThetaStepper:
         with forward_precision(batch[0].device, self.options.mixed_precision):
             logits_NC: Tensor = self.supernet(batch[0], paths)
         return logits_NC.float()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What one or several draws tell: the loss, and its gradient by way of cross entropy and of latency."""
+
+    loss: float
+    accuracy: float
+    ce_gradient_LK: Tensor
+    latency_gradient_LK: Tensor
+
+
+def _mean(draws: Sequence[_Seen]) -> _Seen:
+    return _Seen(
+        sum(draw.loss for draw in draws) / len(draws),
+        sum(draw.accuracy for draw in draws) / len(draws),
+        torch.stack([draw.ce_gradient_LK for draw in draws]).mean(0),
+        torch.stack([draw.latency_gradient_LK for draw in draws]).mean(0),
+    )
 
 
 @contextmanager

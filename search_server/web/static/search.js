@@ -24,6 +24,11 @@ const SCALARS = ["epoch", "weight_loss", "theta_loss", "accuracy", "expected_lat
 
 const roleWords = { most_macs: "most MACs" };
 
+const thetaWords = {
+  effects: "effects of a regression, no gradient", straight_through: "a straight-through gradient",
+  leave_one_out: "a score-function gradient, leave-one-out",
+};
+
 function lossInWords(request) {
   if (request.loss === "fbnet") return `fbnet: CE × ${request.alpha} × log(LAT in ${request.latency_unit})^${request.beta}`;
   if (request.loss === "additive") return `additive: CE + ${request.latency_weight} × log(LAT)`;
@@ -35,6 +40,7 @@ function searchedHow(request) {
   return [
     ["Loss", lossInWords(request)],
     ["Paths a step", request.paths],
+    ["Theta learns by", request.paths !== "one" ? "a gradient through factors" : thetaWords[request.theta_gradient]],
     ["Weights", request.weights],
     ["Epochs", `${request.epochs}, the first ${request.warmup_epochs} train weights only`],
     ["Batch", `${request.batch_size} images, weights in steps of ${

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from search_server.nas.data.data_sets import load_data
-from search_server.nas.data.images import ImagesInMemory, split_images
+from search_server.nas.data.images import ImagesInMemory, ImageSource, split_images, with_theta_share
 
 
 def numbered_images(sizes: list[int]) -> ImagesInMemory:
@@ -13,7 +13,7 @@ def numbered_images(sizes: list[int]) -> ImagesInMemory:
     return ImagesInMemory(images, labels, tuple(f"class{i}" for i in range(len(sizes))), 2, True)
 
 
-def numbers(source: ImagesInMemory) -> set[int]:
+def numbers(source: ImageSource) -> set[int]:
     return set(source.images(range(len(source.labels_N)))[:, 0, 0, 0].tolist())
 
 
@@ -60,3 +60,14 @@ def test_digits_fit_a_space_of_ten_classes() -> None:
     data.require_fit(10, "fbnet-tiny")
     with pytest.raises(ValueError, match="override it with 'classes=10'"):
         data.require_fit(1000, "fbnet-224")
+
+
+def test_theta_gets_the_asked_share_of_each_class_of_the_training_images() -> None:
+    """Of 50 and 100 images 68 % train: a fifth of 34 is 7, and of 68 it is 14."""
+    data = split_images(numbered_images([50, 100]), None, seed=1)
+    shared = with_theta_share(data, 0.2, seed=2)
+    assert torch.bincount(data.training.labels_N).tolist() == [34, 68]
+    assert torch.bincount(shared.theta.labels_N).tolist() == [7, 14]
+    assert numbers(shared.theta) | numbers(shared.weights) == numbers(data.training)
+    assert not numbers(shared.theta) & numbers(shared.weights)
+    assert shared.validation is data.validation
