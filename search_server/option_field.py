@@ -53,10 +53,12 @@ class Option:
     unit: str
     limits: Limits
     flags: str | None
-    """On the command line where the name does not say it, several with spaces; empty: not there."""
+    """On the command line where the name does not say it; empty: not there."""
     is_count: bool
     """On the command line it may be written as 60M."""
     group: Group
+    older_flag: str = ""
+    """Still read on the command line, and not shown."""
     name: str = ""
     type: Any = None
     """Of the field, as it is annotated."""
@@ -116,12 +118,13 @@ def option(
     flags: str | None = None,
     is_count: bool = False,
     group: Group = "Options",
+    older_flag: str = "",
 ) -> T:
     """Return a dataclass field; its class calls :func:`complete` in ``__post_init__``."""
     limits = Limits(at_least, above, at_most)
     known = {"minimum": at_least, "exclusiveMinimum": above, "maximum": at_most, "default": default}
     metadata = {
-        _KEY: Option(default, help, unit, limits, flags, is_count, group),
+        _KEY: Option(default, help, unit, limits, flags, is_count, group, older_flag),
         # What pydantic reads for the REST schema.
         "description": help,
         "json_schema_extra": {key: value for key, value in known.items() if value is not None},

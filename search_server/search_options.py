@@ -112,7 +112,8 @@ class SearchOptions:
         "gradient through the factors of the path. leave_one_out: a gradient by score function, the loss "
         "of each path against the mean of the others on the same images. Paths two and soft go through "
         "factors always.",
-        flags="--theta --theta-gradient",
+        flags="--theta",
+        older_flag="--theta-gradient",
     )
     weights: WeightsName = option(
         "entangled", "One super-kernel a layer, or separate weights for each candidate as in the paper."

@@ -9,6 +9,7 @@ from search_server.client import (
     architecture_commands,
     data_commands,
     device_commands,
+    front_commands,
     latency_commands,
     model_commands,
     sample_commands,
@@ -30,6 +31,7 @@ app.add_typer(model_commands.app, name="model")
 app.add_typer(architecture_commands.app, name="architecture")
 app.add_typer(search_commands.app, name="search")
 submit_command.add_command(search_commands.app)
+front_commands.add_commands(search_commands.app)
 
 
 @app.callback()

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from search_server.resources.checks import Recalibration, TableCheck
 from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
 from search_server.resources.formats import ExportFormat, ImportFormat, SampleFormat, TableFormat
+from search_server.resources.fronts import FrontCreate, RetargetCreate
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
 from search_server.resources.models import Model, ModelCreate, ModelUpload
@@ -247,6 +248,16 @@ def measurement_events(job_id: str) -> EventStream[Measurement]:
 def start_search(create: SearchCreate) -> Request[Search]:
     """Queue a search."""
     return _creating(Search, "/searches", create)
+
+
+def front(job_id: str, create: FrontCreate) -> Request[Search]:
+    """Queue the decoding of networks over a range of targets from a finished search."""
+    return _creating(Search, _path("searches", job_id, "front"), create)
+
+
+def retarget(job_id: str, create: RetargetCreate) -> Request[Search]:
+    """Queue the decoding of one network for another target or device from a finished search."""
+    return _creating(Search, _path("searches", job_id, "retarget"), create)
 
 
 def searches() -> Request[Page[Search]]:

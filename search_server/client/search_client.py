@@ -183,6 +183,8 @@ class SearchClient:
     cancel_measurement = method(endpoints.cancel_measurement, send)
     measurement_events = method(endpoints.measurement_events, listen)
     start_search = method(endpoints.start_search, send)
+    front = method(endpoints.front, send)
+    retarget = method(endpoints.retarget, send)
     searches = method(endpoints.searches, iterate)
     search = method(endpoints.search, send)
     search_steps = method(endpoints.search_steps, iterate)

@@ -15,7 +15,7 @@ from search_server.client.commands import (
 )
 from search_server.client.job_progress import job_progress, require_done
 from search_server.client.search_client import SearchClient
-from search_server.client.search_view import print_search, step_line, warning_lines
+from search_server.client.search_view import kind_words, print_search, step_line, warning_lines
 from search_server.client.show import grid, milliseconds, share
 from search_server.resources.formats import ExportFormat
 from search_server.resources.searches import Search, SearchStep
@@ -44,11 +44,12 @@ def list_searches(client: SearchClient, json: JsonOption = False) -> None:
     if json:
         print_json(searches)
         return
-    table = grid("id", "status", ">done", "device", "space", ">target ms", ">found ms", ">accuracy")
+    table = grid("id", "kind", "status", ">done", "device", "space", ">target ms", ">found ms", ">accuracy")
     for search in searches:
         job, result, target_ms = search.job, search.result, search.request.target_ms
         table.add_row(
             job.job_id,
+            kind_words(search.request),
             job.status,
             f"{100 * job.progress:.0f} %",
             job.device_name,

@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from search_server.client.commands import out, print_facts
+from search_server.client.front_view import front_grid
 from search_server.client.show import count, grid, milliseconds, share
 from search_server.resources.searches import (
     ROLE_WORDS,
@@ -54,32 +55,54 @@ def _amount(cost: ExpectedCost, value: float) -> str:
 
 def print_search(search: Search) -> None:
     """Print a search on stdout."""
-    job, request = search.job, search.request
-    target = "none" if request.target_ms is None else f"{request.target_ms:g} ms"
-    limits = [f"{other.device} {other.target_ms:g} ms" for other in request.also]
-    limits += [f"{count(request.max_macs)} MACs"] if request.max_macs else []
-    limits += [f"{count(request.max_params)} parameters"] if request.max_params else []
-    limits += ["their weighted mean only"] if request.combine == "weighted" else []
-    stage = f", {search.stage}" if search.stage and job.status == "running" else ""
-    status = f"{job.status}, {100 * job.progress:.0f} %{stage}"
-    print_facts(
-        {
-            "search": job.job_id,
-            "status": f"{status}{f': {job.message}' if job.message else ''}",
-            "device": f"{job.device_name}, {job.conditions}",
-            "space": job.space,
-            "data": request.data,
-            "target": "; ".join([target, *limits]),
-            "setting": _setting(request),
-            "training": _training(request),
-            "table": search.snapshot or "not chosen yet",
-            "found": str(search.result.architecture) if search.result else "nothing yet",
-        }
-    )
-    if search.architectures:
+    is_front = search.request.points is not None
+    print_facts(_front_facts(search) if is_front else _search_facts(search))
+    if is_front:
+        out.print(front_grid(search))
+    elif search.architectures:
         out.print(_comparison(search))
     if search.result is not None and search.result.files:
         out.print(files_grid(search.result.files))
+
+
+def _search_facts(search: Search) -> dict[str, str]:
+    job, request = search.job, search.request
+    target = "none" if request.target_ms is None else f"{request.target_ms:g} ms"
+    limits = [f"{other.device} {other.target_ms:g} ms" for other in request.also if other.target_ms]
+    limits += [f"{count(request.max_macs)} MACs"] if request.max_macs else []
+    limits += [f"{count(request.max_params)} parameters"] if request.max_params else []
+    limits += ["their weighted mean only"] if request.combine == "weighted" else []
+    return {
+        "search": job.job_id,
+        "status": _status(search),
+        "device": f"{job.device_name}, {job.conditions}",
+        "space": job.space,
+        "data": request.data,
+        "target": "; ".join([target, *limits]),
+        "setting": _setting(request),
+        "training": _training(request),
+        "table": search.snapshot or "not chosen yet",
+        "found": str(search.result.architecture) if search.result else "nothing yet",
+    }
+
+
+def _front_facts(search: Search) -> dict[str, str]:
+    job, request = search.job, search.request
+    return {
+        "front": job.job_id,
+        "status": _status(search),
+        "of search": str(request.origin),
+        "devices": ", ".join([job.device_name, *(other.device for other in request.also)]),
+        "space": job.space,
+        "training": _training(request),
+    }
+
+
+def _status(search: Search) -> str:
+    job = search.job
+    stage = f", {search.stage}" if search.stage and job.status == "running" else ""
+    message = f": {job.message}" if job.message else ""
+    return f"{job.status}, {100 * job.progress:.0f} %{stage}{message}"
 
 
 def theta_words(request: SearchCreate) -> str:
@@ -94,6 +117,13 @@ def theta_words(request: SearchCreate) -> str:
     return words[request.theta_gradient]
 
 
+def kind_words(request: SearchCreate) -> str:
+    """Return what kind of search it is, for lists."""
+    if request.origin is not None:
+        return f"{'retarget' if request.points is None else 'front'} of {request.origin}"
+    return "no supernet" if request.paths == "none" else "search"
+
+
 def _setting(request: SearchCreate) -> str:
     """Return how is searched: the preset, and what may differ from it."""
     of_loss = {
@@ -101,6 +131,8 @@ def _setting(request: SearchCreate) -> str:
         "additive": f" (latency_weight {request.latency_weight:g})",
         "budget": "",
     }
+    if request.origin is not None:
+        return f"decoded from what search {request.origin} has learnt"
     if request.paths == "none":
         return f"paths none: the most {_MOST[request.most]} within the limits, decoded from the table"
     recomputed = ", branches recomputed" if request.recomputes_branches else ""

@@ -11,7 +11,7 @@ from search_server.client.job_file import read_job_file, search_request
 from search_server.client.search_client import SearchClient
 from search_server.client.search_commands import watch
 from search_server.client.short_values import class_options, device_options, number
-from search_server.client.submit_parameters import submit_parameters
+from search_server.client.submit_parameters import submit_parameters, without_older
 from search_server.option_field import options_of
 from search_server.resources.searches import SearchCreate
 from shared.protocol.device import Conditions
@@ -73,6 +73,7 @@ def submit(
 
     Example: edgenas search submit -f job.toml --seed 1
     """
+    options = without_older(SearchCreate, options)
     for name, option in options_of(SearchCreate).items():
         if option.is_count and options[name] is not None:
             options[name] = number(option.flag, options[name])

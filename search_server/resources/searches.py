@@ -16,13 +16,17 @@ from search_server.search_options import (
 )
 from shared.protocol.device import Conditions
 
-Role = Literal["found", "uniform", "random", "most_macs"]
+Role = Literal["found", "uniform", "random", "most_macs", "front"]
+
+MAX_POINTS = 12
+"""Of a front, on each device."""
 
 ROLE_WORDS: Mapping[Role, str] = {
     "found": "found",
     "uniform": "uniform",
     "random": "random",
     "most_macs": "most MACs",
+    "front": "front",
 }
 """As people read them; ``most_macs`` has the most multiply-accumulates within the limits."""
 
@@ -32,7 +36,8 @@ class DeviceTarget:
     """One more device of a search, on which networks have to keep a latency too."""
 
     device: str
-    target_ms: float
+    target_ms: float | None
+    """None: on a front, which has targets of its own."""
     conditions: Conditions | None = None
     """None: those of the search; for a device without an agent, those of its newest table."""
     snapshot: str | None = None
@@ -40,7 +45,7 @@ class DeviceTarget:
     """Of ``combine="weighted"``, where the first device counts 1."""
 
     def __post_init__(self) -> None:
-        if not self.target_ms > 0:
+        if self.target_ms is not None and not self.target_ms > 0:
             raise ValueError(f"target_ms of device {self.device} must be above 0, got {self.target_ms:g}")
         if not self.weight > 0:
             raise ValueError(f"weight of device {self.device} must be above 0, got {self.weight:g}")
@@ -111,15 +116,25 @@ class SearchCreate(SearchOptions):
     conditions: Conditions = Conditions()
     also: tuple[DeviceTarget, ...] = ()
     """Further devices, each with its own target."""
+    origin: str | None = None
+    """A finished search whose effects or theta decode the networks: nothing is searched anew."""
+    points: int | None = None
+    """With an origin: networks of so many targets are decoded for each device."""
 
     def __post_init__(self) -> None:
         SearchOptions.__post_init__(self)
         if len(self.also) > 7:
             raise ValueError(f"a search takes up to 8 devices, got {1 + len(self.also)}")
-        self.require_limits([self.target_ms, *(other.target_ms for other in self.also)])
-        if self.paths == "none" and self.training == "inherit":
+        if self.points is None:
+            self.require_limits([self.target_ms, *(other.target_ms for other in self.also)])
+        elif self.origin is None or not 2 <= self.points <= MAX_POINTS:
+            raise ValueError(
+                f"points must lie in 2..{MAX_POINTS} and go with an origin, a search to decode from; got "
+                f"{self.points} and origin {self.origin!r}"
+            )
+        if self.paths == "none" and self.origin is None and self.training == "inherit":
             raise ValueError("paths 'none' trains no supernet to inherit from; use training 'scratch'")
-        if self.train_epochs == 0 and self.paths != "none":
+        if self.train_epochs == 0 and self.paths != "none" and self.origin is None:
             raise ValueError(
                 "train_epochs 0 trains no network, so nothing could be compared; only paths 'none' takes it"
             )
@@ -226,6 +241,14 @@ class ExportedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodedFor:
+    """A point of a front: the device and the target that a network was decoded for."""
+
+    device: str
+    target_us: float
+
+
+@dataclass(frozen=True, slots=True)
 class FoundArchitecture:
     """A network that a search compared: found, or a baseline trained and measured alike."""
 
@@ -242,6 +265,11 @@ class FoundArchitecture:
     """The further devices of the search, in its order."""
     files: tuple[ExportedFile, ...] = ()
     """Of the found network alone: what was exported, with its own accuracy and latency."""
+    decoded_for: tuple[DecodedFor, ...] = ()
+    """On a front: the points that the network stands for."""
+    estimated_nats: float | None = None
+    """Decoded from the effects of an earlier search: what these say of its cross entropy, against the mean
+    of all networks; below 0 is better."""
 
 
 @dataclass(frozen=True, slots=True)

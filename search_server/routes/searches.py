@@ -11,6 +11,7 @@ from search_server.errors import ConflictError, InvalidValueError
 from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
 from search_server.resources.formats import ExportFormat
+from search_server.resources.fronts import FrontCreate, RetargetCreate
 from search_server.resources.page import Page
 from search_server.resources.searches import (
     DataSet,
@@ -35,6 +36,7 @@ from search_server.routes.transaction_route import TransactionRoute
 from search_server.search_options import DeliverName
 from search_server.searches.curves import search_curves
 from search_server.searches.data_check import DATA_SETS
+from search_server.searches.decoding_again import submit_front, submit_retarget
 from search_server.searches.searches import (
     export_path,
     find_request,
@@ -59,6 +61,22 @@ def create_search(
 ) -> Search:
     """Search a space for networks within a latency on a device."""
     return search_resource(session, submit_search(session, create, submission, now), now)
+
+
+@router.post("/searches/{job_id}/front", status_code=201)
+def create_front(
+    submission: SubmissionDep, job_id: str, create: FrontCreate, session: SessionDep, now: NowDep
+) -> Search:
+    """Decode networks over a range of targets, on each device that has a table, from a finished search."""
+    return search_resource(session, submit_front(session, job_id, create, submission, now), now)
+
+
+@router.post("/searches/{job_id}/retarget", status_code=201)
+def create_retarget(
+    submission: SubmissionDep, job_id: str, create: RetargetCreate, session: SessionDep, now: NowDep
+) -> Search:
+    """Decode one network for another target or device from a finished search."""
+    return search_resource(session, submit_retarget(session, job_id, create, submission, now), now)
 
 
 @router.get("/searches")

@@ -18,14 +18,14 @@ import torch
 
 from search_server.clock import utc_now
 from search_server.jobs.registry import finish_job
-from search_server.nas.budget.search_caps import DeviceTable, budget_caps
+from search_server.nas.budget.search_caps import budget_caps
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.data.batches import search_batches
-from search_server.nas.data.data_sets import load_data
-from search_server.nas.data.images import DataSplits, with_theta_share
+from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.accelerator import choose_accelerator
 from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
+from search_server.searches.decoded_again import decoded_front, retargeted_network
 from search_server.searches.delivery import deliver
 from search_server.searches.event_files import event_files
 from search_server.searches.finalists import (
@@ -36,6 +36,7 @@ from search_server.searches.finalists import (
     shortlist_caps,
 )
 from search_server.searches.recording import record_step
+from search_server.searches.search_inputs import device_tables, search_data
 from search_server.searches.search_job import SearchJob, StoppedError, Transaction, open_search_job
 from search_server.searches.stages import SEARCHED
 from search_server.searches.training import Beginning, most_accurate, train_all
@@ -66,13 +67,26 @@ def run_search_job(
     """
     job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir, accelerator)
     try:
-        found = largest_network(job) if job.request.paths == "none" else searched_network(job)
+        found = outcome_of(job)
     except StoppedError:
         return
     except torch.OutOfMemoryError as error:
         raise ValueError(out_of_memory(job.request, error)) from error
+    result = None if found is None else to_dict(found)
+    message = "the front is decoded" if found is None else outcome(job, found)
     with transaction() as session:
-        finish_job(session, job_id, utc_now(), result=to_dict(found), message=outcome(job, found))
+        finish_job(session, job_id, utc_now(), result=result, message=message)
+
+
+def outcome_of(job: SearchJob) -> FoundArchitecture | None:
+    """Do what was asked and return the network that was found; None: a front, which has many."""
+    request = job.request
+    if request.points is not None:
+        decoded_front(job)
+        return None
+    if request.origin is not None:
+        return retargeted_network(job)
+    return largest_network(job) if request.paths == "none" else searched_network(job)
 
 
 def searched_network(job: SearchJob) -> FoundArchitecture:
@@ -97,31 +111,6 @@ def largest_network(job: SearchJob) -> FoundArchitecture:
     data = search_data(job)
     trained = train_all(job, Beginning(choose_accelerator(job.accelerator)), networks, data)
     return deliver(job, trained[0], data)
-
-
-def search_data(job: SearchJob) -> DataSplits:
-    """Load the images of a search."""
-    request = job.request
-    data = load_data(
-        request.data,
-        job.space.resolution,
-        request.seed,
-        request.num_classes,
-        request.class_names,
-        request.mirror,
-        lambda done, total: job.tell("data", 0.0, f"looking at the images: {done} of {total}"),
-    )
-    if data.notes:
-        job.tell("data", 0.0, "; ".join(data.notes))
-    data.require_fit(job.space.num_classes, job.space.name)
-    if request.theta_share is not None:
-        data = with_theta_share(data, request.theta_share, request.seed)
-    return data
-
-
-def device_tables(job: SearchJob) -> list[DeviceTable]:
-    """Return the tables of a search with their targets."""
-    return [DeviceTable(each.name, each.table, each.target_ms, each.weight) for each in job.devices]
 
 
 def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:

@@ -32,9 +32,10 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
     device = find_device(session, create.device)
     with refusing_values("body.space"):
         space = search_space(create.space)
-    with refusing_values("body.data"):
-        check_data(create.data)
-        check_classes(create, space)
+    if create.train_epochs or (create.origin is None and create.paths != "none"):
+        with refusing_values("body.data"):
+            check_data(create.data)
+            check_classes(create, space)
     table = require_table(session, device, space.name, create.conditions, create.snapshot)
     target_ms = create.target_ms if create.combine == "worst" else None
     require_usable(table, device.name, target_ms, "body.target_ms", create.loss)

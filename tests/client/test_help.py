@@ -56,6 +56,8 @@ def test_the_promised_commands_exist() -> None:
         "search cancel",
         "search resume",
         "search export",
+        "search front",
+        "search retarget",
         "data check",
         "data list",
     }

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from scripts.reference import PAGE, page
 from search_server.client.cli import app
-from search_server.client.submit_parameters import submit_parameters
+from search_server.client.submit_parameters import submit_parameters, without_older
 from search_server.option_field import option
 from search_server.search_options import SearchOptions
 
@@ -17,7 +17,7 @@ FLAGS = """
 --batch-size --step-images --training --train-epochs --mixed-precision --fp32 --recompute
 --no-recompute --num-samples --seed --snapshot --baselines --no-baselines --file -f --watch --wait
 --json --server --token-file --runtime --threads --dtype --batch --cores --thermal --weight-lr
---theta-lr --tau-start
+--theta-lr --tau-start --theta --latency-of --shortlist --theta-share --most
 """
 
 
@@ -45,6 +45,13 @@ def test_a_field_is_all_that_a_new_option_takes() -> None:
     assert (WithToy().toy_ms, WithToy(toy_ms=3).toy_ms) == (2.5, 3)
     with pytest.raises(ValueError, match=r"toy_ms must lie in 0\.\.9 \(above 0\), got 10"):
         WithToy(toy_ms=10)
+
+
+def test_a_flag_of_earlier_days_still_says_the_same() -> None:
+    given = {"theta_gradient": None, "theta_gradient_older": "straight_through", "epochs": 3}
+    assert without_older(SearchOptions, given) == {"theta_gradient": "straight_through", "epochs": 3}
+    given = {"theta_gradient": "effects", "theta_gradient_older": None}
+    assert without_older(SearchOptions, given) == {"theta_gradient": "effects"}
 
 
 def test_the_reference_page_is_what_the_fields_say() -> None:

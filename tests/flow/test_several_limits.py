@@ -103,7 +103,9 @@ def test_the_found_network_keeps_every_limit(
     assert found.predicted_us <= 1000 * (create.target_ms or 0)
     (slow,) = found.others
     assert (slow.device, slow.measured_us) == ("slow", None)
-    assert slow.predicted_us <= slow.target_us == pytest.approx(1000 * create.also[0].target_ms)
+    slow_target_ms = create.also[0].target_ms
+    assert slow_target_ms is not None
+    assert slow.predicted_us <= slow.target_us == pytest.approx(1000 * slow_target_ms)
     assert "on slow not measured, since the device has no agent" in search.job.message
     with database.transaction() as session:
         steps = search_steps_after(session, job_id, -1)

@@ -92,10 +92,7 @@ def search_caps(
     ]
     if options.combine == "weighted":
         caps = [weighted_cap(caps, [device.weight for device in devices])]
-    if options.max_macs is not None:
-        caps.append(macs_cap(space, options.max_macs))
-    if options.max_params is not None:
-        caps.append(params_cap(space, options.max_params))
+    caps += count_caps(space, options)
     for cap in caps:
         cap.require_reachable()
     if not are_kept(caps):
@@ -106,6 +103,16 @@ def search_caps(
         )
         raise ValueError(f"no network keeps all limits at once ({limits}); raise one of them")
     return tuple(caps)
+
+
+def count_caps(space: SearchSpace, options: SearchOptions) -> list[Cap]:
+    """Return the caps on multiply-accumulates and parameters that options name."""
+    caps = []
+    if options.max_macs is not None:
+        caps.append(macs_cap(space, options.max_macs))
+    if options.max_params is not None:
+        caps.append(params_cap(space, options.max_params))
+    return caps
 
 
 def are_kept(caps: Sequence[Cap]) -> bool:

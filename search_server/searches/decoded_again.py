@@ -1,0 +1,192 @@
+"""Networks decoded from what an earlier search has learnt: one for a target, or a front on each device."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from search_server.nas.budget.caps import Cap, latency_cap
+from search_server.nas.budget.latency_model import LatencyModel
+from search_server.nas.budget.search_caps import budget_caps, count_caps
+from search_server.nas.choosing.decided import best_network
+from search_server.nas.learnt import Learnt, load_learnt, load_supernet
+from search_server.nas.supernet.accelerator import choose_accelerator
+from search_server.resources.searches import DecodedFor, FoundArchitecture
+from search_server.searches.delivery import deliver
+from search_server.searches.finalists import measured_finalists
+from search_server.searches.recording import record_architecture
+from search_server.searches.search_inputs import device_tables, search_data
+from search_server.searches.search_job import SearchDevice, SearchJob
+from search_server.searches.stages import SEARCHED
+from search_server.searches.targets import SPAN
+from search_server.searches.training import Beginning, train_all
+from search_server.searches.verification import measure_networks
+from shared.architecture import Architecture
+
+LEAST_SHARE_OF_RANGE = 0.05
+"""Where a front begins: so far from the fastest network towards the best, in the range of latencies."""
+
+
+def retargeted_network(job: SearchJob) -> FoundArchitecture:
+    """Decode the best network within the target, measure it, and train and export it if that is asked."""
+    learnt = learnt_by_origin(job)
+
+    def within(caps: Sequence[Cap]) -> list[FoundArchitecture]:
+        job.tell("sample", SEARCHED, f"decoding from what search {job.request.origin} has learnt")
+        network = best_network(job.space, learnt.score_LK, caps, 1 - SPAN)
+        measured = measure_networks(job, [("found", network)], SEARCHED)
+        return [_estimated(learnt, network, each) for each in measured]
+
+    caps = budget_caps(job.space, device_tables(job), job.request)
+    found = measured_finalists(job, caps, within)[0]
+    _record(job, found)
+    if job.request.train_epochs == 0:
+        return found
+    data = search_data(job)
+    (trained,) = train_all(job, _beginning(job), [found], data)
+    return deliver(job, trained, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A target on one of the devices."""
+
+    device: str
+    target_us: float
+
+
+def decoded_front(job: SearchJob) -> list[FoundArchitecture]:
+    """Decode a network for each target on each device, measure all of them on all devices, and record them.
+
+    Where a device puts a network off its target, that point is decoded once more, under a limit corrected
+    by what the device's networks measured over predicted.
+    """
+    learnt = learnt_by_origin(job)
+    targets = {device.name: front_targets_us(job, learnt, device) for device in job.devices}
+    points = [Point(name, target_us) for name, each in targets.items() for target_us in each]
+    job.tell("sample", SEARCHED, f"decoding {len(points)} networks for {len(job.devices)} tables")
+    networks = {point: _decode(job, learnt, point, 1.0) for point in points}
+    measured = _measured(job, networks)
+    factors = {device.name: _factor(device, points, networks, measured) for device in job.devices}
+    off = [point for point in points if not _is_near(measured[point][0], point)]
+    again = {point: _decode(job, learnt, point, factors[point.device]) for point in off}
+    measured_again = _measured(job, again)
+    for point in off:
+        if _distance(measured_again[point][0], point) < _distance(measured[point][0], point):
+            networks[point], measured[point] = again[point], measured_again[point]
+    found = [
+        replace(
+            _estimated(learnt, network, _found(measured, networks, network)),
+            decoded_for=tuple(
+                DecodedFor(point.device, point.target_us) for point in points if networks[point] == network
+            ),
+        )
+        for network in dict.fromkeys(networks.values())
+    ]
+    for each in found:
+        _record(job, each)
+    if job.request.train_epochs:
+        train_all(job, _beginning(job), found, search_data(job))
+    return found
+
+
+_Measured = dict[Point, tuple[float, FoundArchitecture]]
+"""Of each point: the latency on its device, measured or else predicted, and the network."""
+
+
+def front_targets_us(job: SearchJob, learnt: Learnt, device: SearchDevice) -> list[float]:
+    """Return targets in even ratios, from a little above the fastest network to that of the best one."""
+    fastest_us, slowest_us = device.table.latency_range_us()
+    top_us = slowest_us
+    if learnt.are_effects:
+        best = Architecture(
+            job.space, tuple(job.space.candidates[index] for index in learnt.score_LK.argmax(1))
+        )
+        top_us = device.predict_us(best)
+    low_us = fastest_us + LEAST_SHARE_OF_RANGE * (top_us - fastest_us)
+    targets_us: list[float] = np.geomspace(low_us, top_us, job.request.points or 2).tolist()
+    return targets_us
+
+
+def learnt_by_origin(job: SearchJob) -> Learnt:
+    """Return what the origin of a search knows of the candidates."""
+    return load_learnt(_checkpoint(job), job.space, job.request)
+
+
+def _checkpoint(job: SearchJob) -> Path:
+    return job.data_dir / "searches" / str(job.request.origin) / "search.pt"
+
+
+def _beginning(job: SearchJob) -> Beginning:
+    accelerator = choose_accelerator(job.accelerator)
+    if job.request.training == "scratch":
+        return Beginning(accelerator)
+    return Beginning(accelerator, load_supernet(_checkpoint(job), job.space, job.request, accelerator))
+
+
+def _decode(job: SearchJob, learnt: Learnt, point: Point, factor: float) -> Architecture:
+    """Return the best network of a point whose prediction may be the target over a factor."""
+    device = next(each for each in job.devices if each.name == point.device)
+    model = LatencyModel(device.table, job.space.num_layers, len(job.space.candidates))
+    limit_us = max(point.target_us / factor, model.min_us)
+    caps = [latency_cap(device.name, model, limit_us), *count_caps(job.space, job.request)]
+    return best_network(job.space, learnt.score_LK, caps, 1 - SPAN)
+
+
+def _measured(job: SearchJob, networks: Mapping[Point, Architecture]) -> _Measured:
+    distinct = list(dict.fromkeys(networks.values()))
+    found = (
+        measure_networks(job, [("front", network) for network in distinct], SEARCHED) if distinct else []
+    )
+    by_network = dict(zip(distinct, found, strict=True))
+    places = {device.name: index for index, device in enumerate(job.devices)}
+    return {
+        point: (_latency_us(by_network[network], places[point.device]), by_network[network])
+        for point, network in networks.items()
+    }
+
+
+def _latency_us(found: FoundArchitecture, place: int) -> float:
+    """Return the latency on the device at a place among those of the search."""
+    each = found if place == 0 else found.others[place - 1]
+    return each.predicted_us if each.measured_us is None else each.measured_us
+
+
+def _factor(
+    device: SearchDevice,
+    points: Sequence[Point],
+    networks: Mapping[Point, Architecture],
+    measured: _Measured,
+) -> float:
+    own = [point for point in points if point.device == device.name]
+    return statistics.median(measured[point][0] / device.predict_us(networks[point]) for point in own)
+
+
+def _distance(latency_us: float, point: Point) -> float:
+    """Return how far a latency is from a target, above it counting as farther than any below."""
+    share = latency_us / point.target_us
+    return share if share > 1 else 1 - share
+
+
+def _is_near(latency_us: float, point: Point) -> bool:
+    return 1 - SPAN <= latency_us / point.target_us <= 1
+
+
+def _found(
+    measured: _Measured, networks: Mapping[Point, Architecture], network: Architecture
+) -> FoundArchitecture:
+    return next(measured[point][1] for point, each in networks.items() if each == network)
+
+
+def _estimated(learnt: Learnt, network: Architecture, found: FoundArchitecture) -> FoundArchitecture:
+    if not learnt.are_effects:
+        return found
+    chosen_L = learnt.score_LK[np.arange(len(network.indices)), network.indices]
+    return replace(found, estimated_nats=-float(chosen_L.sum()))
+
+
+def _record(job: SearchJob, found: FoundArchitecture) -> None:
+    with job.transaction() as session:
+        record_architecture(session, job.job_id, found)
