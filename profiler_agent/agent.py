@@ -4,7 +4,6 @@ Both carriers, ``carriers/listen.py`` and ``carriers/dial_out.py``, call it.
 """
 
 import math
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from profiler_agent.facts.environment import memory_bytes
 from profiler_agent.measuring.canary import CanaryMemory
 from profiler_agent.measuring.limits import Limits
 from profiler_agent.measuring.process import Order
+from profiler_agent.measuring.scratch import lease_scratch
 from profiler_agent.measuring.supervision import MEASURING_COMMAND, MeasuringProcess
 from shared.protocol.measurement import Artifact, Lease, LeaseItem, Result, Status
 from shared.protocol.wire import WireError
@@ -88,6 +88,7 @@ class AgentCore:
             command: program and arguments that measure the order in the file named behind them.
         """
         self.artifacts = ArtifactCache(data_dir / "artifacts")
+        self._scratch = data_dir / "scratch"
         self.bounds = bounds or Bounds()
         self.num_results: Counter[Status] = Counter()
         """Results since the start, by status."""
@@ -197,9 +198,9 @@ class AgentCore:
         self, running: _RunningLease, order: Order, unfinished: set[str]
     ) -> Generator[Result, None, str]:
         """Yield what the measuring process tells; return why it ended."""
-        with tempfile.TemporaryDirectory(prefix="edgenas-lease-") as scratch:
+        with lease_scratch(self._scratch, 2 * self.bounds.max_lease_s) as scratch:
             try:
-                process = running.start(order, Path(scratch), self._command)
+                process = running.start(order, scratch, self._command)
             except OSError as error:
                 return f"the measuring process cannot be started: {error}"
             if process is None:

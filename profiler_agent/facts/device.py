@@ -3,6 +3,7 @@
 import os
 import platform
 import sysconfig
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def read_device(name: str | None, runtimes: tuple[RuntimeInfo, ...], root: Path 
 def allowed_cores() -> tuple[int, ...]:
     """Return the cores on which programs of this process may run; all where the system does not tell."""
     if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted(os.sched_getaffinity(0)))
+        with suppress(OSError):  # a sandbox may forbid to ask
+            return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
 
 

@@ -192,7 +192,9 @@ def test_a_reader_that_leaves_ends_the_measurement(core: AgentCore) -> None:
     assert core.lease_id is None
 
 
-def test_the_measurement_dies_with_its_agent(tmp_path: Path, pipe: Path) -> None:
+def test_what_dies_with_its_agent_leaves_nothing_and_the_next_agent_measures(
+    tmp_path: Path, pipe: Path
+) -> None:
     program = (
         "from pathlib import Path; from tests.profiler_agent.leases import agent_core, odd_lease; "
         f"list(agent_core(Path({str(tmp_path)!r}), is_odd=True).run(odd_lease('hang')))"
@@ -202,3 +204,10 @@ def test_the_measurement_dies_with_its_agent(tmp_path: Path, pipe: Path) -> None
         agent.send_signal(signal.SIGKILL)
         assert alive.read() == ""
     assert agent.wait() == -signal.SIGKILL
+    (left,) = (tmp_path / "scratch").iterdir()
+    core = agent_core(tmp_path, is_odd=True)
+    assert [result.status for result in core.run(odd_lease("fine"))] == ["ok"]
+    assert left.exists()  # its lease might still be at work
+    os.utime(left, (0, 0))
+    assert [result.status for result in core.run(odd_lease("fine"))] == ["ok"]
+    assert list((tmp_path / "scratch").iterdir()) == []

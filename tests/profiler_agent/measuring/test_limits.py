@@ -50,11 +50,8 @@ def test_all_files_of_a_lease_have_a_size_and_are_gone_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("profiler_agent.measuring.limits.MAX_SCRATCH_BYTES", 8 << 20)
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(scratch))
     assert "(limit 0.01 GB)" in reason(agent_core(tmp_path, is_odd=True), odd_lease("wide"))
-    assert list(scratch.iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_no_renewal_makes_a_lease_longer_than_the_agent_allows(tmp_path: Path) -> None:
