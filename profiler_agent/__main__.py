@@ -22,10 +22,18 @@ from profiler_agent.carriers.credentials import (
 )
 from profiler_agent.carriers.dial_out import DialOutError
 from profiler_agent.carriers.enrolment import enrol_device, read_enrolment_token
+from profiler_agent.carriers.errands import UpgradedError
 from profiler_agent.carriers.run_agent import run_agent
+from profiler_agent.only_when import OnlyWhen
 from profiler_agent.runtimes import HOW_TO_INSTALL_ONE
 from profiler_agent.selftest.measure import NETWORK, run_selftest
-from profiler_agent.settings import DEFAULT_LISTEN, AgentSettings, load_settings, parse_address
+from profiler_agent.settings import (
+    DEFAULT_LISTEN,
+    AgentSettings,
+    load_settings,
+    parse_address,
+    store_settings,
+)
 from profiler_agent.show import device_table, print_selftest
 from shared.program_version import version_option
 from shared.protocol.call_server import NoAnswerError, RequestRefusedError
@@ -60,6 +68,20 @@ SimulatedDeviceOption = Annotated[
         metavar="D", help="Whose noise --runtime simulated has, such as samsung_s7; nothing is measured."
     ),
 ]
+OnlyWhenOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONDITIONS",
+        help="Take leases only when charging, idle, night=22:00-07:00; those you name, with commas.",
+    ),
+]
+AllowUpgradeOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-upgrade/--no-upgrade",
+        help="Whether the server may upgrade this agent; it may not unless you allow it.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -89,6 +111,8 @@ def run(
     threads: ThreadsOption = None,
     runtime: RuntimeOption = None,
     simulated_device: SimulatedDeviceOption = None,
+    only_when: OnlyWhenOption = None,
+    allow_upgrade: AllowUpgradeOption = None,
     data: DataOption = None,
     name: NameOption = None,
 ) -> None:
@@ -110,6 +134,8 @@ def run(
         threads=threads,
         runtime=runtime,
         simulated_device=simulated_device,
+        only_when=only_when,
+        allow_upgrade=_word(allow_upgrade),
         data=data,
         name=name,
     )
@@ -123,14 +149,30 @@ def run(
             f"this device is not enrolled at {settings.server} ({known}); "
             f"run: profiler-agent enrol {settings.server}"
         )
+    if settings.only_when != OnlyWhen() and settings.listen is not None:
+        _misuse(
+            "--only-when is for an agent that dials out: one that listens answers whoever calls; leave out "
+            "--listen, or --only-when"
+        )
     device = _device(settings)
     core = AgentCore(
         settings.data, credentials.device_id, offered_bounds(settings), measuring_command(settings)
     )
     try:
         is_complete = asyncio.run(
-            run_agent(core, device, settings.data, credentials, settings.listen, settings.server)
+            run_agent(
+                core,
+                device,
+                settings.data,
+                credentials,
+                settings.listen,
+                settings.server,
+                settings.only_when,
+            )
         )
+    except UpgradedError as upgraded:
+        typer.echo(f"{upgraded}; starting it", err=True)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     except (DialOutError, OSError) as error:
         _fail(str(error))
     raise typer.Exit(0 if is_complete else 1)
@@ -207,6 +249,8 @@ def enrol(
         list[str] | None,
         typer.Option(metavar="TAG", help="A word by which the server chooses several devices; repeat it."),
     ] = None,
+    only_when: OnlyWhenOption = None,
+    allow_upgrade: AllowUpgradeOption = None,
     runtime: RuntimeOption = None,
     simulated_device: SimulatedDeviceOption = None,
     data: DataOption = None,
@@ -216,11 +260,14 @@ def enrol(
 
     The token comes from a file, from EDGENAS_ENROLMENT_TOKEN, or is asked for; never from the command
     line, where every user of the machine could read it. The server's administrator makes one with
-    'search-server token create --scope enrol'.
+    'search-server token create --scope enrol'. --only-when and --allow-upgrade are kept in agent.toml in
+    the data folder, also on a device that is enrolled already.
 
     Example: [bold]profiler-agent enrol https://nas.example.org --name phone --tag kitchen[/bold]
     """
-    settings = _settings(runtime=runtime, simulated_device=simulated_device, data=data, name=name)
+    kept = {"only_when": only_when, "allow_upgrade": _word(allow_upgrade)}
+    settings = _settings(runtime=runtime, simulated_device=simulated_device, data=data, name=name, **kept)
+    store_settings(settings.data, kept)
     credentials = _credentials(settings)
     if credentials.device_id is not None and not replace_existing:
         typer.echo(f"already enrolled at {credentials.server} as {credentials.device_id}", err=True)
@@ -241,6 +288,10 @@ def enrol(
         "next: profiler-agent selftest, then profiler-agent run",
         err=True,
     )
+
+
+def _word(answer: bool | None) -> str | None:
+    return None if answer is None else "yes" if answer else "no"
 
 
 def _settings(**flags: str | None) -> AgentSettings:

@@ -3,10 +3,13 @@
 The device has the runtimes that are installed; or it is a simulated one, with made-up times.
 """
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 from profiler_agent.bounds import Bounds
 from profiler_agent.facts.device import allowed_cores, read_device
+from profiler_agent.facts.installation import can_change_itself, installed_wheel
 from profiler_agent.measuring.simulated_process import simulating_command
 from profiler_agent.measuring.supervision import MEASURING_COMMAND
 from profiler_agent.runtimes import available_runtimes, load_runtime
@@ -38,7 +41,7 @@ def offered_device(settings: AgentSettings) -> Device:
         runtimes = tuple(runtime for runtime in runtimes if runtime.name == settings.runtime)
         if not runtimes:
             load_runtime(settings.runtime)
-    return _lending(settings.cores, read_device(settings.name, runtimes))
+    return _installed(settings, _lending(settings.cores, read_device(settings.name, runtimes)))
 
 
 def measuring_command(settings: AgentSettings) -> tuple[str, ...]:
@@ -57,6 +60,14 @@ def offered_bounds(settings: AgentSettings) -> Bounds:
     )
 
 
+def _installed(settings: AgentSettings, device: Device) -> Device:
+    """Return a device that says how its agent came there, and whether the server may upgrade it."""
+    prefix = Path(sys.prefix)
+    sha256 = installed_wheel(prefix)
+    accepts = settings.allow_upgrade and sha256 != "" and can_change_itself(prefix)
+    return replace(device, agent_sha256=sha256, accepts_upgrade=accepts)
+
+
 def _lending(cores: tuple[int, ...], device: Device) -> Device:
     return replace(device, allowed_cores=cores) if cores else device
 
@@ -66,4 +77,5 @@ def _simulated_device(settings: AgentSettings) -> Device:
     device = read_device(
         settings.name or f"simulated-{runtime.version}", (RuntimeInfo(runtime.name, runtime.version),)
     )
-    return replace(_lending(settings.cores, device), cpu_model=f"simulated {runtime.version}")
+    lent = replace(_lending(settings.cores, device), cpu_model=f"simulated {runtime.version}")
+    return _installed(settings, lent)

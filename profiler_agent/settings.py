@@ -3,17 +3,31 @@
 The file lies in the data folder and has the flags' names: ``listen``, ``server``, ``cores`` ...
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from profiler_agent.only_when import OnlyWhen, parse_only_when
 
 PREFIX = "EDGENAS_AGENT_"
 DEFAULT_LISTEN = "127.0.0.1:8070"
 DEFAULT_DATA = "~/.local/share/edgenas-agent"
 FILE_NAME = "agent.toml"
 
-_NAMES = ("listen", "server", "cores", "threads", "runtime", "name", "simulated_device")
+_NAMES = (
+    "listen",
+    "server",
+    "cores",
+    "threads",
+    "runtime",
+    "name",
+    "simulated_device",
+    "only_when",
+    "allow_upgrade",
+)
+_YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,10 @@ class AgentSettings:
     """Whose noise the runtime ``simulated`` has; only with that runtime."""
     name: str | None = None
     """What people call this device; None takes the host name."""
+    only_when: OnlyWhen = OnlyWhen()
+    """When leases are taken."""
+    allow_upgrade: bool = False
+    """The server may upgrade this agent."""
 
 
 def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> AgentSettings:
@@ -60,7 +78,27 @@ def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) -
         runtime=values["runtime"],
         simulated_device=values["simulated_device"],
         name=values["name"],
+        only_when=parse_only_when(values["only_when"]) if values["only_when"] else OnlyWhen(),
+        allow_upgrade=_yes_or_no("allow_upgrade", values["allow_upgrade"]),
     )
+
+
+def store_settings(data: Path, values: Mapping[str, str | None]) -> None:
+    """Write settings into the file of the data folder, whose other lines stay; None leaves one as it is.
+
+    Raises:
+        ValueError: the file is not valid.
+    """
+    path = data / FILE_NAME
+    given = {name: value for name, value in values.items() if value is not None}
+    if not given:
+        return
+    _read_file(path)
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in lines if line.partition("=")[0].strip() not in given]
+    new = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
+    data.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([*kept, *new, ""]))
 
 
 def parse_address(listen: str) -> tuple[str, int]:
@@ -93,6 +131,14 @@ def _read_file(path: Path) -> dict[str, str]:
         name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in document.items()
     }
+
+
+def _yes_or_no(name: str, text: str | None) -> bool:
+    if text is None:
+        return False
+    if text.lower() not in _YES_OR_NO:
+        raise ValueError(f"{name} must be yes or no, got {text!r}")
+    return _YES_OR_NO[text.lower()]
 
 
 def _cores(text: str | None) -> tuple[int, ...]:

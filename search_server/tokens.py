@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from search_server.db.models import TokenRow
@@ -102,10 +102,26 @@ def spend_token(session: Session, token_id: str, now: datetime) -> None:
         raise unauthenticated(f"enrolment token {token_id} was used already; each works once")
 
 
-def has_successor(session: Session, token_id: str) -> bool:
-    """Tell whether another token was had with this one."""
+def has_used_successor(session: Session, token_id: str) -> bool:
+    """Tell whether another token was had with this one and was used."""
     statement = select(TokenRow.token_id).where(TokenRow.parent_token_id == token_id)
-    return session.scalar(statement) is not None
+    return session.scalar(statement.where(TokenRow.last_used_at.is_not(None))) is not None
+
+
+def withdraw_unused_successor(session: Session, token_id: str) -> None:
+    """Forget a token that was had with this one and never used: its text did not arrive."""
+    unused = TokenRow.parent_token_id == token_id, TokenRow.last_used_at.is_(None)
+    session.execute(delete(TokenRow).where(*unused))
+
+
+def note_use(session: Session, row: TokenRow, now: datetime) -> None:
+    """Note that a token was used; the credential that it replaces ends with its first use."""
+    used = update(TokenRow).where(TokenRow.token_id == row.token_id)
+    session.execute(used.values(last_used_at=now))
+    if row.last_used_at is None and row.scope == "device" and row.parent_token_id is not None:
+        replaced = TokenRow.token_id == row.parent_token_id, TokenRow.scope == "device"
+        ended = update(TokenRow).where(*replaced, TokenRow.revoked_at.is_(None))
+        session.execute(ended.values(revoked_at=now))
 
 
 def revoke_token(session: Session, token_id: str, now: datetime) -> None:

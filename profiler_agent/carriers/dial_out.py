@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from profiler_agent.agent import AgentBusyError, AgentCore
 from profiler_agent.artifact_cache import ArtifactMismatchError
 from profiler_agent.carriers.backoff import Backoff
+from profiler_agent.carriers.errands import Errands
 from profiler_agent.carriers.lease_thread import LeaseThread
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.facts.environment import read_environment
 from shared.protocol.call_server import NoAnswerError, RequestRefusedError, ServerClient
-from shared.protocol.device import Device
+from shared.protocol.device import Device, Environment
 from shared.protocol.measurement import Heartbeat, Lease, LeaseRequest, Result, Status
 
 _log = logging.getLogger(__name__)
@@ -20,11 +23,21 @@ _FIRST_HEARTBEAT_INTERVAL_S = 5.0
 _SHORTEST_HEARTBEAT_INTERVAL_S = 0.01
 _GIVE_BACK_TIMEOUT_S = 5.0
 
+_OWN_LOAD_LASTS_S = 180.0
+"""The load average of a minute forgets a lease in so long."""
+
 _LOST_LEASE = (404, 409, 410)
 """The lease is unknown, has passed to another hand, or is over."""
 _WRONG_TOKEN = 401
 _WRONG_DEVICE = 403
 _WRONG_VERSION = 426
+
+
+WaitsFor = Callable[[Environment, float], str]
+
+
+def _for_nothing(_: Environment, __: float) -> str:
+    return ""
 
 
 class DialOutError(RuntimeError):
@@ -43,6 +56,9 @@ class DialOut:
         backoff: Backoff,
         wait_s: float = 50.0,
         device: Device | None = None,
+        errands: Errands | None = None,
+        waits_for: WaitsFor = _for_nothing,
+        check_s: float = 20.0,
     ) -> None:
         """Prepare, without connecting.
 
@@ -55,6 +71,10 @@ class DialOut:
             backoff: pauses while the server is away.
             wait_s: how long the server may hold a request for work open.
             device: what this device is; the server is told with the first request that it answers.
+            errands: does what the server asks between leases; None does not ask what that is.
+            waits_for: what lacks of the owner's conditions for a lease, from how the device is and how
+                much of the load may be the agent's own; empty: nothing.
+            check_s: how often to look again while something lacks.
         """
         self._core = core
         self._client = client
@@ -63,16 +83,24 @@ class DialOut:
         self._backoff = backoff
         self._wait_s = wait_s
         self._device = device
+        self._errands = errands
+        self._waits_for = waits_for
+        self._check_s = check_s
+        self._own_load = 0
+        """Threads of the last lease."""
+        self._own_load_until_s = 0.0
 
     async def run(self) -> None:
         """Work until drained; cancel the task to give the lease at work back at once.
 
         Raises:
             DialOutError: the server refuses the token or the version of this agent.
+            UpgradedError: the agent was upgraded and must be started again.
         """
         while not self._drain.is_set():
             try:
                 await self._deliver()
+                await self._do_errands()
                 lease = await self._ask_for_lease()
                 if lease is not None:
                     await self._work(lease)
@@ -85,12 +113,31 @@ class DialOut:
         except (NoAnswerError, RequestRefusedError) as error:
             _log.warning("%d results stay in the spool until the next start: %s", len(self._spool), error)
 
+    async def _do_errands(self) -> None:
+        """Do what the server asks for; what fails is told with the next heartbeat."""
+        if self._errands is None or self._core.lease_id is not None:
+            return
+        failure = await self._errands.do(await self._client.heartbeat(Heartbeat()))
+        if failure:
+            await self._client.heartbeat(Heartbeat(upgrade_failure=failure))
+
     async def _ask_for_lease(self) -> Lease | None:
-        """Long-poll for work; None also when drained meanwhile."""
+        """Long-poll for work; None also when drained meanwhile, or while the owner's conditions lack."""
         environment = await asyncio.to_thread(read_environment)
-        request = LeaseRequest(environment=environment, device=self._device)
+        own_load = self._own_load if time.monotonic() < self._own_load_until_s else 0
+        lacking = self._waits_for(environment, own_load)
+        request = LeaseRequest(environment=environment, device=self._device, waiting_for=lacking)
+        lease = await self._poll(request)
+        if not lacking:
+            return lease
+        if lease is not None:
+            await self._give_back(lease)  # the owner's conditions hold whatever a server does
+        await self._rest(self._check_s)
+        return None
+
+    async def _poll(self, request: LeaseRequest) -> Lease | None:
         # The first answer comes at once, so that the server knows the device before it waits for work.
-        wait_s = self._wait_s if self._device is None else 0.0
+        wait_s = 0.0 if request.device is not None or request.waiting_for else self._wait_s
         poll = asyncio.create_task(self._client.lease(request, wait_s))
         drained = asyncio.create_task(self._drain.wait())
         try:
@@ -126,6 +173,8 @@ class DialOut:
             raise
         finally:
             heartbeats.cancel()
+            self._own_load = lease.conditions.threads
+            self._own_load_until_s = time.monotonic() + _OWN_LOAD_LASTS_S
         await self._deliver()
 
     async def _measure(self, lease: Lease, lost: asyncio.Event) -> None:
@@ -226,10 +275,11 @@ class DialOut:
         asked_s = error.retry_after_s if isinstance(error, RequestRefusedError) else 0.0
         pause_s = self._backoff.next_s(asked_s)
         _log.warning("%s; next attempt in %.1f s", error, pause_s)
-        try:
+        await self._rest(pause_s)
+
+    async def _rest(self, pause_s: float) -> None:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._drain.wait(), pause_s)
-        except TimeoutError:
-            return
 
 
 def _raise_if_lasting(error: Exception, url: str) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from profiler_agent.carriers.backoff import Backoff
 from profiler_agent.carriers.bounded_http import MAX_HEAD_BYTES, BoundedProtocol
 from profiler_agent.carriers.credentials import Credentials, credentials_path, ensure_serve_token
 from profiler_agent.carriers.dial_out import DialOut
+from profiler_agent.carriers.errands import Errands
 from profiler_agent.carriers.listen import create_app
 from profiler_agent.carriers.spool import Spool
+from profiler_agent.only_when import OnlyWhen
 from profiler_agent.settings import parse_address
 from shared.protocol.call_server import ServerClient
-from shared.protocol.device import Device
+from shared.protocol.device import Device, Environment
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ async def run_agent(
     credentials: Credentials,
     listen: str | None,
     server: str | None,
+    only_when: OnlyWhen,
 ) -> bool:
     """Serve, dial out, or both, until stopped by a signal.
 
@@ -47,12 +51,14 @@ async def run_agent(
         credentials: with the token for ``server``.
         listen: ``HOST:PORT`` to serve on; None does not serve.
         server: URL to dial; None does not dial.
+        only_when: under which conditions of the owner leases are asked for.
 
     Returns:
         Whether no lease had to be abandoned.
 
     Raises:
         DialOutError: the server refuses this agent for good.
+        UpgradedError: the agent was upgraded and must be started again.
         OSError: the address cannot be listened on.
     """
     drain = asyncio.Event()
@@ -67,7 +73,16 @@ async def run_agent(
     async with ServerClient(server, credentials.token) as client:
         backoff = Backoff(random.Random())
         spool = Spool(data_dir / "spool")
-        carriers.append(DialOut(core, client, spool, drain, backoff, device=device).run())
+
+        def waits_for(environment: Environment, own_load: float) -> str:
+            now = datetime.now().time()  # the owner's hours go by the device's own clock
+            return only_when.waits_for(environment, now, len(device.usable_cores), own_load)
+
+        errands = Errands(client, data_dir, device)
+        dialling = DialOut(
+            core, client, spool, drain, backoff, device=device, errands=errands, waits_for=waits_for
+        )
+        carriers.append(dialling.run())
         _log.info("dialling %s as device %s", server, credentials.device_id)
         return await run_until_stopped(carriers, drain)
 

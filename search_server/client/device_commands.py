@@ -1,5 +1,6 @@
 """``edgenas devices``: what has enrolled with a server."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -7,7 +8,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from search_server.client.commands import JsonOption, command, err, out, print_facts, print_json
+from search_server.client.commands import JsonOption, TagOption, command, err, out, print_facts, print_json
+from search_server.client.fleet import chosen_devices, on_each
+from search_server.client.fleet_view import require_all
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, grid
 from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
@@ -15,6 +18,9 @@ from shared.protocol.device import Device
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
 
+DevicesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[D...]", help="Names or ids of devices.", show_default=False)
+]
 DeviceArgument = Annotated[str, typer.Argument(metavar="D", help="Name or id of a device.")]
 
 
@@ -103,6 +109,7 @@ def show_device(device: DeviceArgument, client: SearchClient, json: JsonOption =
             "memory": memory,
             "runtimes": _runtimes(fixed),
             "agent": f"{fixed.agent_version}, Python {fixed.python_version}",
+            "upgrade": _upgrade(found),
             "load": load,
             "temperature": temperature,
             "cannot tell": ", ".join(fixed.unknown) or "nothing: all facts are known",
@@ -135,6 +142,32 @@ def tag_device(
     err.print(f"device {found.name} has the tags: {' '.join(found.tags) or 'none'}", markup=False)
 
 
+@command(devices_app, "rotate")
+def rotate_credentials(
+    client: SearchClient, device: DevicesArgument = None, tag: TagOption = None, json: JsonOption = False
+) -> None:
+    """Let devices renew their credentials; the old one of each ends once the new one is used.
+
+    A device does so when it next calls, within a minute. Credentials of 90 days are renewed by themselves.
+
+    Example: edgenas devices rotate pixel
+    """
+    _ask(client, device, tag, client.rotate_credential, "renews its credential when it next calls", json)
+
+
+@command(devices_app, "upgrade")
+def upgrade_agents(
+    client: SearchClient, device: DevicesArgument = None, tag: TagOption = None, json: JsonOption = False
+) -> None:
+    """Let devices upgrade their agents to the server's own, where their owners allowed that.
+
+    An agent does so between two leases and starts again; 'edgenas devices list' shows the versions.
+
+    Example: edgenas devices upgrade --tag kitchen
+    """
+    _ask(client, device, tag, client.upgrade_agent, "upgrades its agent when it next calls", json)
+
+
 @command(devices_app, "remove")
 def remove_device(
     device: DeviceArgument,
@@ -152,6 +185,26 @@ def remove_device(
     err.print(f"removed device {found.name}")
 
 
+def _ask(
+    client: SearchClient,
+    names: list[str] | None,
+    tag: str | None,
+    ask: Callable[[str], DeviceResource],
+    what: str,
+    json: bool,
+) -> None:
+    """Ask devices for something; ends with status 1 if one of them cannot do it."""
+    outcomes = on_each(chosen_devices(client, names or (), tag), ask)
+    if json:
+        print_json(outcomes)
+    for outcome in () if json else outcomes:
+        is_to_do = outcome.value and (outcome.value.should_rotate or outcome.value.should_upgrade)
+        done = f"{what}" if is_to_do else "has the server's agent already"
+        line = f"device {outcome.device} {done}" if outcome.value else outcome.error
+        err.print(line, markup=False, soft_wrap=True)
+    require_all(outcomes)
+
+
 def _print_steps(install: InstallCommand, console: Console) -> None:
     """Print where the token comes from and the line for the device."""
     lines = [
@@ -166,7 +219,17 @@ def _print_steps(install: InstallCommand, console: Console) -> None:
 
 
 def _state(device: DeviceResource) -> Text:
+    if device.is_online and device.waiting_for:
+        return Text(f"◐ waiting for: {device.waiting_for}", style="yellow")
     return Text("● online", style="green") if device.is_online else Text("○ offline", style="dim")
+
+
+def _upgrade(device: DeviceResource) -> str:
+    if device.should_upgrade:
+        return "when it next calls"
+    if device.upgrade_failure:
+        return f"failed: {device.upgrade_failure}"
+    return "from here" if device.device.accepts_upgrade else "on the device only"
 
 
 def _cores(device: Device) -> str:

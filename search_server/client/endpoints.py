@@ -95,6 +95,16 @@ def update_device(device: str, update: DeviceUpdate) -> Request[DeviceResource]:
     return Request(DeviceResource, "PATCH", _path("devices", device), body=update)
 
 
+def rotate_credential(device: str) -> Request[DeviceResource]:
+    """Let a device renew its credential when it next calls."""
+    return Request(DeviceResource, "POST", _path("devices", device, "rotate"))
+
+
+def upgrade_agent(device: str) -> Request[DeviceResource]:
+    """Let a device take the server's own agent when it next calls, if its owner allowed that."""
+    return Request(DeviceResource, "POST", _path("devices", device, "upgrade"))
+
+
 def remove_device(device: str) -> Request[bytes]:
     """Revoke a device's credential and take it off the list; its measurements stay."""
     return Request(bytes, "DELETE", _path("devices", device))

@@ -34,7 +34,7 @@ def chosen_devices(
     if tag is not None and not tagged:
         raise ValueError(f"no device carries the tag {tag!r}; 'edgenas devices list' shows the tags")
     if not names and not tagged:
-        raise ValueError("name a device with -d, or choose several with --tag")
+        raise ValueError("name a device, or choose several with --tag")
     return tuple(dict.fromkeys([*names, *tagged]))
 
 

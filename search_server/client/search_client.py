@@ -155,6 +155,8 @@ class SearchClient:
     device = method(endpoints.device, send)
     install_command = method(endpoints.install_command, send)
     update_device = method(endpoints.update_device, send)
+    rotate_credential = method(endpoints.rotate_credential, send)
+    upgrade_agent = method(endpoints.upgrade_agent, send)
     remove_device = method(endpoints.remove_device, send)
     start_profile = method(endpoints.start_profile, send)
     profile = method(endpoints.profile, send)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -72,6 +73,14 @@ class DeviceRow(Base):
     enrolled_at: Mapped[datetime]
     last_seen_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
+    waiting_for: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    """What its owner's conditions lack for a lease; empty: nothing."""
+    should_rotate: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Asked to renew its credential."""
+    should_upgrade: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Asked to take the server's agent."""
+    upgrade_failure: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    """Why the last upgrade that was asked for did not succeed."""
 
 
 class DeviceTagRow(Base):

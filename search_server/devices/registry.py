@@ -7,14 +7,21 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from search_server.db.ids import new_id
-from search_server.db.models import DeviceRow, LeaseRow, TokenRow
+from search_server.db.models import DeviceRow, LeaseRow
 from search_server.db.paging import fetch_page
 from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_name
 from search_server.devices.tags import carries, change_tags, device_tags
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
 from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.page import Page
-from search_server.tokens import Caller, create_token, has_successor, revoke_device_tokens, spend_token
+from search_server.tokens import (
+    Caller,
+    create_token,
+    has_used_successor,
+    revoke_device_tokens,
+    spend_token,
+    withdraw_unused_successor,
+)
 from shared.protocol.address import checked_agent_url
 from shared.protocol.device import Conditions, Device, DeviceCreate, DeviceCredential, Environment
 from shared.protocol.wire import from_dict, to_dict
@@ -28,28 +35,27 @@ MAX_AGENT_TOKEN = 500
 _LONGEST_SUFFIX = 9
 """Characters of what tells devices of one name apart: ``-2``, ``-3`` ..."""
 
-OVERLAP = timedelta(hours=1)
-"""So long an old credential still works after a device has renewed it."""
-
 
 def enrol(session: Session, caller: Caller, create: DeviceCreate, now: datetime) -> DeviceCredential:
-    """Add a device, or renew what is known of the one that asks with its own credential.
+    """Add a device, or renew the credential of the one that asks with its own, and what is known of it.
+
+    The old credential works until the new one is used: an answer may be lost on its way.
 
     Raises:
         UnauthenticatedError: the enrolment token was used already.
         ConflictError: the credential was renewed already.
     """
     if caller.device_id is not None:
-        if has_successor(session, caller.token_id):
+        if has_used_successor(session, caller.token_id):
             raise ConflictError(
                 "renewed_already",
                 f"credential {caller.token_id} was renewed already, and each is renewed once; use the new "
                 "one, or make an enrolment token and run 'profiler-agent enrol URL'",
             )
+        withdraw_unused_successor(session, caller.token_id)
         row = session.get_one(DeviceRow, caller.device_id)
-        row.facts, row.agent_url = to_dict(create.device), create.agent_url
-        statement = update(TokenRow).where(TokenRow.token_id == caller.token_id)
-        session.execute(statement.values(expires_at=now + OVERLAP))
+        row.facts, row.should_rotate = to_dict(create.device), False
+        row.agent_url = create.agent_url or row.agent_url
     else:
         spend_token(session, caller.token_id, now)
         row = add_device(session, create.device, now, agent_url=create.agent_url)
@@ -174,9 +180,17 @@ def remove_device(session: Session, row: DeviceRow, now: datetime) -> None:
     row.removed_at, row.agent_token = now, None
 
 
-def touch(session: Session, device_id: str, environment: Environment | None, now: datetime) -> None:
-    """Note that a device was heard of, and how it is."""
+def touch(
+    session: Session,
+    device_id: str,
+    environment: Environment | None,
+    now: datetime,
+    waiting_for: str | None = None,
+) -> None:
+    """Note that a device was heard of, how it is and, if it tells, what it waits for."""
     values: dict[str, object] = {"last_seen_at": now}
+    if waiting_for is not None:
+        values["waiting_for"] = waiting_for[:200]
     if environment is not None and environment != Environment():
         values["environment"] = to_dict(environment)
     session.execute(update(DeviceRow).where(DeviceRow.device_id == device_id).values(values))
@@ -185,6 +199,8 @@ def touch(session: Session, device_id: str, environment: Environment | None, now
 def renew_facts(session: Session, device_id: str, device: Device) -> None:
     """Note what a device is now; the name that the server gave it stays."""
     row = session.get_one(DeviceRow, device_id)
+    if device_facts(row).agent_sha256 != device.agent_sha256:
+        row.should_upgrade, row.upgrade_failure = False, ""
     row.facts = to_dict(device)
 
 
@@ -213,6 +229,10 @@ def device_resource(session: Session, row: DeviceRow, now: datetime) -> DeviceRe
         environment=from_dict(row.environment, Environment) if row.environment else Environment(),
         is_imported=row.is_imported,
         tags=device_tags(session, row.device_id),
+        waiting_for=row.waiting_for if is_online(row, now) else "",
+        should_rotate=row.should_rotate,
+        should_upgrade=row.should_upgrade,
+        upgrade_failure=row.upgrade_failure,
     )
 
 

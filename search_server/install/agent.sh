@@ -7,6 +7,8 @@
 #   --token-file FILE  reads the enrolment token from a file; '-' or nothing asks at the terminal
 #   --name NAME        what people call this device
 #   --tag TAG          a word by which the server chooses several devices; may be repeated
+#   --only-when WHAT   takes leases only when charging, idle, night=22:00-07:00; those you name, with commas
+#   --allow-upgrade    lets the server upgrade this agent; --no-upgrade forbids it again
 #   --replace          enrols again, for a device that was removed or moves to this server
 #   --user             installs for this user only, even as root
 #   --uninstall        removes all that this script made
@@ -21,28 +23,32 @@ sha256=@SHA256@
 
 agent_user=edgenas
 unit=/etc/systemd/system/edgenas-agent.service
+drop_in=$unit.d/upgrade.conf
 boot_script=${HOME:-/root}/.termux/boot/edgenas-agent
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
 
 read_options() {
-    token_file='' name='' tags='' replace='' for_user='' uninstall=''
+    token_file='' name='' tags='' only_when='' upgrade='' replace='' for_user='' uninstall=''
     while [ $# -gt 0 ]; do
         case $1 in
-            --server | --token-file | --name | --tag)
+            --server | --token-file | --name | --tag | --only-when)
                 [ $# -ge 2 ] || fail "$1 needs a value"
                 case $1 in
                     --server) server=${2%/} ;;
                     --token-file) token_file=$2 ;;
                     --name) name=$2 ;;
                     --tag) tags="$tags $2" ;;
+                    --only-when) only_when=$2 ;;
                 esac
                 shift ;;
             --replace) replace=--replace ;;
+            --allow-upgrade | --no-upgrade) upgrade=$1 ;;
             --user) for_user=1 ;;
             --uninstall) uninstall=1 ;;
-            *) fail "unknown option $1; there are --server, --token-file, --name, --tag, --replace, --user, --uninstall" ;;
+            *) fail "unknown option $1; there are --server, --token-file, --name, --tag, --only-when," \
+                "--allow-upgrade, --no-upgrade, --replace, --user, --uninstall" ;;
         esac
         shift
     done
@@ -123,6 +129,7 @@ install_agent() {
     pip_install -r "$server/install/requirements.txt" || fail "the agent's dependencies cannot be installed"
     pip_install --force-reinstall --no-deps "$server/install/$wheel#sha256=$sha256" ||
         fail "the agent cannot be installed from $server"
+    printf '%s\n' "$sha256" >"$venv/edgenas-agent.sha256"
     has_runtime || install_runtime
 }
 
@@ -154,12 +161,27 @@ make_user() {
         : >"$venv/made-user"
     fi
     chown "$agent_user" "$data"
+    allow_upgrade
+}
+
+# The agent's user owns its environment only where the owner of the device lets the server upgrade it.
+allow_upgrade() {
+    if [ "$upgrade" = --allow-upgrade ]; then
+        mkdir -p "${drop_in%/*}"
+        printf '[Service]\nReadWritePaths=%s\n' "$venv" >"$drop_in"
+    elif [ "$upgrade" = --no-upgrade ]; then
+        rm -rf "${drop_in%/*}"
+        chown -R root "$venv"
+    fi
+    [ ! -e "$drop_in" ] || chown -R "$agent_user" "$venv"
 }
 
 enrol() {
     set -- enrol "$server" --token-file -
     [ -z "$name" ] || set -- "$@" --name "$name"
     for tag in $tags; do set -- "$@" --tag "$tag"; done
+    [ -z "$only_when" ] || set -- "$@" --only-when "$only_when"
+    [ -z "$upgrade" ] || set -- "$@" "$upgrade"
     [ -z "$replace" ] || set -- "$@" "$replace"
     printf '%s\n' "$token" | as_agent "$agent" "$@" || fail "the device is not enrolled"
 }
@@ -200,7 +222,7 @@ UNIT
 uninstall() {
     if [ "$kind" = systemd ] && [ -e "$unit" ]; then
         systemctl disable --now --quiet edgenas-agent || true
-        rm -f "$unit"
+        rm -rf "$unit" "${drop_in%/*}"
         systemctl daemon-reload
     fi
     [ ! -e "$venv/made-user" ] || userdel "$agent_user"

@@ -14,6 +14,8 @@ from importlib.metadata import Distribution, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
+from shared.protocol.measurement import AgentWheel
+
 DISTRIBUTION = "edgenas-agent"
 PACKAGES = ("profiler_agent", "shared")
 
@@ -54,6 +56,12 @@ def agent_wheel() -> Wheel:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)
     return Wheel(f"{stem}-py3-none-any.whl", packed.getvalue())
+
+
+def own_wheel() -> AgentWheel:
+    """Return name and hash of the server's own agent, as it is offered to agents."""
+    wheel = agent_wheel()
+    return AgentWheel(wheel.name, wheel.sha256)
 
 
 def _package_files() -> Iterator[tuple[str, bytes]]:

@@ -188,6 +188,8 @@ def _end_job(session: Session, job_id: str, status: str, values: dict[str, Any],
 
 
 def _waiting_message(device: DeviceRow, now: datetime) -> str:
+    if is_online(device, now) and device.waiting_for:
+        return f"waiting for device {device.name}, which waits for: {device.waiting_for}"
     if is_online(device, now):
         return f"waiting for device {device.name}, which is online"
     if device.last_seen_at is None:

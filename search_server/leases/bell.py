@@ -95,7 +95,7 @@ class Listener:
 
 
 def announce_lease(session: Session, device_id: str) -> None:
-    """Ring for this device once the session has committed."""
+    """Ring for this device once the session has committed: there is a lease, or something to ask."""
     session.info.setdefault(_ANNOUNCED, set()).add(device_id)
 
 

@@ -50,3 +50,11 @@ class DeviceResource:
     """Known from an imported table only: it has no agent, nothing can be measured on it."""
     tags: tuple[str, ...] = ()
     """Words by which several devices are chosen at once, in alphabetical order."""
+    waiting_for: str = ""
+    """What lacks of the conditions under which its owner lends it, such as ``charging``."""
+    should_rotate: bool = False
+    """It renews its credential when it next calls."""
+    should_upgrade: bool = False
+    """It upgrades its agent when it next calls."""
+    upgrade_failure: str = ""
+    """Why the last upgrade that was asked for did not succeed."""

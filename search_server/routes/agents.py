@@ -6,20 +6,25 @@ from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import FileResponse
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from search_server.db.models import DeviceRow
 from search_server.db.session import Database
+from search_server.devices.errands import has_errand, is_rotation_due, note_upgrade_failure
 from search_server.devices.registry import renew_facts, touch
 from search_server.errors import InvalidValueError, TooManyRequestsError, UpgradeRequiredError
+from search_server.install.agent_wheel import own_wheel
 from search_server.leases.artifacts import find_artifact
 from search_server.leases.ingest import ingest_result
 from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_lease, renew_lease
 from search_server.profiling.advance import advance_job
 from search_server.routes.admission import leave_place
-from search_server.routes.auth import CallingDeviceDep, ReaderDep
+from search_server.routes.auth import CallingDeviceDep, DeviceDep, ReaderDep
 from search_server.routes.context import ContextDep, DatabaseDep, NowDep, SessionDep
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.transaction_route import TransactionRoute
+from search_server.tokens import Caller
 from shared.protocol.measurement import (
     PROTOCOL_MAX,
     PROTOCOL_MIN,
@@ -61,11 +66,13 @@ async def fetch_lease(
             remaining_s = until_s - time.monotonic()
             if lease is not None:
                 return lease
-            if remaining_s <= 0:
+            if request.waiting_for or remaining_s <= 0:
                 break
             leave_place(http_request)
             if not await listener.wait(remaining_s):
                 break
+            if await run_in_threadpool(_is_asked, database, device_id):
+                break  # the agent hears of it with its next heartbeat
     return Response(status_code=204)
 
 
@@ -104,13 +111,12 @@ def give_back(
 
 
 @router.post("/agent/heartbeat")
-def heartbeat(
-    device_id: CallingDeviceDep, beat: Heartbeat, session: SessionDep, now: NowDep
-) -> HeartbeatReply:
-    """Note that a device is alive; prolong the lease it works on, or tell it to stop."""
+def heartbeat(caller: DeviceDep, beat: Heartbeat, session: SessionDep, now: NowDep) -> HeartbeatReply:
+    """Note that a device is alive; prolong its lease, or tell it to stop; without one, tell what to do."""
+    device_id = caller.device_id or ""
     touch(session, device_id, beat.environment, now)
     if beat.lease_id is None or beat.fence is None:
-        return HeartbeatReply(cancel=False, interval_s=HEARTBEAT_S)
+        return _asked(session, caller, beat, now)
     is_kept = renew_lease(session, device_id, beat.lease_id, beat.fence, beat.progress, now)
     return HeartbeatReply(cancel=not is_kept, interval_s=HEARTBEAT_S)
 
@@ -122,12 +128,28 @@ def get_artifact(caller: ReaderDep, sha256: str, session: SessionDep, context: C
     return FileResponse(path, media_type="application/octet-stream", headers={"ETag": f'"{sha256}"'})
 
 
+def _asked(session: Session, caller: Caller, beat: Heartbeat, now: datetime) -> HeartbeatReply:
+    row = session.get_one(DeviceRow, caller.device_id)
+    if beat.upgrade_failure:
+        note_upgrade_failure(row, beat.upgrade_failure)
+    return HeartbeatReply(
+        interval_s=HEARTBEAT_S,
+        rotate=is_rotation_due(session, caller, row, now),
+        upgrade=own_wheel() if row.should_upgrade else None,
+    )
+
+
+def _is_asked(database: Database, device_id: str) -> bool:
+    with database.reading() as session:
+        return has_errand(session, device_id)
+
+
 def _claim(database: Database, device_id: str, request: LeaseRequest, now: datetime) -> Lease | None:
     with database.transaction() as session:
-        touch(session, device_id, request.environment, now)
+        touch(session, device_id, request.environment, now, request.waiting_for)
         if request.device is not None:
             renew_facts(session, device_id, request.device)
-        return claim_lease(session, device_id, now)
+        return None if request.waiting_for else claim_lease(session, device_id, now)
 
 
 def _check_protocol(request: LeaseRequest) -> None:

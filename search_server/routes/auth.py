@@ -5,13 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import update
 
-from search_server.db.models import TokenRow
 from search_server.errors import ForbiddenError
 from search_server.jobs.registry import Submission
 from search_server.routes.context import ContextDep, DatabaseDep, IdempotencyKey, NowDep
-from search_server.tokens import SCOPES, Caller, Scope, authenticate, unauthenticated
+from search_server.tokens import SCOPES, Caller, Scope, authenticate, note_use, unauthenticated
 
 SESSION_COOKIE = "edgenas_session"
 """Where the pages keep a user's token; it counts for GET only, so no other site can change anything."""
@@ -37,8 +35,7 @@ def _caller(
         row = authenticate(session, text, now)
     if row.last_used_at is None or now - row.last_used_at >= LAST_USED_STEP:
         with database.transaction() as session:
-            statement = update(TokenRow).where(TokenRow.token_id == row.token_id)
-            session.execute(statement.values(last_used_at=now))
+            note_use(session, row, now)
     scope = next(known for known in SCOPES if known == row.scope)
     return Caller(row.token_id, scope, row.device_id)
 
@@ -80,7 +77,11 @@ EnrolDep = Annotated[Caller, Depends(_Allow("enrol", "device"))]
 ReaderDep = Annotated[Caller, Depends(_Allow("device", "user", "admin"))]
 
 
-def _calling_device(caller: Annotated[Caller, Depends(_Allow("device"))]) -> str:
+DeviceDep = Annotated[Caller, Depends(_Allow("device"))]
+"""A device's agent."""
+
+
+def _calling_device(caller: DeviceDep) -> str:
     assert caller.device_id is not None, "device tokens belong to a device"
     return caller.device_id
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from search_server.devices.errands import ask_for_rotation, ask_for_upgrade
 from search_server.devices.registry import (
     device_resource,
     enrol,
@@ -12,6 +13,8 @@ from search_server.devices.registry import (
     remove_device,
     update_device,
 )
+from search_server.install.agent_wheel import own_wheel
+from search_server.leases.bell import announce_lease
 from search_server.leases.cancel import cancel_device_jobs
 from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.page import Page
@@ -31,7 +34,7 @@ def create_device(
     """Swap an enrolment token for the device's own credential.
 
     With a device's own credential: renew it, and what is known of the device. The old credential works
-    for one hour more, and is not renewed again.
+    until the new one is used.
     """
     return enrol(session, caller, create, now)
 
@@ -62,6 +65,24 @@ def patch_device(
     """Change a device's name or tags, or where and with which token the server calls its agent."""
     row = find_device(session, device)
     update_device(session, row, change)
+    return device_resource(session, row, now)
+
+
+@router.post("/devices/{device}/rotate")
+def rotate_credential(_: UserDep, device: str, session: SessionDep, now: NowDep) -> DeviceResource:
+    """Let a device renew its credential when it next calls; the old one ends when the new one is used."""
+    row = find_device(session, device)
+    ask_for_rotation(row)
+    announce_lease(session, row.device_id)
+    return device_resource(session, row, now)
+
+
+@router.post("/devices/{device}/upgrade")
+def upgrade_agent(_: UserDep, device: str, session: SessionDep, now: NowDep) -> DeviceResource:
+    """Let a device take the server's own agent when it next calls, if its owner allowed that."""
+    row = find_device(session, device)
+    ask_for_upgrade(row, own_wheel())
+    announce_lease(session, row.device_id)
     return device_resource(session, row, now)
 
 

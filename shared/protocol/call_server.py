@@ -89,6 +89,19 @@ class ServerClient:
         response = await self._post("devices", device, token=enrolment_token)
         return self._read(response, DeviceCredential)
 
+    async def renew(self, device: DeviceCreate) -> DeviceCredential:
+        """Swap the device's own credential for a new one; the old one works until the new one is used.
+
+        Raises:
+            RequestRefusedError: the credential is refused, or was renewed already (409).
+            NoAnswerError: no server answers.
+        """
+        return self._read(await self._post("devices", device), DeviceCredential)
+
+    def use_token(self, token: str) -> None:
+        """Show this token from now on."""
+        self._token = token
+
     async def lease(self, request: LeaseRequest, wait_s: float) -> Lease | None:
         """Wait up to ``wait_s`` seconds for work; None if there is none.
 

@@ -50,6 +50,10 @@ class Device:
     """Facts that this device does not tell, by name, such as ``temperature_c``."""
     allowed_cores: tuple[int, ...] = ()
     """Cores on which the agent may measure; empty means all, as agents before this fact meant."""
+    agent_sha256: str = ""
+    """Hash of the agent's wheel where the server's line installed it; else empty."""
+    accepts_upgrade: bool = False
+    """Its owner lets the server that it is enrolled at upgrade the agent."""
 
     @property
     def usable_cores(self) -> tuple[int, ...]:

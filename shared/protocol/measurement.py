@@ -5,12 +5,16 @@ agent that dials out fetches it. All items of a lease are measured interleaved, 
 order, so that they share the device's state; a long measurement is several leases.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from shared.protocol.device import Conditions, Device, Environment
 from shared.runtimes import ArtifactFormat
 from shared.workload import Workload
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_WHEEL_NAME = re.compile(r"edgenas_agent-[0-9A-Za-z.+]{1,60}-py3-none-any\.whl")
 
 PROTOCOL_MIN = 1
 PROTOCOL_MAX = 1
@@ -178,6 +182,9 @@ class LeaseRequest:
     device: Device | None = None
     """What the device is now. An agent sends it with its first request after a start: a runtime may
     have been installed, or removed, meanwhile."""
+    waiting_for: str = ""
+    """What lacks of the conditions under which its owner lends it, such as ``charging``: no lease is
+    wanted now. Empty: nothing lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +196,22 @@ class Heartbeat:
     progress: float | None = None
     """Share of the lease done, 0..1."""
     environment: Environment = Environment()
+    upgrade_failure: str = ""
+    """Why the upgrade that the server asked for did not succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWheel:
+    """The server's own agent; a device gets it below the server's ``/install/``, and checks the hash."""
+
+    name: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not _WHEEL_NAME.fullmatch(self.name):
+            raise ValueError(f"a wheel of the agent is not called {self.name[:80]!a}")
+        if not _SHA256.fullmatch(self.sha256):
+            raise ValueError(f"wheel sha256 must be 64 lower-case hex digits, got {self.sha256[:80]!a}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +222,10 @@ class HeartbeatReply:
     """Stop the lease: it was cancelled or has passed to another hand."""
     interval_s: float = 5.0
     """When to send the next heartbeat."""
+    rotate: bool = False
+    """Between leases: renew the device's credential."""
+    upgrade: AgentWheel | None = None
+    """Between leases: become this agent, if the device's owner allows that."""
 
 
 @dataclass(frozen=True, slots=True)

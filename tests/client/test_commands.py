@@ -51,6 +51,19 @@ def test_tags(served: Served, edgenas: Edgenas) -> None:
     assert edgenas("devices", "tag", "bench", "kitchen").exit_code == 2
 
 
+def test_errands(served: Served, edgenas: Edgenas) -> None:
+    for name in ("bench", "desk"):
+        served.enrol(name)
+        edgenas("devices", "tag", name, "+kitchen")
+    asked = edgenas("devices", "rotate", "--tag", "kitchen")
+    assert asked.exit_code == 0, asked.stderr
+    assert asked.stderr.count("renews its credential when it next calls") == 2
+    refused = edgenas("devices", "upgrade", "bench")
+    assert refused.exit_code == 1
+    assert "takes no upgrade from the server" in refused.stderr
+    assert edgenas("devices", "rotate").exit_code == 2
+
+
 def test_tables(served: Served, edgenas: Edgenas, tmp_path: Path) -> None:
     snapshot = _bench(served)
     other = served.store(table(served.enrol("desk").device_id, scale=2.0))

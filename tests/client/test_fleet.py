@@ -37,7 +37,7 @@ def test_devices_are_chosen_by_name_and_tag(served: Served) -> None:
         assert chosen_devices(client, ["c", "a"], "kitchen") == ("c", "a", "b")
         with pytest.raises(ValueError, match="no device carries the tag 'cellar'"):
             chosen_devices(client, tag="cellar")
-        with pytest.raises(ValueError, match="-d, or choose several with --tag"):
+        with pytest.raises(ValueError, match="name a device, or choose several with --tag"):
             chosen_devices(client)
 
 

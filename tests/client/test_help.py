@@ -30,6 +30,8 @@ def test_the_promised_commands_exist() -> None:
         "devices add",
         "devices show",
         "devices tag",
+        "devices rotate",
+        "devices upgrade",
         "devices remove",
         "profile",
         "predict",

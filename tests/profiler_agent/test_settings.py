@@ -8,7 +8,8 @@ from profiler_agent.carriers.credentials import (
     load_credentials,
     save_credentials,
 )
-from profiler_agent.settings import load_settings, parse_address
+from profiler_agent.only_when import OnlyWhen
+from profiler_agent.settings import load_settings, parse_address, store_settings
 
 
 def test_flags_win_over_variables_over_the_file(tmp_path: Path) -> None:
@@ -90,3 +91,18 @@ def test_the_serve_token_is_made_once_and_keeps_the_rest(tmp_path: Path) -> None
     assert len(token) >= 50
     assert ensure_serve_token(tmp_path) == token
     assert load_credentials(tmp_path) == Credentials("http://server", "phone", "secret", token)
+
+
+def test_an_owners_answers_are_kept_beside_what_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "agent.toml").write_text('# mine\nname = "pixel"\nallow_upgrade = "yes"\n')
+    store_settings(tmp_path, {"only_when": "charging", "allow_upgrade": "no", "threads": None})
+    settings = load_settings({"data": str(tmp_path)}, {})
+    assert (settings.name, settings.only_when, settings.allow_upgrade) == ("pixel", OnlyWhen(True), False)
+    assert (tmp_path / "agent.toml").read_text().startswith("# mine\n")
+    assert load_settings({"data": str(tmp_path), "allow_upgrade": "yes"}, {}).allow_upgrade
+
+
+def test_upgrades_are_off_unless_an_owner_allows_them(tmp_path: Path) -> None:
+    assert not load_settings({"data": str(tmp_path)}, {}).allow_upgrade
+    with pytest.raises(ValueError, match="allow_upgrade must be yes or no"):
+        load_settings({"data": str(tmp_path), "allow_upgrade": "perhaps"}, {})

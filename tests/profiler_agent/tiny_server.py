@@ -43,6 +43,7 @@ class TinyServer:
         """Answer every request with this status."""
         self.result_refusal: int | None = None
         self.is_cancelling = False
+        self.renewed_token = "edg_device_2_secret"
         self.changed = asyncio.Event()
         self.app = Starlette(
             routes=[
@@ -65,8 +66,8 @@ class TinyServer:
         self, path: str, handle: Callable[[Request], Awaitable[Response]], method: str = "POST"
     ) -> Route:
         async def endpoint(request: Request) -> Response:
-            expected = ENROLMENT_TOKEN if path == "/devices" else TOKEN
-            if request.headers.get("authorization") != f"Bearer {expected}":
+            accepted = {TOKEN, ENROLMENT_TOKEN} if path == "/devices" else {TOKEN, self.renewed_token}
+            if request.headers.get("authorization", "").removeprefix("Bearer ") not in accepted:
                 return _refuse(401)
             response = _refuse(self.refusal) if self.refusal else await handle(request)
             self.changed.set()
@@ -76,7 +77,8 @@ class TinyServer:
 
     async def _enrol(self, request: Request) -> Response:
         self.enrolled.append(from_json(await request.body(), DeviceCreate))
-        return _answer(DeviceCredential("phone", TOKEN), 201)
+        is_renewal = request.headers["authorization"] == f"Bearer {TOKEN}"
+        return _answer(DeviceCredential("phone", self.renewed_token if is_renewal else TOKEN), 201)
 
     async def _lease(self, request: Request) -> Response:
         self.requests.append(from_json(await request.body(), LeaseRequest))

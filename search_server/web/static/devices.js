@@ -7,6 +7,7 @@ import { ago, gibibytes } from "./format.js";
 function card(device) {
   const { device: fixed, environment: moment } = device;
   const state = device.is_imported ? badge("imported", "imported table only")
+    : device.is_online && device.waiting_for ? badge("off", `waiting for: ${device.waiting_for}`)
     : device.is_online ? badge("good", "online") : badge("off", "offline");
   const runtimes = fixed.runtimes.map(({ name, version }) => h("span", { class: "chip" }, `${name} ${version}`));
   const rows = [
@@ -15,7 +16,7 @@ function card(device) {
     ["System", `${fixed.system}, ${fixed.machine}`],
     ["Now", now(moment)],
     ["Runtimes", runtimes.length ? h("span", { class: "chips" }, runtimes) : "none"],
-    ["Agent", fixed.agent_version || "unknown"],
+    ["Agent", `${fixed.agent_version || "unknown"}${upgrade(device)}`],
     ["Carrier", device.agent_url ? `called at ${device.agent_url}` : "dials out"],
   ];
   if (device.tags.length) rows.push(["Tags", h("span", { class: "chips" }, device.tags.map((tag) => h("span", { class: "chip" }, tag)))]);
@@ -26,6 +27,11 @@ function card(device) {
     h("p", { class: "hint" }, `last seen ${ago(device.last_seen_at)} · `, h("code", {}, device.device_id)),
     h("dl", {}, facts(device.is_imported ? rows.slice(0, 0) : rows)),
     h("p", {}, h("a", { href: `/tables?device=${encodeURIComponent(device.device_id)}` }, "Latency tables")));
+}
+
+function upgrade(device) {
+  if (device.should_upgrade) return ", upgrades when it next calls";
+  return device.upgrade_failure ? `, not upgraded: ${device.upgrade_failure}` : "";
 }
 
 function cores({ num_cores: all, allowed_cores: allowed }) {

@@ -26,7 +26,12 @@ class Scene:
     """An agent that dials a tiny server over a line that can be down."""
 
     def __init__(
-        self, core: AgentCore, folder: Path, token: str = TOKEN, device: Device | None = None
+        self,
+        core: AgentCore,
+        folder: Path,
+        token: str = TOKEN,
+        device: Device | None = None,
+        lacking: Callable[[], str] = str,
     ) -> None:
         self.server = TinyServer()
         self.line = Line(self.server.app)
@@ -35,6 +40,7 @@ class Scene:
         self.drain = asyncio.Event()
         self._token = token
         self._device = device
+        self._lacking = lacking
 
     async def play(self, script: Callable[["Scene"], Awaitable[None]] | None = None) -> None:
         """Dial out while the script runs; then drain and wait for the end."""
@@ -43,7 +49,15 @@ class Scene:
             backoff = Backoff(random.Random(0), first_s=0.001, longest_s=0.002)
             agent = asyncio.create_task(
                 DialOut(
-                    self.core, client, self.spool, self.drain, backoff, wait_s=0, device=self._device
+                    self.core,
+                    client,
+                    self.spool,
+                    self.drain,
+                    backoff,
+                    wait_s=0,
+                    device=self._device,
+                    waits_for=lambda *_: self._lacking(),
+                    check_s=0.001,
                 ).run()
             )
             if script is not None:
@@ -347,3 +361,22 @@ def test_a_server_that_asks_for_a_pause_gets_that_one_with_jitter() -> None:
     pauses = [backoff.next_s(asked_s=30) for _ in range(50)]
     assert all(30 <= pause <= 45 for pause in pauses)
     assert len({round(pause) for pause in pauses}) > 10  # not all at the same moment
+
+
+def test_no_lease_is_worked_on_while_an_owners_condition_lacks(tmp_path: Path) -> None:
+    lacking = ["charging", "charging"]
+
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path, lacking=lambda: lacking.pop() if lacking else "")
+        scene.server.artifacts[ARTIFACT.sha256] = MODEL
+        scene.server.leases += [real_lease("a"), real_lease("b"), real_lease("c")]
+        await scene.play(lambda scene: scene.server.until(lambda: len(scene.server.results) == 1))
+        assert [request.waiting_for for request in scene.server.requests[:3]] == [
+            "charging",
+            "charging",
+            "",
+        ]
+        assert len(scene.server.given_back) == 2  # this server hands out leases all the same
+        assert [item for _, item in scene.server.results] == ["c"]
+
+    asyncio.run(play())
