@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import anyio
 from fastapi import FastAPI
@@ -10,7 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from search_server.clock import Clock, utc_now
 from search_server.db.session import Database
-from search_server.housekeeping import keep_house_forever
+from search_server.housekeeping import compact_forever, keep_house_forever
 from search_server.leases.bell import LeaseBell, watch_pending_leases
 from search_server.operating.collector import HouseBook, ServerCollector
 from search_server.routes import (
@@ -94,6 +95,7 @@ def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> No
         metrics=registry,
         figures=RequestFigures.of(registry),
         house=house,
+        retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
         now=now,
         poll_s=poll_s,
         max_queued_jobs=settings.max_queued_jobs,
@@ -115,6 +117,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch_pending_leases, database, context.bell, context.poll_s)
         tasks.start_soon(keep_house_forever, database, context.data_dir, context.now, context.house)
+        if context.retention is not None:
+            tasks.start_soon(compact_forever, database, context.data_dir, context.retention, context.now)
         yield
         tasks.cancel_scope.cancel()
     database.close()

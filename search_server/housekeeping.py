@@ -1,5 +1,7 @@
 """What has to happen unasked: leases expire, crashed jobs go on, dead workers are noticed, uploads go."""
 
+from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -10,11 +12,13 @@ from search_server.db.outage import repeat_forever
 from search_server.db.session import Database
 from search_server.leases.leases import expire_overdue
 from search_server.operating.collector import HouseBook
+from search_server.operating.retention import compact
 from search_server.own_models.parts import drop_old_parts
 from search_server.profiling.advance import advance_waiting_jobs
 from search_server.searches.queue import requeue_dead
 
 INTERVAL_S = 5.0
+COMPACT_INTERVAL_S = 3600.0
 
 _log = structlog.get_logger()
 
@@ -40,4 +44,20 @@ async def keep_house_forever(
     """Do it again and again."""
     await repeat_forever(
         "housekeeping", lambda: run_in_threadpool(keep_house, database, data_dir, now, book), interval_s
+    )
+
+
+def compact_old(database: Database, data_dir: Path, age: timedelta, now: Clock) -> None:
+    """Give up samples of this age, once."""
+    done = compact(database, data_dir, age, now())
+    if done.num_results or done.num_checkpoints:
+        _log.info("old samples compacted", **asdict(done))
+
+
+async def compact_forever(database: Database, data_dir: Path, age: timedelta, now: Clock) -> None:
+    """Do it every hour, beside the housekeeping, which must not wait for it."""
+    await repeat_forever(
+        "compacting",
+        lambda: run_in_threadpool(compact_old, database, data_dir, age, now),
+        COMPACT_INTERVAL_S,
     )

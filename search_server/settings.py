@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     accelerator: AcceleratorName = "auto"
     """What searches compute on; auto: the first that torch can use of cuda, mps and cpu."""
 
+    retention_days: int | None = Field(default=None, ge=1)
+    """How old samples become before only their summaries are kept; None: they are kept for ever."""
     log_level: LogLevel = "info"
     """The least urgent lines that are logged: debug, info, warning or error."""
     log_format: LogFormat = "auto"

@@ -1,7 +1,6 @@
 """``search-server token``: make, list and revoke tokens."""
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
@@ -9,13 +8,12 @@ from typing import Annotated
 import typer
 
 from search_server.clock import utc_now
+from search_server.durations import parse_duration
 from search_server.install.command import install_command
 from search_server.opening import DataOption, JsonOption, open_database, read_settings
 from search_server.tokens import SCOPES, Scope, create_token, list_tokens, revoke_token
 
 token_app = typer.Typer(no_args_is_help=True, help="Tokens of users, administrators and new devices.")
-
-_DURATION_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @token_app.command("create")
@@ -124,9 +122,7 @@ def _scope(text: str) -> Scope:
 def _duration(text: str | None) -> timedelta | None:
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+)([smhd])", text.strip())
-    if match is None or int(match[1]) == 0:
-        raise typer.BadParameter(
-            f"must be a number and s, m, h or d, such as 1h; got {text!r}", param_hint="--ttl"
-        )
-    return timedelta(seconds=int(match[1]) * _DURATION_S[match[2]])
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--ttl") from error

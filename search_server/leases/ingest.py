@@ -5,6 +5,7 @@ hand-out of the same lease stay where they are but are never read again, so that
 two states of the device.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,7 +15,9 @@ from search_server.db.models import LeaseRow, ResultRow
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError
 from search_server.leases.node_rows import write_nodes
 from search_server.leases.stored_result import pack_result, unpack_result
+from search_server.resources.samples import SampleSummary
 from shared.protocol.measurement import Result, ResultReceipt, RunSamples
+from shared.protocol.wire import from_dict
 
 MAX_SAMPLES = 100_000
 """Most runs of one item that are taken."""
@@ -66,23 +69,37 @@ def lease_results(session: Session, lease: LeaseRow) -> tuple[Result, ...]:
     Raises:
         DamagedError: one of them is not what was stored.
     """
-    return tuple(result for result, _ in received_results(session, lease))
+    return tuple(received.result for received in received_results(session, lease))
 
 
-def received_results(session: Session, lease: LeaseRow) -> list[tuple[Result, datetime]]:
+@dataclass(frozen=True, slots=True)
+class ReceivedResult:
+    """A result as it is stored."""
+
+    result: Result
+    received_at: datetime
+    summary: SampleSummary | None
+    """Of its samples, if they were compacted."""
+
+
+def received_results(session: Session, lease: LeaseRow) -> list[ReceivedResult]:
     """Return the same with the time at which each came.
 
     Raises:
         DamagedError: one of them is not what was stored.
     """
     statement = (
-        select(ResultRow.result_id, ResultRow.body, ResultRow.body_sha256, ResultRow.received_at)
+        select(ResultRow)
         .where(ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence)
         .order_by(ResultRow.result_id)
     )
     return [
-        (unpack_result(result_id, body, sha256), received_at)
-        for result_id, body, sha256, received_at in session.execute(statement)
+        ReceivedResult(
+            unpack_result(row.result_id, row.body, row.body_sha256),
+            row.received_at,
+            from_dict(row.summary, SampleSummary) if row.summary else None,
+        )
+        for row in session.scalars(statement)
     ]
 
 

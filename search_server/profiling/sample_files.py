@@ -12,7 +12,7 @@ import pyarrow
 from pyarrow import compute, csv, parquet
 
 from search_server.resources.formats import SampleFormat
-from search_server.resources.samples import ItemSamples, LeaseSamples
+from search_server.resources.samples import ItemSamples, LeaseSamples, SampleSummary
 from shared.protocol.measurement import Result
 from shared.protocol.wire import to_json
 
@@ -72,7 +72,7 @@ def lease_table(lease: LeaseSamples) -> pyarrow.Table:
     parts = [
         _rows(_about(lease, item), kind, columns)
         for item in lease.items
-        for kind, columns in _records(item.result)
+        for kind, columns in (_summary_records(item.summary) if item.summary else _records(item.result))
     ]
     return pyarrow.concat_tables([SCHEMA.empty_table(), *parts])
 
@@ -119,6 +119,15 @@ def _records(result: Result) -> Iterator[tuple[str, _Columns]]:
         names = ("run", "wall_us", "node_index", "node", "op_type", "segment")
         yield "node", dict(zip(names, zip(*nodes, strict=True), strict=True))
     if not (runs.wall_us or profiled_us or nodes):
+        yield "none", {"run": [None]}
+
+
+def _summary_records(summary: SampleSummary) -> Iterator[tuple[str, _Columns]]:
+    """Yield a row for each median that is left of samples that were compacted."""
+    for kind, quantiles in (("run_median", summary.runs), ("profiled_run_median", summary.profiled_runs)):
+        if quantiles is not None:
+            yield kind, {"run": [None], "wall_us": [quantiles.median_us]}
+    if summary == SampleSummary(None, None):
         yield "none", {"run": [None]}
 
 

@@ -76,14 +76,16 @@ def lease_samples(session: Session, lease_id: str) -> LeaseSamples:
         conditions=from_dict(row.conditions, Conditions),
         items=tuple(
             ItemSamples(
-                item_id=result.item_id,
-                architecture=_architecture_text(items[result.item_id].workload, space),
-                is_anchor=items[result.item_id].is_anchor,
-                is_profiled=items[result.item_id].profile_segments,
-                received_at=received_at.isoformat(),
-                result=result,
+                item_id=item.item_id,
+                architecture=_architecture_text(item.workload, space),
+                is_anchor=item.is_anchor,
+                is_profiled=item.profile_segments,
+                received_at=received.received_at.isoformat(),
+                result=received.result,
+                summary=received.summary,
             )
-            for result, received_at in received_results(session, row)
+            for received in received_results(session, row)
+            for item in (items[received.result.item_id],)
         ),
     )
 

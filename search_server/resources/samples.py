@@ -27,6 +27,26 @@ class JobLease:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantiles:
+    """What is left of samples, in microseconds."""
+
+    num_samples: int
+    q10_us: float
+    median_us: float
+    q90_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSummary:
+    """What is left of a network's samples in one window once they were compacted."""
+
+    runs: Quantiles | None
+    """None if it never ran."""
+    profiled_runs: Quantiles | None
+    """The same under the runtime's node profiler."""
+
+
+@dataclass(frozen=True, slots=True)
 class ItemSamples:
     """One network in one window."""
 
@@ -40,6 +60,8 @@ class ItemSamples:
     """When the server got the result."""
     result: Result
     """Runs, node times and everything else that the agent told."""
+    summary: SampleSummary | None = None
+    """Stands for runs and node times where the server has given them up because of their age."""
 
 
 @dataclass(frozen=True, slots=True)

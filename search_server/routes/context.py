@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +33,8 @@ class Context:
     max_queued_jobs: int = 100
     public_url: str | None = None
     """The address by which devices reach this server, if an operator set one."""
+    retention: timedelta | None = None
+    """How old samples become before only their summaries are kept."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the server shuts down: long polls and event streams end, and their callers come again."""
 
