@@ -154,7 +154,7 @@ def simulated_results(lease: Lease, num_runs: int = NUM_RUNS, num_profiled: int 
     )
     for item in lease.items:
         offset_us = 0.0 if item.is_anchor else 1.0  # the anchor runs right before each other network
-        segment_us = {segment.name: 20.0 + len(segment.name) for segment in item.workload.segments}
+        segment_us = {segment.name: 20.0 + len(segment.name) for segment in item.network.segments}
         times_us = (sum(segment_us.values()),) * num_runs
         nodes: tuple[NodeSamples, ...] = ()
         if item.profile_segments:

@@ -222,7 +222,7 @@ class AgentCore:
 
     def _limits(self, lease: Lease) -> Limits:
         """Return generous limits: a runtime with its libraries, and every model four times over."""
-        parameter_bytes = 4 * sum(item.workload.num_params for item in lease.items)
+        parameter_bytes = 4 * sum(item.workload.num_params for item in lease.items if item.workload)
         file_bytes = sum(item.artifact.size_bytes for item in lease.items if item.artifact)
         threads = lease.conditions.threads
         used_bytes = _BASE_BYTES + 4 * (parameter_bytes + file_bytes)

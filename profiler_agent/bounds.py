@@ -11,9 +11,11 @@ from profiler_agent.facts.device import allowed_cores
 from shared.operators import Shape
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import PROTOCOL_MAX, PROTOCOL_MIN, Lease, LeaseItem
+from shared.runtimes import RUNTIMES
 from shared.workload import Workload
 
 _FP32_BYTES = 4
+_LARGEST_ELEMENT_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Bounds:
     """Of any dimension of any tensor, without the batch."""
     max_activation_bytes: int = 1 << 30
     """Of any tensor, with the batch."""
+    max_inputs: int = 64
+    """Of a model file that somebody brought."""
     max_macs: int = 50_000_000_000
     """Per run, with the batch."""
     max_parameter_bytes: int = 1 << 30
@@ -81,7 +85,8 @@ def _lease_refusal(lease: Lease, bounds: Bounds, device_id: str | None) -> str |
     if cores_refusal:
         return cores_refusal
     artifacts = {item.artifact.sha256: item.artifact.size_bytes for item in lease.items if item.artifact}
-    parameter_bytes = sum(item.workload.num_params for item in lease.items) * _FP32_BYTES
+    num_params = sum(item.workload.num_params for item in lease.items if item.workload)
+    parameter_bytes = num_params * _FP32_BYTES
     return _first_above(
         ("items", len(lease.items), bounds.max_items),
         ("threads", conditions.threads, bounds.max_threads),
@@ -116,6 +121,8 @@ def _cores_refusal(conditions: Conditions, bounds: Bounds) -> str | None:
 
 
 def _item_refusal(item: LeaseItem, lease: Lease, bounds: Bounds) -> str | None:
+    if item.workload is None:
+        return _own_file_refusal(item, lease, bounds)
     workload, batch = item.workload, lease.conditions.batch
     shapes = _tensor_shapes(workload)
     return _first_above(
@@ -127,6 +134,21 @@ def _item_refusal(item: LeaseItem, lease: Lease, bounds: Bounds) -> str | None:
             bounds.max_activation_bytes,
         ),
         ("multiply-accumulates a run", workload.macs * batch, bounds.max_macs),
+    )
+
+
+def _own_file_refusal(item: LeaseItem, lease: Lease, bounds: Bounds) -> str | None:
+    """Return why a model file that somebody brought is refused; what it holds shows when it is loaded."""
+    runtime, artifact = lease.conditions.runtime, item.artifact
+    assert artifact is not None, "an item without a workload has a file"
+    known = RUNTIMES.get(runtime)
+    if known is None or not known.runs_own_files or known.model_format != artifact.format:
+        able = [f"{each.name} ({each.model_format})" for each in RUNTIMES.values() if each.runs_own_files]
+        return f"{runtime} runs no {artifact.format} file that is brought along; {' and '.join(able)} do"
+    largest = max((math.prod(each.shape) for each in item.inputs), default=0)
+    return _first_above(
+        ("inputs", len(item.inputs), bounds.max_inputs),
+        ("bytes of one input", largest * _LARGEST_ELEMENT_BYTES, bounds.max_activation_bytes),
     )
 
 

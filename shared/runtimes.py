@@ -25,6 +25,8 @@ class InferenceRuntime:
     """How the times of segments come about."""
     install_hint: str
     dtypes: tuple[str, ...] = ("fp32",)
+    runs_own_files: bool = False
+    """Whether it also runs model files that somebody brought, beside those that are written for it."""
 
 
 RUNTIMES = {
@@ -37,6 +39,7 @@ RUNTIMES = {
             "the runtime's own node profile",
             "pip install onnxruntime numpy, or on Termux: pkg install python-onnxruntime",
             DTYPES,
+            runs_own_files=True,
         ),
         InferenceRuntime(
             "torch",
@@ -52,6 +55,7 @@ RUNTIMES = {
             "each segment is a signature of the model; time-stamps between calls on shared buffers",
             "pip install ai-edge-litert numpy (PyPI has no wheel for Termux)",
             DTYPES,
+            runs_own_files=True,
         ),
         InferenceRuntime(
             "ncnn",

@@ -10,6 +10,7 @@ from pathlib import Path
 from profiler_agent.facts.environment import memory_bytes, per_core_khz, read_environment, read_text
 from shared.program_version import installed_version
 from shared.protocol.device import Device, Environment, RuntimeInfo
+from shared.protocol.measurement import PROTOCOL_MAX
 
 _CPUINFO_NAMES = ("model name", "Hardware", "Model")
 """In order of preference: x86, Android, boards such as the Raspberry Pi."""
@@ -43,6 +44,7 @@ def read_device(name: str | None, runtimes: tuple[RuntimeInfo, ...], root: Path 
         runtimes=runtimes,
         unknown=tuple(fact for fact, value in {**static, **moving}.items() if value in (None, ())),
         allowed_cores=allowed_cores(),
+        protocol_max=PROTOCOL_MAX,
     )
 
 

@@ -103,6 +103,8 @@ def _accepted_noise(judgement: Judgement, worst_slowdown: float) -> str | None:
 
 
 def _require_known_segments(item: LeaseItem, nodes: Sequence[NodeSamples]) -> None:
+    if item.workload is None:
+        return
     known = {segment.name for segment in item.workload.segments}
     for node in nodes:
         if node.segment not in known:

@@ -63,7 +63,7 @@ class ExecutorchModel:
         self._network = self._method(_NETWORK)
         self._chain = [
             (segment.name, self._method(segment.name))
-            for segment in (item.workload.segments if item.profile_segments else ())
+            for segment in (item.network.segments if item.profile_segments else ())
             if segment.operators
         ]
         self._times = SegmentTimes()

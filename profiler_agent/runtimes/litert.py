@@ -14,7 +14,8 @@ import numpy as np
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.options import CpuOptions, Options
 
-from profiler_agent.runtimes.base import Runtime, UnsupportedWorkloadError, require_file
+from profiler_agent.runtimes.base import LoadedModel, Runtime, UnsupportedWorkloadError, require_file
+from profiler_agent.runtimes.own_litert import OwnLitertModel
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
@@ -31,11 +32,13 @@ class LitertRuntime:
     def version(self) -> str:
         return version("ai-edge-litert")
 
-    def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> "LitertModel":
+    def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> LoadedModel:
         """Load the tflite file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
         path = require_file(self.name, item, artifact_path)
         options = Options(cpu_options=CpuOptions(num_threads=conditions.threads))
-        model = CompiledModel.from_file(str(path), options=options)
+        model = _loaded(path, options)
+        if item.workload is None:
+            return OwnLitertModel(item, model)
         if not model.is_fully_accelerated():
             raise UnsupportedWorkloadError(
                 f"XNNPACK cannot run all of item {item.item_id!r} as {conditions.dtype}; ask for fp32"
@@ -55,7 +58,7 @@ class LitertModel:
         self._logits = model.create_output_buffers(self._network)
         self._chain = []
         buffers = self._images
-        for segment in item.workload.segments if item.profile_segments else ():
+        for segment in item.network.segments if item.profile_segments else ():
             if segment.operators:
                 index = model.get_signature_index(segment.name)
                 outputs = model.create_output_buffers(index)
@@ -80,6 +83,14 @@ class LitertModel:
             self._model.run_by_index(index, inputs, outputs)
             stamps_ns.append(time.perf_counter_ns())
         return stamps_ns
+
+
+def _loaded(path: Path, options: Options) -> CompiledModel:
+    try:
+        return CompiledModel.from_file(str(path), options=options)
+    except (RuntimeError, ValueError) as error:
+        words = str(error).strip().splitlines()[0]
+        raise UnsupportedWorkloadError(f"litert cannot load the file: {words}") from error
 
 
 RUNTIME: type[Runtime] = LitertRuntime

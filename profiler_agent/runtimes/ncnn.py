@@ -68,9 +68,9 @@ class NcnnModel:
             setattr(options, name, False)
         if self._net.load_param(str(path)) or self._net.load_model(ncnn.DataReaderFromEmpty()):
             raise UnsupportedWorkloadError(f"ncnn cannot load the param file of item {item.item_id!r}")
-        images = np.random.default_rng(0).random(item.workload.input_shape, dtype=np.float32)
+        images = np.random.default_rng(0).random(item.network.input_shape, dtype=np.float32)
         self._images = ncnn.Mat(images).clone()
-        self._segments = [segment.name for segment in item.workload.segments if segment.operators]
+        self._segments = [segment.name for segment in item.network.segments if segment.operators]
         self._times = SegmentTimes()
 
     def run(self) -> None:

@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from profiler_agent.runtimes.base import Runtime, require_file
+from profiler_agent.runtimes.base import LoadedModel, Runtime, require_file
+from profiler_agent.runtimes.onnx_session import open_session
+from profiler_agent.runtimes.own_onnx import OwnOnnxModel
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
 
@@ -35,26 +37,27 @@ class OnnxRuntime:
     def version(self) -> str:
         return str(onnxruntime.__version__)
 
-    def load(
-        self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None
-    ) -> "OnnxRuntimeModel":
+    def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> LoadedModel:
         """Load the ONNX file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
-        return OnnxRuntimeModel(item, conditions, require_file(self.name, item, artifact_path))
+        path = require_file(self.name, item, artifact_path)
+        if item.workload is None:
+            return OwnOnnxModel(item, conditions, path)
+        return OnnxRuntimeModel(item, conditions, path)
 
 
 class OnnxRuntimeModel:
     """One workload in a session, which is under the profiler if the item's segments are profiled."""
 
     def __init__(self, item: LeaseItem, conditions: Conditions, path: Path) -> None:
-        shape = (conditions.batch, *item.workload.input_shape)
+        shape = (conditions.batch, *item.network.input_shape)
         self._images = np.random.default_rng(0).random(shape, dtype=np.float32)
-        self._logits = np.zeros((conditions.batch, math.prod(item.workload.output_shape)), np.float32)
+        self._logits = np.zeros((conditions.batch, math.prod(item.network.output_shape)), np.float32)
         self._profile_folder: tempfile.TemporaryDirectory[str] | None = None
         prefix = None
         if item.profile_segments:
             self._profile_folder = tempfile.TemporaryDirectory(prefix="edgenas-profile-")
             prefix = str(Path(self._profile_folder.name) / "node")
-        self._session = _session(path, conditions.threads, prefix)
+        self._session = open_session(path, conditions.threads, prefix)
         self._binding = self._bind(self._session)
         self._is_timed: list[bool] = []
         """Which runs count, of all that the profile will show."""
@@ -123,17 +126,6 @@ def nodes_of_profile(
 
 def _is_kernel(event: Mapping[str, object]) -> bool:
     return event.get("cat") == "Node" and str(event.get("name", "")).endswith(_KERNEL_SUFFIX)
-
-
-def _session(path: Path, threads: int, profile_prefix: str | None) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    if profile_prefix is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = profile_prefix
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 RUNTIME: type[Runtime] = OnnxRuntime

@@ -170,7 +170,7 @@ def segment_latencies_us(profile: NoiseProfile, item: LeaseItem, batch: int = 1)
     scale = profile.median_ms * 1000 / _REFERENCE_NETWORK_US
     return {
         segment.name: scale * _cost_us(segment, shape, batch)
-        for segment, shape in zip(item.workload.segments, item.workload.shapes(), strict=False)
+        for segment, shape in zip(item.network.segments, item.network.shapes(), strict=False)
         if segment.operators
     }
 

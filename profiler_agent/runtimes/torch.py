@@ -42,7 +42,7 @@ class TorchModel:
 
     def __init__(self, item: LeaseItem, batch: int) -> None:
         generator = torch.Generator().manual_seed(0)
-        network = network_module(item.workload, generator).eval()
+        network = network_module(item.network, generator).eval()
         self._segments: list[tuple[str, nn.Module]] = []
         for name, segment in network.segments.items():
             assert isinstance(segment, SegmentModule)
@@ -50,7 +50,7 @@ class TorchModel:
                 fold_batch_norms(segment)
                 to_channels_last(segment)
                 self._segments.append((name, segment))
-        images_NCHW = torch.rand(batch, *item.workload.input_shape, generator=generator)
+        images_NCHW = torch.rand(batch, *item.network.input_shape, generator=generator)
         self._images_NCHW = images_NCHW.to(memory_format=torch.channels_last)
         self._times = SegmentTimes()
 

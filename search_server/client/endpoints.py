@@ -16,7 +16,13 @@ from search_server.resources.formats import ExportFormat, ImportFormat, SampleFo
 from search_server.resources.fronts import FrontCreate, RetargetCreate
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
-from search_server.resources.models import Model, ModelCreate, ModelUpload
+from search_server.resources.models import (
+    Model,
+    ModelCreate,
+    ModelMeasurement,
+    ModelMeasurementCreate,
+    ModelUpload,
+)
 from search_server.resources.page import Page
 from search_server.resources.samples import JobLease, LeaseSamples
 from search_server.resources.searches import (
@@ -357,6 +363,32 @@ def model(model: str) -> Request[Model]:
 def remove_model(model: str) -> Request[bytes]:
     """Take a model off the list, and its file from the server's disk; its measurements stay."""
     return Request(bytes, "DELETE", _path("models", model))
+
+
+def start_model_measurement(model: str, create: ModelMeasurementCreate) -> Request[ModelMeasurement]:
+    """Start measuring a model on a device."""
+    return _creating(ModelMeasurement, _path("models", model, "measurements"), create)
+
+
+def model_measurements(model: str) -> Request[Page[ModelMeasurement]]:
+    """The measurements of a model, newest first, without their nodes."""
+    return Request(Page[ModelMeasurement], "GET", _path("models", model, "measurements"))
+
+
+def model_measurement(model: str, job_id: str) -> Request[ModelMeasurement]:
+    """A measurement of a model with all of its nodes."""
+    return Request(ModelMeasurement, "GET", _path("models", model, "measurements", job_id))
+
+
+def cancel_model_measurement(model: str, job_id: str) -> Request[ModelMeasurement]:
+    """Stop measuring a model."""
+    return Request(ModelMeasurement, "POST", _path("models", model, "measurements", job_id, "cancel"))
+
+
+def model_measurement_events(model: str, job_id: str) -> EventStream[ModelMeasurement]:
+    """A measurement of a model each time that it changes."""
+    path = _path("models", model, "measurements", job_id, "events")
+    return EventStream(path, {"job": ModelMeasurement}, lambda m: has_ended(m.job))
 
 
 def has_ended(job: Job) -> bool:

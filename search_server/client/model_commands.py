@@ -8,9 +8,21 @@ import typer
 from rich.markup import escape
 
 from search_server.client.commands import JsonOption, command, err, out, print_facts, print_json
+from search_server.client.job_progress import follow
+from search_server.client.model_view import (
+    fitting,
+    latency_facts,
+    measurement_document,
+    model_facts,
+    nodes_grid,
+    operators_grid,
+    read_input,
+    slowest,
+)
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, count, grid
-from search_server.resources.models import Model, ModelTensor
+from search_server.resources.models import Model, ModelMeasurement, ModelMeasurementCreate
+from shared.protocol.device import Conditions
 
 app = typer.Typer(no_args_is_help=True, help="Models of your own: times of the whole and of each node.")
 
@@ -37,7 +49,7 @@ def add_model(
     if json:
         print_json(model)
         return
-    print_facts(_facts(model))
+    print_facts(model_facts(model))
     err.print(f"measure it with: edgenas model measure {escape(model.name)} -d DEVICE", soft_wrap=True)
 
 
@@ -83,36 +95,108 @@ def remove_model(model: ModelArgument, client: SearchClient) -> None:
 
 
 @command(app, "show")
-def show_model(model: ModelArgument, client: SearchClient, json: JsonOption = False) -> None:
-    """Show what a model is.
+def show_model(
+    model: ModelArgument,
+    client: SearchClient,
+    job: Annotated[
+        str | None,
+        typer.Option(
+            "--job", metavar="JOB", help="A measurement; left out: the newest.", show_default=False
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", "-d", metavar="D", help="The newest on this device.", show_default=False),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", metavar="N", help="So many of the slowest nodes.")] = 10,
+    json: JsonOption = False,
+) -> None:
+    """Show what a model is, and what its newest measurement says of the whole, of operators and nodes.
 
     Example: edgenas model show mobilenet
     """
     found = client.model(model)
+    measured = _measurement(client, found, job, device)
     if json:
-        print_json(found)
+        print_json({"model": found, "measurement": measured})
         return
-    print_facts(_facts(found))
+    print_facts(model_facts(found))
+    if measured is None:
+        err.print(f"not measured yet: edgenas model measure {escape(found.name)} -d DEVICE", soft_wrap=True)
+        return
+    out.print()
+    _print_latency(measured, top)
 
 
-def _facts(model: Model) -> dict[str, str]:
-    facts = model.facts
-    operators = [f"{entry.op_type} {entry.count}" for entry in facts.operators]
-    rest = f" and {len(operators) - 8} more" if len(operators) > 8 else ""
-    return {
-        "name": model.name,
-        "id": model.model_id,
-        "file": f"{model.format}, {facts.version}, {model.size_bytes:,} bytes, {facts.dtype}",
-        "sha256": model.sha256,
-        "producer": facts.producer or "not told",
-        "inputs": "; ".join(map(tensor_text, facts.inputs)) or "none",
-        "outputs": "; ".join(map(tensor_text, facts.outputs)) or "none",
-        "nodes": f"{facts.num_nodes:,}: {', '.join(operators[:8])}{rest}",
-        "parameters": count(facts.num_params),
-    }
+@command(app, "measure")
+def measure_model(
+    model: ModelArgument,
+    devices: Annotated[
+        list[str],
+        typer.Option("--device", "-d", metavar="D", help="Name or id of a device; give it again for more."),
+    ],
+    client: SearchClient,
+    conditions: Conditions,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="NAME=1x3x224x224", help="Shape of an input with open sizes."),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", metavar="N", help="So many of the slowest nodes.")] = 10,
+    json: JsonOption = False,
+) -> None:
+    """Measure a model on devices: the whole against an anchor network, and the time of each node.
+
+    A file is measured as it is: a quantised one as int8, a .tflite file with LiteRT. Sizes that the file
+    leaves open become 1, the first one --batch, unless --input says otherwise.
+
+    Example: edgenas model measure mobilenet -d pixel -d raspi --threads 1 --input images=1x3x224x224
+    """
+    found = client.model(model)
+    shapes = tuple(map(read_input, inputs or ()))
+    fit = fitting(conditions, found)
+    started = [
+        client.start_model_measurement(found.model_id, ModelMeasurementCreate(device, fit, shapes))
+        for device in devices
+    ]
+    ended = []
+    for each in started:
+        ended.append(
+            follow(
+                each,
+                lambda job_id: client.model_measurement_events(found.model_id, job_id),
+                lambda job_id: client.cancel_model_measurement(found.model_id, job_id),
+            )
+        )
+        if not json:
+            _print_latency(ended[-1], top)
+    if json:
+        print_json([measurement_document(each) for each in ended])
 
 
-def tensor_text(tensor: ModelTensor) -> str:
-    """Return an input or output in one line; an open size is a question mark."""
-    sizes = "x".join("?" if size is None else str(size) for size in tensor.shape) or "scalar"
-    return f"{tensor.name} {tensor.dtype} {sizes}"
+def _measurement(
+    client: SearchClient, model: Model, job: str | None, device: str | None
+) -> ModelMeasurement | None:
+    """Return a measurement with its nodes: the one that is named, or the newest that ended well."""
+    if job is not None:
+        return client.model_measurement(model.model_id, job)
+    device_id = client.device(device).device_id if device else None
+    done = (
+        each.job.job_id
+        for each in client.model_measurements(model.model_id)
+        if each.latency is not None and device_id in (None, each.job.device_id)
+    )
+    job_id = next(done, None)
+    return client.model_measurement(model.model_id, job_id) if job_id else None
+
+
+def _print_latency(measured: ModelMeasurement, num_nodes: int) -> None:
+    latency = measured.latency
+    if latency is None:
+        print_facts({"job": measured.job.job_id, "status": measured.job.status})
+        return
+    print_facts(latency_facts(measured, latency))
+    if latency.nodes:
+        out.print(operators_grid(latency))
+        out.print(nodes_grid(slowest(latency, num_nodes)))
+        if len(latency.nodes) > num_nodes:
+            err.print(f"the slowest {num_nodes} of {len(latency.nodes)} nodes; --top shows more")

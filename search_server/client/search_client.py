@@ -203,3 +203,8 @@ class SearchClient:
     models = method(endpoints.models, iterate)
     model = method(endpoints.model, send)
     remove_model = method(endpoints.remove_model, send)
+    start_model_measurement = method(endpoints.start_model_measurement, send)
+    model_measurements = method(endpoints.model_measurements, iterate)
+    model_measurement = method(endpoints.model_measurement, send)
+    cancel_model_measurement = method(endpoints.cancel_model_measurement, send)
+    model_measurement_events = method(endpoints.model_measurement_events, listen)

@@ -30,6 +30,8 @@ _HOW_TO_LIST: dict[JobKind, str] = {
     "measurement": "the overview page and GET /api/v1/measurements list those that exist",
     "check": "the overview page and GET /api/v1/checks list those that exist",
     "search": "'edgenas search list' shows those that exist",
+    "model": "GET /api/v1/models/MODEL/measurements lists those of a model",
+    "gate": "GET /api/v1/gates lists those that exist",
 }
 
 _log = structlog.get_logger()

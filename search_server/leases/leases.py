@@ -18,7 +18,7 @@ from search_server.errors import ConflictError
 from search_server.jobs.registry import fail_job, start_job
 from search_server.leases.bell import announce_lease
 from shared.protocol.device import Conditions
-from shared.protocol.measurement import Lease, LeaseItem, Policy
+from shared.protocol.measurement import OWN_FILES_PROTOCOL, PROTOCOL_MIN, Lease, LeaseItem, Policy
 from shared.protocol.wire import from_dict, to_dict
 
 LEASE_TTL_S = 30.0
@@ -104,14 +104,17 @@ def _has_work(session: Session, device_id: str, now: datetime) -> bool:
 
 def to_lease(row: LeaseRow) -> Lease:
     """Return the message that hands a lease out."""
+    items = lease_items(row)
+    has_own_files = any(item.workload is None for item in items)
     return Lease(
         lease_id=row.lease_id,
         fence=row.fence,
         device_id=row.device_id,
-        items=lease_items(row),
+        items=items,
         conditions=from_dict(row.conditions, Conditions),
         policy=from_dict(row.policy, Policy),
         ttl_s=row.ttl_s,
+        protocol=OWN_FILES_PROTOCOL if has_own_files else PROTOCOL_MIN,  # so that older agents go on
     )
 
 

@@ -48,18 +48,32 @@ def tflite_facts(content: bytes) -> ModelFacts:
     ]
     if not 1 <= len(operators) <= MAX_NODES:
         raise ValueError(f"a model has 1 to {MAX_NODES:,} nodes, this one has {len(operators):,}")
-    main = subgraphs[0]
-    tensors = main["tensors"]
+    main, input_names = _main_graph(model, subgraphs)
+    tensors = main.get("tensors", [])
     return ModelFacts(
         version=f"schema {version}",
         producer=model.get("description", "")[:200],
-        inputs=tuple(_tensor(tensors[index], "input") for index in main.get("inputs", ())),
-        outputs=tuple(_tensor(tensors[index], "output") for index in main.get("outputs", ())),
+        inputs=tuple(_input(tensors[i], input_names.get(int(i))) for i in main.get("inputs", ())),
+        outputs=tuple(_tensor(tensors[index]) for index in main.get("outputs", ())),
         dtype="int8" if _is_quantised(main) else "fp32",
         num_nodes=len(operators),
-        num_params=sum(_num_constants(graph, model["buffers"]) for graph in subgraphs),
+        num_params=sum(_num_constants(graph, model.get("buffers", [])) for graph in subgraphs),
         operators=counted(Counter(operators)),
     )
+
+
+def _main_graph(
+    model: dict[str, Any], subgraphs: list[dict[str, Any]]
+) -> tuple[dict[str, Any], dict[int, str]]:
+    """Return the graph that LiteRT runs, that of the first signature, and what that calls its inputs."""
+    signatures = model.get("signature_defs", [])
+    if not signatures:
+        return subgraphs[0], {}
+    index = signatures[0].get("subgraph_index", 0)
+    if index >= len(subgraphs):
+        raise ValueError("the first signature names a graph that is not there")
+    names = {each.get("tensor_index", 0): each.get("name", "") for each in signatures[0].get("inputs", [])}
+    return subgraphs[index], names
 
 
 def _operator_name(code: dict[str, Any]) -> str:
@@ -98,13 +112,20 @@ def _check_indices(graph: dict[str, Any], num_operators: int, num_buffers: int) 
         raise ValueError(f"graph {graph.get('name', '')[:80]!r} leaves out an input or output of its own")
 
 
-def _tensor(tensor: dict[str, Any], what: str) -> ModelTensor:
-    dtype, name = _type(tensor), tensor.get("name", "")
-    if what == "input" and dtype not in _FED:
-        raise ValueError(f"input {name[:80]!r} is of {dtype}, which is not fed; only {', '.join(_FED)} are")
+def _input(tensor: dict[str, Any], name: str | None) -> ModelTensor:
+    found = _tensor(tensor, name)
+    if found.dtype not in _FED:
+        raise ValueError(
+            f"input {found.name[:80]!r} is of {found.dtype}, which is not fed; only {', '.join(_FED)} are"
+        )
+    return found
+
+
+def _tensor(tensor: dict[str, Any], name: str | None = None) -> ModelTensor:
     shape = [int(size) for size in tensor.get("shape", ())]
     signature = [int(size) for size in tensor.get("shape_signature", ())] or shape
-    return ModelTensor(name, dtype, tuple(size if size > 0 else None for size in signature))
+    sizes = tuple(size if size > 0 else None for size in signature)
+    return ModelTensor(name or tensor.get("name", ""), _type(tensor), sizes)
 
 
 def _is_quantised(graph: dict[str, Any]) -> bool:
@@ -119,7 +140,9 @@ def _type(tensor: dict[str, Any]) -> str:
 
 
 def _num_constants(graph: dict[str, Any], buffers: list[dict[str, Any]]) -> int:
-    constants = [t for t in graph.get("tensors", []) if _has_content(buffers[t.get("buffer", 0)])]
+    constants = [
+        t for t in graph.get("tensors", []) if buffers and _has_content(buffers[t.get("buffer", 0)])
+    ]
     return sum(math.prod(int(size) for size in tensor.get("shape", ())) for tensor in constants)
 
 

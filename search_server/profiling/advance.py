@@ -1,7 +1,7 @@
 """What a job does once its leases are done: its evidence is read, concluded from, and the conclusion kept.
 
 What follows from the evidence is decided by one file for each kind of job: ``conclude_profile.py``,
-``conclude_measurement.py`` and ``conclude_check.py``.
+``conclude_measurement.py``, ``conclude_check.py``, ``conclude_model.py`` and ``conclude_gate.py``.
 
 Reading and fitting take time, so they happen outside the transaction that writes the conclusion; that
 one first checks that nothing moved meanwhile. Advancing a job twice, or after a crash, is harmless.
@@ -30,6 +30,7 @@ from search_server.leases.leases import create_lease, lease_items
 from search_server.profiling.checks import check_networks, checked_tables, measure_again, settle_check
 from search_server.profiling.conclude_check import conclude_check
 from search_server.profiling.conclude_measurement import Compared, conclude_measurement
+from search_server.profiling.conclude_model import conclude_model
 from search_server.profiling.conclude_profile import (
     Fitted,
     MeasureOn,
@@ -41,6 +42,7 @@ from search_server.profiling.conclude_profile import (
 from search_server.profiling.evidence import Evidence, Failed
 from search_server.profiling.kept_windows import kept_leases
 from search_server.profiling.measurements import requested_architectures, store_latencies
+from search_server.profiling.own_models import store_model_latency
 from search_server.profiling.plan import (
     MEASUREMENT_LEASES,
     PROFILE_WINDOW_S,
@@ -51,12 +53,13 @@ from search_server.profiling.plan import (
 from search_server.profiling.samples import own_leases
 from search_server.resources.checks import Drift
 from search_server.resources.latencies import MeasurementCreate
+from search_server.resources.models import ModelLatency
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Policy
 from shared.protocol.wire import from_dict, to_dict
 from shared.search_space import search_space
 
-Conclusion = MeasureOn | Fitted | Compared | Drift | Failed
+Conclusion = MeasureOn | Fitted | Compared | Drift | ModelLatency | Failed
 
 
 def advance_job(database: Database, data_dir: Path, job_id: str, now: Clock) -> None:
@@ -77,7 +80,7 @@ def advance_waiting_jobs(database: Database, data_dir: Path, now: Clock) -> int:
     lease = aliased(LeaseRow)
     unfinished = exists().where(lease.job_id == JobRow.job_id, lease.status.in_(("pending", "leased")))
     statement = select(JobRow.job_id).where(
-        JobRow.status == "running", JobRow.kind.in_(("profile", "measurement", "check")), ~unfinished
+        JobRow.status == "running", JobRow.kind != "search", ~unfinished
     )
     with database.reading() as session:
         job_ids = list(session.scalars(statement))
@@ -127,6 +130,8 @@ def _conclusion(session: Session, job: JobRow, evidence: Evidence) -> Callable[[
     """Read what a conclusion takes, and return how to come to it."""
     if job.kind == "profile":
         return partial(conclude_profile, evidence)
+    if job.kind == "model":
+        return partial(conclude_model, evidence)
     if job.kind == "check":
         assert job.snapshot is not None
         table, profiled = checked_tables(session, job.snapshot)
@@ -192,5 +197,8 @@ def _apply(
         case Compared(latencies, lacking, level_snapshot):
             store_latencies(session, job, latencies, level_snapshot)
             finish_job(session, job.job_id, now(), message=lacking)
+        case ModelLatency():
+            store_model_latency(session, job, conclusion)
+            finish_job(session, job.job_id, now(), message=conclusion.note)
         case Failed(message):
             fail_job(session, job.job_id, message, now())

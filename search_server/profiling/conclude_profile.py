@@ -172,9 +172,9 @@ def refusal(table: LatencyTable, evidence: Evidence) -> str:
 
 def _fit(evidence: Evidence, now: datetime) -> tuple[LatencyTable | None, str]:
     """Return a table with the remarks of its windows, or None and what is missing."""
-    covers = {item.item_id: item.workload for item in evidence.items if item.profile_segments}
+    covers = {item.item_id: item.network for item in evidence.items if item.profile_segments}
     families = {
-        item.item_id: item.workload
+        item.item_id: item.network
         for item in evidence.items
         if not item.is_anchor and not item.profile_segments
     }

@@ -104,8 +104,10 @@ def _lease(row: LeaseRow) -> JobLease:
     )
 
 
-def _architecture_text(workload: Workload, space: SearchSpace) -> str | None:
+def _architecture_text(workload: Workload | None, space: SearchSpace) -> str | None:
     """Return the blocks of a network by its layers; stem and head may be others than the space's."""
+    if workload is None:
+        return None
     layers = workload.segments[1:-1]
     if len(layers) != space.num_layers:
         return None

@@ -5,13 +5,13 @@ from typing import Literal
 
 from shared.protocol.device import Conditions
 
-JobKind = Literal["profile", "measurement", "check", "search"]
+JobKind = Literal["profile", "measurement", "check", "search", "model", "gate"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Long work of one of four kinds, with its progress."""
+    """Long work of one of six kinds, with its progress."""
 
     job_id: str
     kind: JobKind

@@ -1,7 +1,11 @@
 """Model files that people bring: what they are, as the server read it without running them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from search_server.resources.jobs import Job
+from shared.protocol.device import Conditions
+from shared.protocol.measurement import ModelInput
 
 ModelFormat = Literal["onnx", "tflite"]
 
@@ -80,3 +84,87 @@ class Model:
     size_bytes: int
     facts: ModelFacts
     created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMeasurementCreate:
+    """Measure a model on a device, against the project's anchor network."""
+
+    device: str
+    conditions: Conditions = Conditions()
+    inputs: tuple[ModelInput, ...] = ()
+    """Shapes of inputs whose sizes are open; those that are not named get 1, and the batch in front."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLatency:
+    """One node of the graph that the runtime made of a model."""
+
+    node: str
+    op_type: str
+    shapes: str
+    """Of its inputs and outputs, such as ``1x3x32x32 8x3x3x3 -> 1x8x32x32``."""
+    latency_us: float
+    """Its share of the whole model's latency."""
+    share: float
+    """0..1: its time under the profiler over that of all nodes."""
+    profiled_us: float
+    """Median time under the runtime's profiler, as it was."""
+    num_runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorLatency:
+    """All nodes of one type together."""
+
+    op_type: str
+    num_nodes: int
+    latency_us: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLatency:
+    """A model as measured on a device."""
+
+    latency_us: float
+    """The median ratio to the anchor right before, times the anchor's median."""
+    low_us: float
+    high_us: float
+    """A 90 % interval of ``latency_us``."""
+    raw_latency_us: float
+    """Median wall time as it was."""
+    anchor_us: float
+    anchor: str
+    """The space whose anchor network was the yardstick."""
+    num_samples: int
+    measured_at: str
+    runtime_version: str | None
+    inputs: tuple[ModelInput, ...]
+    profiled_us: float | None = None
+    """Median of a whole run under the runtime's profiler; None: the runtime has none that can be read."""
+    nodes: tuple[NodeLatency, ...] = ()
+    """In the order in which they run; left out of lists."""
+    operators: tuple[OperatorLatency, ...] = ()
+    """The slowest first."""
+    note: str = ""
+    """What a reader should know."""
+
+    @property
+    def profiler_cost(self) -> float | None:
+        """By how much a run is longer under the profiler: 0.1 is 10 %."""
+        return None if self.profiled_us is None else self.profiled_us / self.raw_latency_us - 1
+
+    def without_nodes(self) -> "ModelLatency":
+        """Return what stands in lists."""
+        return replace(self, nodes=())
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMeasurement:
+    """A job that measures a model, and what came of it."""
+
+    job: Job
+    model_id: str
+    model_name: str
+    latency: ModelLatency | None = None

@@ -19,6 +19,7 @@ from search_server.db.session import Database
 from search_server.jobs.registry import ENDED, find_job
 from search_server.profiling.checks import check_resource
 from search_server.profiling.measurements import measurement_resource
+from search_server.profiling.own_models import model_measurement_resource
 from search_server.profiling.profiles import profile_resource
 from search_server.resources.jobs import JobKind
 from search_server.routes.auth import UserDep
@@ -58,15 +59,19 @@ _RESOURCES: Mapping[str, Callable[[Session, JobRow, datetime], object]] = {
     "profile": profile_resource,
     "measurement": measurement_resource,
     "check": check_resource,
+    "model": model_measurement_resource,
 }
 
 _Look = Callable[[Session, JobRow, _Stream, datetime], Iterator[ServerSentEvent]]
 
 
 def job_events(
-    database: Database, job_id: str, kind: Literal["profile", "measurement", "check"], context: Context
+    database: Database,
+    job_id: str,
+    kind: Literal["profile", "measurement", "check", "model", "gate"],
+    context: Context,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Yield ``job`` with the profile, measurement or check whenever it changes."""
+    """Yield ``job`` with the profile, measurement, check or gate whenever it changes."""
 
     def look(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
         return stream.changed("job", "job", _RESOURCES[kind](session, job, at))

@@ -1,9 +1,12 @@
-"""Models of one's own over HTTP: sent in parts, checked, listed, removed."""
+"""Models of one's own over HTTP: sent in parts, checked, listed, measured, removed."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from search_server.leases.cancel import cancel_whole_job
 from search_server.own_models.parts import part_path, received_bytes, whole_file, write_part
 from search_server.own_models.stored_models import (
     add_model,
@@ -15,9 +18,21 @@ from search_server.own_models.stored_models import (
     remove_model,
     stored_content,
 )
-from search_server.resources.models import Model, ModelCreate, ModelUpload
+from search_server.profiling.own_models import (
+    find_model_job,
+    list_model_measurements,
+    model_measurement_resource,
+    submit_model_measurement,
+)
+from search_server.resources.models import (
+    Model,
+    ModelCreate,
+    ModelMeasurement,
+    ModelMeasurementCreate,
+    ModelUpload,
+)
 from search_server.resources.page import Page
-from search_server.routes.auth import UserDep
+from search_server.routes.auth import SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
     CursorQuery,
@@ -27,6 +42,7 @@ from search_server.routes.context import (
     SessionDep,
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.events import JobToWatch, job_events
 from search_server.routes.tables import raw_body
 from search_server.routes.transaction_route import TransactionRoute
 
@@ -91,3 +107,61 @@ def get_model(_: UserDep, model: str, session: SessionDep) -> Model:
 def delete_model(_: UserDep, model: str, session: SessionDep, context: ContextDep, now: NowDep) -> None:
     """Take a model off the list, and its file from the disk; its measurements stay."""
     remove_model(session, context.data_dir, find_model(session, model), now)
+
+
+@router.post("/models/{model}/measurements", status_code=201)
+def create_model_measurement(
+    submission: SubmissionDep,
+    model: str,
+    create: ModelMeasurementCreate,
+    session: SessionDep,
+    context: ContextDep,
+    now: NowDep,
+) -> ModelMeasurement:
+    """Measure a model on a device: the whole against an anchor, and each node."""
+    row = find_model(session, model)
+    job = submit_model_measurement(session, context.data_dir, row, create, submission, now)
+    return model_measurement_resource(session, job, now)
+
+
+@router.get("/models/{model}/measurements")
+def get_model_measurements(
+    _: UserDep,
+    model: str,
+    session: SessionDep,
+    now: NowDep,
+    cursor: CursorQuery = None,
+    limit: LimitQuery = 50,
+) -> Page[ModelMeasurement]:
+    """List the measurements of a model, newest first, without their nodes."""
+    return list_model_measurements(session, find_model(session, model).model_id, cursor, limit, now)
+
+
+@router.get("/models/{model}/measurements/{job_id}")
+def get_model_measurement(
+    _: UserDep, model: str, job_id: str, session: SessionDep, now: NowDep
+) -> ModelMeasurement:
+    """Return a measurement of a model with all of its nodes."""
+    return model_measurement_resource(session, find_model_job(session, model, job_id), now)
+
+
+@router.get("/models/{model}/measurements/{job_id}/events", response_class=EventSourceResponse)
+async def stream_model_measurement(
+    model: str,  # noqa: ARG001 - the job's id tells which
+    job_id: Annotated[str, Depends(JobToWatch("model"))],
+    database: DatabaseDep,
+    context: ContextDep,
+) -> AsyncIterator[ServerSentEvent]:
+    """Send the measurement as event ``job`` whenever it changes, until it has ended."""
+    async for event in job_events(database, job_id, "model", context):
+        yield event
+
+
+@router.post("/models/{model}/measurements/{job_id}/cancel")
+def cancel_model_measurement(
+    _: UserDep, model: str, job_id: str, session: SessionDep, now: NowDep
+) -> ModelMeasurement:
+    """Stop measuring."""
+    job = find_model_job(session, model, job_id)
+    cancel_whole_job(session, job, now)
+    return model_measurement_resource(session, job, now)

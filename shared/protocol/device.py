@@ -54,6 +54,8 @@ class Device:
     """Hash of the agent's wheel where the server's line installed it; else empty."""
     accepts_upgrade: bool = False
     """Its owner lets the server that it is enrolled at upgrade the agent."""
+    protocol_max: int = 1
+    """The newest protocol that the agent speaks; see :mod:`shared.protocol.measurement`."""
 
     @property
     def usable_cores(self) -> tuple[int, ...]:

@@ -17,8 +17,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WHEEL_NAME = re.compile(r"edgenas_agent-[0-9A-Za-z.+]{1,60}-py3-none-any\.whl")
 
 PROTOCOL_MIN = 1
-PROTOCOL_MAX = 1
+PROTOCOL_MAX = 2
 """The protocol versions that this code speaks."""
+OWN_FILES_PROTOCOL = 2
+"""The first in which a model file need not be a workload's."""
 
 Status = Literal["ok", "unstable", "throttled", "deferred", "unsupported", "error"]
 """Only ``ok`` feeds a latency table."""
@@ -40,17 +42,47 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelInput:
+    """What a model file that is no workload's is fed with."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if any(size < 1 for size in self.shape):
+            raise ValueError(f"the sizes of input {self.name!r} must be at least 1, got {self.shape}")
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseItem:
-    """One workload to measure."""
+    """One network to measure: a workload, or a model file that somebody brought."""
 
     item_id: str
-    workload: Workload
+    workload: Workload | None = None
+    """None: the model file is all that is known."""
     artifact: Artifact | None = None
     """The model file; None where the runtime builds the model from the workload itself."""
     is_anchor: bool = False
     """The anchor also runs right before every other item, as the yardstick of the moment."""
     profile_segments: bool = False
     """Also run under the runtime's own node profiler, in runs of their own."""
+    inputs: tuple[ModelInput, ...] = ()
+    """Of a model file without a workload: a shape for each of its inputs."""
+
+    def __post_init__(self) -> None:
+        if self.workload is None and self.artifact is None:
+            raise ValueError(f"item {self.item_id!r} needs a workload or a model file")
+
+    @property
+    def network(self) -> Workload:
+        """The workload of an item that has one.
+
+        Raises:
+            ValueError: the item is a model file that somebody brought.
+        """
+        if self.workload is None:
+            raise ValueError(f"item {self.item_id!r} is a model file without a workload")
+        return self.workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +121,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Permission and order to measure some workloads on one device."""
+    """Permission and order to measure some networks on one device."""
 
     lease_id: str
     fence: int

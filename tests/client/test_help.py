@@ -48,6 +48,7 @@ def test_the_promised_commands_exist() -> None:
         "model list",
         "model show",
         "model remove",
+        "model measure",
         "architecture show",
         "architecture count",
         "architecture onnx",

@@ -46,7 +46,7 @@ def results(lease: Lease) -> Iterator[Result]:
     clock_us = 0.0
     for turn, item in enumerate(others * NUM_ROUNDS):
         for network in (anchor, item):
-            wall_us = _network_us(network.workload)
+            wall_us = _network_us(network.network)
             runs[network.item_id].append((turn, clock_us, wall_us))
             clock_us += wall_us
     for item in lease.items:
@@ -69,7 +69,7 @@ def _result(lease: Lease, item: LeaseItem, runs: list[tuple[int, float, float]])
     turns, starts, walls = zip(*runs, strict=True)
     nodes = tuple(
         NodeSamples(f"{name}/0/conv", name, "Conv", (latency_us + PROFILER_COST_US,) * NUM_ROUNDS)
-        for name, latency_us in _segments_us(item.workload)
+        for name, latency_us in _segments_us(item.network)
     )
     return Result(
         lease.lease_id,

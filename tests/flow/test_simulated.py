@@ -38,7 +38,7 @@ def results(device: str, index: int) -> list[Result]:
 
 def profiled(device: str, num_leases: int = MAX_PROFILE_LEASES) -> LatencyTable:
     measured = [result for index in range(num_leases) for result in results(device, index)]
-    covers = {item.item_id: item.workload for item in COVERS}
+    covers = {item.item_id: item.network for item in COVERS}
     return fit_table(SPACE.name, "here", SIMULATED, covers, "anchor", measured, "2026-01-01T00:00:00Z")
 
 
@@ -49,8 +49,8 @@ def true_units(device: str) -> dict[str, float]:
     for item in COVERS:
         keys = dict(
             zip(
-                (segment.name for segment in item.workload.segments),
-                item.workload.segment_keys(),
+                (segment.name for segment in item.network.segments),
+                item.network.segment_keys(),
                 strict=True,
             )
         )
@@ -69,7 +69,7 @@ def test_a_quiet_device_gives_its_true_table() -> None:
     for key, units in truth.items():  # a mean entry is 0.04
         assert table.entries[key].latency_units == pytest.approx(units, rel=0.02, abs=0.001)
     for cover in COVERS:
-        keys = [key for key in cover.workload.segment_keys() if key in truth]
+        keys = [key for key in cover.network.segment_keys() if key in truth]
         predicted = sum(table.entries[key].latency_units for key in keys)
         assert predicted == pytest.approx(sum(truth[key] for key in keys), rel=0.01)
 
@@ -101,7 +101,7 @@ def test_an_agent_that_simulates_does_nothing_else(tmp_path: Path) -> None:
     answers = list(core.run(lease(0)))
     told = {(answer.status, answer.is_simulated, answer.runtime_version) for answer in answers}
     assert told == {("ok", True, "silver_4210r")}
-    real = [LeaseItem("net", ANCHOR.workload)]
+    real = [LeaseItem("net", ANCHOR.network)]
     refused = list(
         core.run(Lease("real", 1, "here", tuple(real), Conditions("torch"), policy(0, SIMULATED), 60))
     )

@@ -113,7 +113,7 @@ def _result(
     num_runs = 8
     nodes = _nodes(item, slowdown, noise, generator) if item.profile_segments else ()
     wall_us = tuple(
-        network_latency_us(item.workload) * slowdown * (1 + noise * generator.random())
+        network_latency_us(item.network) * slowdown * (1 + noise * generator.random())
         for _ in range(num_runs)
     )
     return Result(
@@ -140,7 +140,7 @@ def _nodes(
     item: LeaseItem, slowdown: float, noise: float, generator: random.Random
 ) -> tuple[NodeSamples, ...]:
     keys: Mapping[str, str] = dict(
-        zip((segment.name for segment in item.workload.segments), item.workload.segment_keys(), strict=True)
+        zip((segment.name for segment in item.network.segments), item.network.segment_keys(), strict=True)
     )
     nodes = []
     for name, key in keys.items():
