@@ -11,7 +11,8 @@ COPY deploy/agent deploy/agent
 RUN python3 -m pip install --no-cache-dir -c constraints.txt './deploy/agent[onnxruntime]'
 COPY deploy/agent-entrypoint.sh /usr/local/bin/agent-entrypoint
 
-RUN useradd --create-home --uid 1000 edgenas && mkdir /data && chown edgenas /data
+# A base may have this user already, or its number.
+RUN { id edgenas >/dev/null 2>&1 || useradd --create-home edgenas; } && mkdir -p /data && chown edgenas /data
 USER edgenas
 ENV EDGENAS_AGENT_DATA=/data
 VOLUME /data
