@@ -139,7 +139,7 @@ class SearchOptions:
         "more time.",
         flags="--recompute/--no-recompute",
     )
-    seed: int = option(0, "The same seed gives the same search.")
+    seed: int = option(0, "The same seed gives the same search, with the same number of threads.")
 
     weight_lr: float = option(
         0.1, "Rate of SGD for weights at the start of its cosine.", above=0, group="Advanced"

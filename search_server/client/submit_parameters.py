@@ -15,12 +15,14 @@ def submit_parameters(target: type) -> list[inspect.Parameter]:
 
     A flag of earlier days is a parameter of its own: see :func:`without_older`.
     """
-    options = options_of(target).values()
-    older = [replace(option, name=older_name(option), flags=option.older_flag) for option in options]
-    return [
-        *(_parameter(option) for option in options if option.flag),
-        *(_parameter(option, is_hidden=True) for option in older if option.older_flag),
-    ]
+    parameters = []
+    for option in options_of(target).values():
+        if option.older_flag:
+            older = replace(option, name=older_name(option), flags=option.older_flag)
+            parameters.append(_parameter(older, is_hidden=True))
+        if option.flag:
+            parameters.append(_parameter(option))
+    return parameters
 
 
 def older_name(option: Option) -> str:

@@ -73,6 +73,8 @@ class SearchStepFacts:
     """Most that this process had in memory so far; with ``cuda`` in that of the accelerator."""
     accelerator: str = "cpu"
     """What the epoch was computed on."""
+    num_threads: int = 1
+    """Processor threads that computed it: with another number the same seed gives other bits."""
 
 
 class SearchRun:
@@ -156,6 +158,7 @@ class SearchRun:
             warnings=search_warnings(self.options, costs, steps),
             peak_memory_bytes=peak_memory_bytes(self.accelerator),
             accelerator=self.accelerator.type,
+            num_threads=torch.get_num_threads(),
         )
         self.epoch += 1
         return facts

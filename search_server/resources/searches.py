@@ -103,6 +103,14 @@ class SearchCreate(SearchOptions):
     deliver: DeliverName = option(
         "fp32", "int8: also export, run and measure the ONNX file with int8 kernels, quantised statically."
     )
+    num_threads: int | None = option(
+        None,
+        "Processor threads that compute the search; with another number sums are taken in another order, "
+        "and the same seed ends in another network. Left out: as many as the worker has; every step tells "
+        "how many, and a resumed search keeps to it.",
+        at_least=1,
+        at_most=256,
+    )
     snapshot: str | None = option(None, "Hash of the latency table to use; left out: the newest.")
     mirror: bool | None = option(
         None,
@@ -185,6 +193,8 @@ class SearchStep:
     """Most that the searching process had in memory so far; with ``cuda`` in that of the accelerator."""
     accelerator: str = "cpu"
     """What the epoch was computed on."""
+    num_threads: int | None = None
+    """Processor threads that computed it; None: recorded before this was told."""
 
 
 @dataclass(frozen=True, slots=True)

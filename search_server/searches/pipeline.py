@@ -38,6 +38,7 @@ from search_server.searches.finalists import (
 from search_server.searches.recording import record_step
 from search_server.searches.search_inputs import device_tables, search_data
 from search_server.searches.search_job import SearchJob, StoppedError, Transaction, open_search_job
+from search_server.searches.searches import search_steps_after
 from search_server.searches.stages import SEARCHED
 from search_server.searches.training import Beginning, most_accurate, train_all
 from shared.protocol.wire import from_dict, to_dict
@@ -67,6 +68,7 @@ def run_search_job(
     """
     job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir, accelerator)
     try:
+        keep_threads(job)
         found = outcome_of(job)
     except StoppedError:
         return
@@ -76,6 +78,15 @@ def run_search_job(
     message = "the front is decoded" if found is None else outcome(job, found)
     with transaction() as session:
         finish_job(session, job_id, utc_now(), result=result, message=message)
+
+
+def keep_threads(job: SearchJob) -> None:
+    """Compute with as many threads as the search began with, or as are asked for."""
+    with job.transaction() as session:
+        begun = search_steps_after(session, job.job_id, -1, limit=1)
+    num_threads = (begun[0].num_threads if begun else None) or job.request.num_threads
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
 
 
 def outcome_of(job: SearchJob) -> FoundArchitecture | None:

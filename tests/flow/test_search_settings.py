@@ -99,6 +99,7 @@ def test_the_last_step_tells_what_networks_were_drawn_with(shelf: Database, tmp_
         *before, last = search_steps_after(session, search.job.job_id, -1)
     assert [step.drawn_from for step in before] == [None] * len(before)
     assert last.drawn_from is not None
+    assert last.num_threads == 1
     for row in last.drawn_from:
         assert sum(row) == pytest.approx(1)
         assert min(row) > 1e-6  # so little decided that every candidate may be drawn

@@ -11,11 +11,17 @@ const COLUMNS = [
   { title: "Created" },
 ];
 
+function kind(request) {
+  const words = request.origin ? `${request.points === null ? "retarget" : "front"} of ${request.origin}`
+    : request.paths === "none" ? "no supernet" : null;
+  return words && h("div", { class: "hint" }, words);
+}
+
 function row({ job, request, result, stage }) {
   const latency = !result ? null : result.measured_us !== null
     ? `${milliseconds(result.measured_us)} ${isSimulated(job) ? "simulated" : "measured"}` : `${milliseconds(result.predicted_us)} predicted`;
   return { cells: [
-    h("a", { href: `/searches/${job.job_id}` }, h("code", {}, job.job_id)),
+    h("span", {}, h("a", { href: `/searches/${job.job_id}` }, h("code", {}, job.job_id)), kind(request)),
     statusBadge(job), progressBar(job, stage), job.device_name, job.space,
     request.target_ms === null ? null : request.target_ms.toFixed(3), latency,
     result ? share(result.test_accuracy) : null, ago(job.created_at),

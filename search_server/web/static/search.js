@@ -36,6 +36,9 @@ function lossInWords(request) {
 }
 
 function searchedHow(request) {
+  if (request.origin) {
+    return [[request.points === null ? "Decoded from" : "Front of", h("a", { href: `/searches/${request.origin}` }, h("code", {}, request.origin))]];
+  }
   if (request.paths === "none") return [["Found by", `the most ${request.most === "both" ? "MACs and parameters" : request.most} within the limits, decoded from the table; no supernet`]];
   return [
     ["Loss", lossInWords(request)],
@@ -49,7 +52,9 @@ function searchedHow(request) {
 }
 
 function showSearch() {
-  for (const part of document.querySelectorAll(".of-supernet")) part.hidden = search.request.paths === "none";
+  for (const part of document.querySelectorAll(".of-supernet")) {
+    part.hidden = search.request.paths === "none" || search.request.origin !== null;
+  }
   const { job, request, stage, result } = search;
   fill(byId("marks"), statusBadge(job));
   fill(byId("progress"), progressBar(job, stage),
@@ -74,7 +79,33 @@ function showSearch() {
   showComparison();
 }
 
+/** A front: for each device its targets, and the network that was decoded for each. */
+function showFront() {
+  const points = search.architectures.flatMap((network) => network.decoded_for.map((point) => ({ network, point })));
+  const on = (network, device) => network.others.find((other) => other.device === device) ?? network;
+  points.sort((a, b) => a.point.device.localeCompare(b.point.device) || a.point.target_us - b.point.target_us);
+  const rows = points.map(({ network, point }) => {
+    const { predicted_us, measured_us } = on(network, point.device);
+    return { cells: [
+      point.device, milliseconds(point.target_us), milliseconds(predicted_us), milliseconds(measured_us),
+      signed((measured_us ?? predicted_us) / point.target_us - 1), network.estimated_nats?.toFixed(3) ?? null,
+      share(network.test_accuracy), count(network.macs), count(network.params),
+      h("details", {}, h("summary", {}, "show"), h("code", {}, network.architecture.replaceAll(",", ", "))),
+    ] };
+  });
+  fill(byId("comparison"), grid([
+    { title: "Device" }, { title: "Target, ms", number: true }, { title: "Predicted, ms", number: true },
+    { title: "Measured, ms", number: true }, { title: "Of target", number: true }, { title: "Estimated, nats", number: true },
+    { title: "Test", number: true }, { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
+  ], rows, "Estimated: what the search's effects say of cross entropy, against the mean of all networks; less is better."));
+}
+
 function showComparison() {
+  if (search.request.points !== null) {
+    byId("results").hidden = search.architectures.length === 0;
+    showFront();
+    return;
+  }
   byId("results").hidden = search.architectures.length === 0;
   const targetUs = search.request.target_ms === null ? Infinity : 1000 * search.request.target_ms;
   const rows = search.architectures.map((network) => {
