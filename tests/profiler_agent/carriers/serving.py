@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from profiler_agent.agent import AgentCore
 from profiler_agent.carriers.listen import create_app
 from profiler_agent.carriers.run_agent import serve
 from profiler_agent.facts.device import read_device
@@ -24,10 +25,11 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
-    """Let an agent whose runtime misbehaves listen until the block is left."""
+def served(folder: Path, *, is_odd: bool = True) -> Iterator[Served]:
+    """Let an agent listen until the block is left: an odd one, or one enrolled nowhere."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(agent_core(folder, is_odd=True), read_device("phone", ()), TOKEN)
+    core = agent_core(folder, is_odd=True) if is_odd else AgentCore(folder)
+    app = create_app(core, read_device("phone", ()), TOKEN)
     loop = asyncio.new_event_loop()
     drain = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve(app, listener, drain)))
