@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve bench lint docs check release lock clean
+.PHONY: help demo test test-arm64 serve bench lint docs check release lock clean
 
 help:
 	@echo "make demo    server, local agent, latency table, search, verification on this machine"
 	@echo "make test    all tests"
+	@echo "make test-arm64   an emulated ARM board behind NAT: install, enrol, measure, faults; root, Linux, half an hour"
 	@echo "make lint    format, style, types, import contracts"
 	@echo "make docs    the book in .book/site, its reference from the code, its links checked"
 	@echo "make check   make lint, make docs, make test"
@@ -26,6 +27,9 @@ demo: $(INSTALLED)
 # A file runs in one process: its fixtures are made once. Files are spread over the cores.
 test: $(INSTALLED)
 	@$(BIN)/pytest -m "not device" -n auto --dist loadfile
+
+test-arm64: $(INSTALLED)
+	@$(BIN)/python -m scripts.arm64
 
 serve: $(INSTALLED)
 	@$(BIN)/search-server serve --data .demo
