@@ -18,6 +18,9 @@ from shared.protocol.device import Device
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
 
+WIDE = 140
+"""Columns of a terminal from which a list of devices tells all."""
+
 DevicesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[D...]", help="Names or ids of devices.", show_default=False)
 ]
@@ -50,20 +53,21 @@ def list_devices(
         err.print("No device has enrolled yet.")
         _print_steps(client.install_command(), err)
         return
-    table = grid("name", "state", "last seen", "tags", "machine", ">cores", "runtimes", "agent", "id")
+    # What does not fit into a narrow terminal is told by 'edgenas devices show'.
+    wide = ("machine", ">cores", "id") if out.width >= WIDE else ()
+    table = grid("name", "state", "last seen", "tags", "runtimes", "agent", *wide)
     now = datetime.now(UTC)
     for device in devices:
         facts_of = device.device
+        more = (facts_of.cpu_model or facts_of.machine, str(len(facts_of.usable_cores)), device.device_id)
         table.add_row(
             device.name,
             _state(device),
             age(device.last_seen_at, now),
             " ".join(device.tags),
-            facts_of.cpu_model or facts_of.machine,
-            str(len(facts_of.usable_cores)),
-            _runtimes(facts_of),
+            _runtimes(facts_of) if wide else ", ".join(each.name for each in facts_of.runtimes),
             facts_of.agent_version or "-",
-            device.device_id,
+            *(more if wide else ()),
         )
     out.print(table)
 

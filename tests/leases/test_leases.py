@@ -274,9 +274,11 @@ async def test_crash_between_result_and_conclusion_is_made_good(
 
 
 async def test_agent_that_runs_many_times_is_noticed(api: Api, device: SyntheticDevice) -> None:
-    polls = [asyncio.create_task(device.lease(wait_s=1)) for _ in range(MAX_POLLS)]
+    polls = [asyncio.create_task(device.lease(wait_s=30)) for _ in range(MAX_POLLS)]
     while api.app.state.context.bell.num_listeners(device.device_id) < MAX_POLLS:
         await asyncio.sleep(0)
     error = await api.refused("POST", "/agent/lease?wait=1", LeaseRequest(), token=device.token)
     assert (error.status, error.type) == (429, "too_many_polls")
+    api.app.state.context.stopping.set()
+    api.app.state.context.bell.ring_all()
     assert await asyncio.gather(*polls) == [None] * MAX_POLLS
