@@ -67,9 +67,9 @@ def serve(
     Example: search-server serve --host 0.0.0.0 --port 8000
     """
     settings = read_settings(data, host=host, port=port)
-    _check_address(settings.host, settings.port)
     raise_open_files()
     open_database(settings).close()
+    _check_address(settings.host, settings.port)
     _log.info("serving", url=f"http://{settings.host}:{settings.port}", docs="/docs")
     config = uvicorn.Config(
         create_app(settings),

@@ -4,6 +4,8 @@
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 from alembic import context
 from sqlalchemy import Connection
@@ -13,13 +15,28 @@ from search_server.db.session import Database
 
 
 def _migrate(connection: Connection) -> None:
-    context.configure(
-        connection=connection,
-        target_metadata=TABLES,
-        render_as_batch=connection.dialect.name == "sqlite",
-    )
-    with context.begin_transaction():
+    is_sqlite = connection.dialect.name == "sqlite"
+    context.configure(connection=connection, target_metadata=TABLES, render_as_batch=is_sqlite)
+    with _rebuildable(connection) if is_sqlite else nullcontext(), context.begin_transaction():
         context.run_migrations()
+
+
+@contextmanager
+def _rebuildable(connection: Connection) -> Iterator[None]:
+    """Let migrations rebuild tables that others refer to: SQLite changes most columns in no other way.
+
+    The steps are those of https://sqlite.org/lang_altertable.html#otheralter.
+    """
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("PRAGMA foreign_keys=OFF")  # has no effect within a transaction, so it comes before
+    try:
+        yield
+        broken = driver.execute("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise RuntimeError(f"the migration left rows that refer to nothing: {broken[:5]}")
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _url() -> str:
