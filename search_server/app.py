@@ -28,6 +28,7 @@ from search_server.routes import (
 )
 from search_server.routes.admission import Admission
 from search_server.routes.context import Context
+from search_server.routes.documented_errors import document_errors
 from search_server.routes.error_answers import install_error_handler
 from search_server.routes.request_ids import RequestIds
 from search_server.routes.request_limit import RequestLimit
@@ -72,6 +73,7 @@ def create_app(settings: Settings, now: Clock = utc_now, poll_s: float = 1.0) ->
     app.add_middleware(CountRequests)
     app.add_middleware(RequestIds)
     install_error_handler(app)
+    document_errors(app)
     web_routes.install_unknown_page(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API_PREFIX)

@@ -48,7 +48,7 @@ def _session_token(request: Request) -> str | None:
 CallerDep = Annotated[Caller, Depends(_caller)]
 
 
-class _Allow:
+class Allow:
     """A dependency that lets only some scopes pass."""
 
     def __init__(self, *scopes: Scope) -> None:
@@ -63,7 +63,7 @@ class _Allow:
         return caller
 
 
-UserDep = Annotated[Caller, Depends(_Allow("user", "admin"))]
+UserDep = Annotated[Caller, Depends(Allow("user", "admin"))]
 
 
 def _submission(caller: UserDep, context: ContextDep, idempotency_key: IdempotencyKey = None) -> Submission:
@@ -73,11 +73,11 @@ def _submission(caller: UserDep, context: ContextDep, idempotency_key: Idempoten
 SubmissionDep = Annotated[Submission, Depends(_submission)]
 """Of a job, by a user."""
 
-EnrolDep = Annotated[Caller, Depends(_Allow("enrol", "device"))]
-ReaderDep = Annotated[Caller, Depends(_Allow("device", "user", "admin"))]
+EnrolDep = Annotated[Caller, Depends(Allow("enrol", "device"))]
+ReaderDep = Annotated[Caller, Depends(Allow("device", "user", "admin"))]
 
 
-DeviceDep = Annotated[Caller, Depends(_Allow("device"))]
+DeviceDep = Annotated[Caller, Depends(Allow("device"))]
 """A device's agent."""
 
 

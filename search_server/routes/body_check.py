@@ -1,6 +1,6 @@
 """What is refused before a route reads it: values that cannot be kept, and true or false for a number."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import is_dataclass
 from functools import cache
 from types import UnionType
@@ -15,11 +15,12 @@ from shared.protocol.wire import FieldError
 _Path = tuple[str | int, ...]
 
 
-async def check_request(request: Request, bodies: Sequence[Any]) -> None:
+async def check_request(request: Request, parameters: Collection[str], bodies: Sequence[Any]) -> None:
     """Check a request's path, query and, where the route takes a JSON body, the body.
 
     Args:
         request: as it came.
+        parameters: what the query may have.
         bodies: the type of the body, if the route takes one.
 
     Raises:
@@ -28,7 +29,10 @@ async def check_request(request: Request, bodies: Sequence[Any]) -> None:
     for name, text in request.path_params.items():
         _refuse(("path", name), scalar_fault(text))
     for name, text in request.query_params.multi_items():
-        _refuse(("query", name), scalar_fault(text))
+        _refuse(("query", name), scalar_fault(text) or scalar_fault(name))
+        if name not in parameters:
+            known = ", ".join(sorted(parameters)) or "none"
+            _refuse(("query", name), f"is no parameter of this route; it takes {known}")
     if not bodies:
         return
     try:

@@ -92,6 +92,7 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
         case HTTPException(status_code=405):
             detail = f"{request.url.path} does not take {request.method}; the routes are listed at /docs"
             body = error_body("method_not_allowed", 405, detail)
+            return error_response(body, error.headers)  # they tell which methods it takes
         case IntegrityError():
             detail = "another request changed the same thing at the same moment; send this one again"
             body = error_body("conflict", ConflictError.status, detail)

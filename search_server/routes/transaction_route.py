@@ -4,12 +4,13 @@ A transaction that went from thread to thread could hold the database's write lo
 free thread, and all threads could wait for that lock: nobody would go on.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
 import structlog
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 
@@ -29,15 +30,23 @@ class TransactionRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what answers a request; it is checked before FastAPI reads it."""
         handle = super().get_route_handler()
+        parameters = frozenset(_query_names(self.dependant))
         bodies = [field.field_info.annotation for field in self.dependant.body_params]
 
         async def check_and_handle(request: Request) -> Response:
             names = {_LOGGED[name]: value for name, value in request.path_params.items() if name in _LOGGED}
             structlog.contextvars.bind_contextvars(**names)
-            await check_request(request, bodies)
+            await check_request(request, parameters, bodies)
             return await handle(request)
 
         return check_and_handle
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """Yield what a route and its dependencies read from the query."""
+    yield from (field.alias for field in dependant.query_params)
+    for part in dependant.dependencies:
+        yield from _query_names(part)
 
 
 def _in_one_transaction(endpoint: Callable[..., Any]) -> Callable[..., Any]:
