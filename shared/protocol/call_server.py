@@ -24,6 +24,10 @@ from shared.protocol.wire import ErrorBody, WireError, from_json, to_json
 
 T = TypeVar("T")
 
+MAX_ANSWER_BYTES = 32 << 20
+"""Longest answer that an agent reads, unpacked; model files have limits of their own."""
+
+_CHUNK_BYTES = 1 << 16
 _TIMEOUT_S = 30.0
 _POLL_MARGIN_S = 15.0
 """A long poll may take this much longer than asked before the server counts as gone."""
@@ -184,14 +188,31 @@ class ServerClient:
 
     async def _send(self, request: httpx.Request, *, is_streamed: bool = False) -> httpx.Response:
         try:
-            response = await self._http.send(request, stream=is_streamed, follow_redirects=False)
+            response = await self._http.send(request, stream=True, follow_redirects=False)
+            if is_streamed and response.is_success:
+                return response
+            response = await self._whole(response)
             if response.is_success:
                 return response
-            await response.aread()
         except httpx.TransportError as error:
             raise NoAnswerError(f"{self.url} cannot be reached: {_words(error)}") from error
         body, retry_after_s = self._error_body(response), _retry_after_s(response)
         raise RequestRefusedError(response.status_code, body, retry_after_s)
+
+    async def _whole(self, response: httpx.Response) -> httpx.Response:
+        """Return an answer with its body, which has a largest size whoever sends it."""
+        body = bytearray()
+        try:
+            async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise NoAnswerError(f"{self.url} answers with more than {MAX_ANSWER_BYTES:,} bytes")
+        finally:
+            await response.aclose()
+        retry_after = {
+            name: response.headers[name] for name in ("Retry-After",) if name in response.headers
+        }
+        return httpx.Response(response.status_code, headers=retry_after, content=bytes(body))
 
     def _read(self, response: httpx.Response, target: type[T]) -> T:
         try:

@@ -126,6 +126,23 @@ def endless_loop() -> bytes:
     )
 
 
+def reader_of(path: str) -> bytes:
+    """Return a model whose weights lie in another file."""
+    weights = onnx.TensorProto(
+        name="weights", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL
+    )
+    for key, value in (("location", path), ("offset", "0"), ("length", "16")):
+        weights.external_data.add(key=key, value=value)
+    return hostile_model(
+        [
+            helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+            helper.make_node("Add", ["mean", "weights"], ["sum"]),
+            helper.make_node("Reshape", ["sum", "two_sizes"], ["logits"]),
+        ],
+        [weights, helper.make_tensor("two_sizes", TensorProto.INT64, [2], [1, 4])],
+    )
+
+
 def measured(core: AgentCore, model: bytes) -> Result:
     """Return what a lease of one model file gives."""
     file = Artifact(hashlib.sha256(model).hexdigest(), len(model))
@@ -142,6 +159,14 @@ def test_a_model_of_huge_tensors_fails_alone(tmp_path: Path) -> None:
     assert "allocate" in (result.reason or "") or "bad_alloc" in (result.reason or "")
     store_model(core)
     assert [other.status for other in core.run(real_lease("b"))] == ["ok"]
+
+
+@pytest.mark.parametrize("place", ["{folder}/secret", "../secret"])
+def test_a_model_reads_no_file_of_the_device(tmp_path: Path, place: str) -> None:
+    (tmp_path / "secret").write_bytes(b"x" * 16)
+    result = measured(agent_core(tmp_path), reader_of(place.format(folder=tmp_path)))
+    assert result.status == "error"
+    assert "External data path" in (result.reason or "")
 
 
 def test_a_model_that_never_ends_is_ended(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 
 import httpx
 import pytest
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from profiler_agent.facts.device import read_device
-from shared.protocol.call_server import NoAnswerError, RequestRefusedError, ServerClient
+from shared.protocol.call_server import MAX_ANSWER_BYTES, NoAnswerError, RequestRefusedError, ServerClient
 from shared.protocol.device import DeviceCreate, DeviceCredential
 from shared.protocol.measurement import Heartbeat, LeaseRequest, Result
 from tests.profiler_agent.leases import odd_lease
@@ -87,6 +88,23 @@ def test_what_is_no_edgenas_server(status: int) -> None:
                 await client.heartbeat(Heartbeat())
         if isinstance(error.value, RequestRefusedError):
             assert error.value.is_temporary == (status == 502)
+
+    asyncio.run(talk())
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_that_is_small_on_the_line_and_large_unpacked_is_not_read(status: int) -> None:
+    packed = gzip.compress(b" " * (MAX_ANSWER_BYTES + 1))
+    assert len(packed) < MAX_ANSWER_BYTES / 100
+
+    async def bomb(_: Request) -> Response:
+        return Response(packed, status, {"Content-Encoding": "gzip"})
+
+    async def talk() -> None:
+        app = Starlette(routes=[Route("/{path:path}", bomb, methods=["POST"])])
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
+            with pytest.raises(NoAnswerError, match="more than 33,554,432 bytes"):
+                await ServerClient(URL, TOKEN, http).lease(LeaseRequest(), 0)
 
     asyncio.run(talk())
 
