@@ -13,6 +13,7 @@ from profiler_agent.facts.installation import can_change_itself, installed_wheel
 from profiler_agent.measuring.simulated_process import simulating_command
 from profiler_agent.measuring.supervision import MEASURING_COMMAND
 from profiler_agent.runtimes import available_runtimes, load_runtime
+from profiler_agent.runtimes.accelerators import with_accelerators
 from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
 from profiler_agent.settings import AgentSettings
 from shared.protocol.device import Device, RuntimeInfo
@@ -41,7 +42,8 @@ def offered_device(settings: AgentSettings) -> Device:
         runtimes = tuple(runtime for runtime in runtimes if runtime.name == settings.runtime)
         if not runtimes:
             load_runtime(settings.runtime)
-    return _installed(settings, _lending(settings.cores, read_device(settings.name, runtimes)))
+    device = read_device(settings.name, with_accelerators(runtimes))
+    return _installed(settings, _lending(settings.cores, device))
 
 
 def measuring_command(settings: AgentSettings) -> tuple[str, ...]:

@@ -27,6 +27,10 @@ class InferenceRuntime:
     dtypes: tuple[str, ...] = ("fp32",)
     runs_own_files: bool = False
     """Whether it also runs model files that somebody brought, beside those that are written for it."""
+    accelerators: tuple[str, ...] = ("cpu",)
+    """What may compute its networks; the first is meant where nothing else is said."""
+    must_be_asked: bool = False
+    """Which of them are there depends on the build and on the device."""
 
 
 RUNTIMES = {
@@ -40,6 +44,8 @@ RUNTIMES = {
             "pip install onnxruntime numpy, or on Termux: pkg install python-onnxruntime",
             DTYPES,
             runs_own_files=True,
+            accelerators=("cpu", "xnnpack", "nnapi", "coreml", "gpu", "qnn"),
+            must_be_asked=True,
         ),
         InferenceRuntime(
             "torch",
@@ -56,6 +62,7 @@ RUNTIMES = {
             "pip install ai-edge-litert numpy (PyPI has no wheel for Termux)",
             DTYPES,
             runs_own_files=True,
+            accelerators=("xnnpack", "cpu"),
         ),
         InferenceRuntime(
             "ncnn",
@@ -63,6 +70,8 @@ RUNTIMES = {
             "ncnn",
             "time-stamps at the segments' borders within one run",
             "pip install ncnn numpy (PyPI has no wheel for Termux)",
+            accelerators=("cpu", "gpu"),
+            must_be_asked=True,
         ),
         InferenceRuntime(
             "executorch",
@@ -70,6 +79,7 @@ RUNTIMES = {
             "pte",
             "each segment is a method of the program; time-stamps between calls in shared memory",
             "pip install torch && pip install --no-deps executorch (PyPI has no wheel for Termux)",
+            accelerators=("xnnpack",),
         ),
     )
 }
@@ -78,3 +88,11 @@ RUNTIMES = {
 RUNTIME_NAMES = (*RUNTIMES, "simulated", "other")
 """``simulated``: the agent draws times and runs nothing. ``other``: a program that this project does not
 run; tables imported from it say which."""
+
+ACCELERATORS = ("cpu", "xnnpack", "nnapi", "coreml", "gpu", "qnn")
+"""What may compute a network: the runtime's own kernels on the CPU, XNNPACK's, or more than the CPU."""
+
+
+def usual_accelerator(runtime: str) -> str:
+    """Return what computes a runtime's networks where nothing else is said."""
+    return RUNTIMES[runtime].accelerators[0] if runtime in RUNTIMES else ACCELERATORS[0]

@@ -44,6 +44,10 @@ class Runtime(Protocol):
     def version(self) -> str:
         """The version that is installed."""
 
+    @property
+    def accelerators(self) -> tuple[str, ...]:
+        """Those of ``shared.runtimes.ACCELERATORS`` that compute its networks here, the usual one first."""
+
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> LoadedModel:
         """Load a workload.
 
@@ -79,6 +83,34 @@ def require_dtype(runtime: str, conditions: Conditions) -> None:
             f"{runtime} runs dtype {' and '.join(dtypes)} here, not {conditions.dtype!r}; "
             f"ask for {dtypes[0]}"
         )
+
+
+def required_accelerator(
+    runtime: Runtime, item: LeaseItem, conditions: Conditions, tell_segments: Sequence[str]
+) -> str:
+    """Return by its name what computes under these conditions.
+
+    Args:
+        runtime: what runs the item.
+        item: what is measured.
+        conditions: as a lease has them.
+        tell_segments: accelerators under which the runtime tells the times of segments.
+
+    Raises:
+        UnsupportedWorkloadError: the runtime lacks it here, or does not tell the times of segments.
+    """
+    offered = runtime.accelerators
+    wanted = conditions.accelerator or offered[0]
+    if wanted not in offered:
+        raise UnsupportedWorkloadError(
+            f"{runtime.name} computes by {', '.join(offered)} here, not by {wanted!r}"
+        )
+    if item.profile_segments and wanted not in tell_segments:
+        raise UnsupportedWorkloadError(
+            f"{runtime.name} does not tell the times of segments on {wanted}, so no table can be made; "
+            "whole networks can be measured"
+        )
+    return wanted
 
 
 @dataclass(frozen=True, slots=True)

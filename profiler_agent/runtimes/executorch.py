@@ -21,6 +21,7 @@ from profiler_agent.runtimes.base import (
     UnsupportedWorkloadError,
     require_dtype,
     require_file,
+    required_accelerator,
 )
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.protocol.device import Conditions
@@ -33,6 +34,7 @@ class ExecutorchRuntime:
     """ExecuTorch with its XNNPACK backend."""
 
     name = "executorch"
+    accelerators = ("xnnpack",)
 
     @property
     def version(self) -> str:
@@ -44,6 +46,7 @@ class ExecutorchRuntime:
         """Load the program of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
         path = require_file(self.name, item, artifact_path)
         require_dtype(self.name, conditions)
+        required_accelerator(self, item, conditions, self.accelerators)
         if bindings._threadpool_get_thread_count() != conditions.threads:
             bindings._unsafe_reset_threadpool(conditions.threads)  # unsafe for models that are loaded
         try:

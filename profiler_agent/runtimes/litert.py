@@ -1,4 +1,6 @@
-"""LiteRT on the CPU (XNNPACK): one signature for the network, one a segment for the times of segments.
+"""LiteRT on the CPU: one signature for the network, one a segment for the times of segments.
+
+XNNPACK computes unless accelerator ``cpu`` asks for LiteRT's own kernels.
 
 XNNPACK takes the whole graph as one node and Python cannot read a profile of it. So a profiled run calls
 the segments' own signatures one after another, each on the output buffer of the one before, without a
@@ -12,9 +14,15 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.compiled_model import CompiledModel
-from ai_edge_litert.options import CpuOptions, Options
+from ai_edge_litert.options import CpuKernelMode, CpuOptions, Options
 
-from profiler_agent.runtimes.base import LoadedModel, Runtime, UnsupportedWorkloadError, require_file
+from profiler_agent.runtimes.base import (
+    LoadedModel,
+    Runtime,
+    UnsupportedWorkloadError,
+    require_file,
+    required_accelerator,
+)
 from profiler_agent.runtimes.own_litert import OwnLitertModel
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.protocol.device import Conditions
@@ -24,9 +32,10 @@ _NETWORK = "network"
 
 
 class LitertRuntime:
-    """LiteRT without accelerators."""
+    """LiteRT by XNNPACK or by its own kernels."""
 
     name = "litert"
+    accelerators = ("xnnpack", "cpu")
 
     @property
     def version(self) -> str:
@@ -35,11 +44,13 @@ class LitertRuntime:
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> LoadedModel:
         """Load the tflite file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
         path = require_file(self.name, item, artifact_path)
-        options = Options(cpu_options=CpuOptions(num_threads=conditions.threads))
-        model = _loaded(path, options)
+        by_xnnpack = required_accelerator(self, item, conditions, self.accelerators) == "xnnpack"
+        kernels = CpuKernelMode.DELEGATE if by_xnnpack else CpuKernelMode.BUILTIN
+        cpu_options = CpuOptions(num_threads=conditions.threads, kernel_mode=kernels)
+        model = _loaded(path, Options(cpu_options=cpu_options))
         if item.workload is None:
             return OwnLitertModel(item, model)
-        if not model.is_fully_accelerated():
+        if by_xnnpack and not model.is_fully_accelerated():
             raise UnsupportedWorkloadError(
                 f"XNNPACK cannot run all of item {item.item_id!r} as {conditions.dtype}; ask for fp32"
             )

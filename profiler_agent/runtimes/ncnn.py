@@ -1,4 +1,4 @@
-"""ncnn on the CPU: weights of zeros, time-stamps at the borders of segments within one run.
+"""ncnn on the CPU, or on a GPU: weights of zeros, time-stamps at the borders of segments within one run.
 
 ncnn computes a blob when it is asked for and keeps what it has computed, so extracting the segments' last
 blobs one after another is one pass through the network; extraction type 1 leaves a blob in the packed
@@ -18,6 +18,7 @@ from profiler_agent.runtimes.base import (
     UnsupportedWorkloadError,
     require_dtype,
     require_file,
+    required_accelerator,
 )
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.protocol.device import Conditions
@@ -36,9 +37,13 @@ _AS_IT_IS = 1
 
 
 class NcnnRuntime:
-    """ncnn without Vulkan."""
+    """ncnn on the CPU, or on a GPU through Vulkan."""
 
     name = "ncnn"
+
+    @property
+    def accelerators(self) -> tuple[str, ...]:
+        return ("cpu", "gpu") if ncnn.get_gpu_count() else ("cpu",)
 
     @property
     def version(self) -> str:
@@ -50,18 +55,22 @@ class NcnnRuntime:
         require_dtype(self.name, conditions)
         if conditions.batch != 1:
             raise UnsupportedWorkloadError(f"ncnn runs batch 1, not {conditions.batch}; ask for batch 1")
-        return NcnnModel(item, conditions.threads, path)
+        on_gpu = False
+        if conditions.accelerator:  # only then Vulkan is looked for
+            on_gpu = required_accelerator(self, item, conditions, tell_segments=("cpu",)) == "gpu"
+        return NcnnModel(item, conditions.threads, path, on_gpu)
 
 
 class NcnnModel:
     """One workload in one net."""
 
-    def __init__(self, item: LeaseItem, threads: int, path: Path) -> None:
+    def __init__(self, item: LeaseItem, threads: int, path: Path, on_gpu: bool) -> None:
         self._net = ncnn.Net()  # before the pools: attributes go in this order, and its memory is theirs
         self._blob_pool = ncnn.UnlockedPoolAllocator()
         self._workspace_pool = ncnn.PoolAllocator()
         options = self._net.opt
         options.num_threads = threads
+        options.use_vulkan_compute = on_gpu  # before the model is loaded
         options.blob_allocator = self._blob_pool
         options.workspace_allocator = self._workspace_pool
         for name in _HALF_PRECISION:

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from profiler_agent.runtimes.base import LoadedModel, Runtime, require_file
-from profiler_agent.runtimes.onnx_session import open_session
+from profiler_agent.runtimes.base import LoadedModel, Runtime, require_file, required_accelerator
+from profiler_agent.runtimes.onnx_session import PROVIDERS, open_session
 from profiler_agent.runtimes.own_onnx import OwnOnnxModel
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
@@ -29,9 +29,14 @@ _KERNEL_SUFFIX = "_kernel_time"
 
 
 class OnnxRuntime:
-    """ONNX Runtime with the CPU execution provider."""
+    """ONNX Runtime with one of the execution providers of its build."""
 
     name = "onnxruntime"
+
+    @property
+    def accelerators(self) -> tuple[str, ...]:
+        built_in = onnxruntime.get_available_providers()
+        return tuple(name for name, provider in PROVIDERS.items() if provider in built_in)
 
     @property
     def version(self) -> str:
@@ -40,15 +45,17 @@ class OnnxRuntime:
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> LoadedModel:
         """Load the ONNX file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
         path = require_file(self.name, item, artifact_path)
+        tell_segments = ("cpu",) if item.workload is not None else self.accelerators
+        accelerator = required_accelerator(self, item, conditions, tell_segments)
         if item.workload is None:
-            return OwnOnnxModel(item, conditions, path)
-        return OnnxRuntimeModel(item, conditions, path)
+            return OwnOnnxModel(item, conditions, path, accelerator)
+        return OnnxRuntimeModel(item, conditions, path, accelerator)
 
 
 class OnnxRuntimeModel:
     """One workload in a session, which is under the profiler if the item's segments are profiled."""
 
-    def __init__(self, item: LeaseItem, conditions: Conditions, path: Path) -> None:
+    def __init__(self, item: LeaseItem, conditions: Conditions, path: Path, accelerator: str) -> None:
         shape = (conditions.batch, *item.network.input_shape)
         self._images = np.random.default_rng(0).random(shape, dtype=np.float32)
         self._logits = np.zeros((conditions.batch, math.prod(item.network.output_shape)), np.float32)
@@ -57,7 +64,7 @@ class OnnxRuntimeModel:
         if item.profile_segments:
             self._profile_folder = tempfile.TemporaryDirectory(prefix="edgenas-profile-")
             prefix = str(Path(self._profile_folder.name) / "node")
-        self._session = open_session(path, conditions.threads, prefix)
+        self._session = open_session(path, conditions.threads, prefix, accelerator)
         self._binding = self._bind(self._session)
         self._is_timed: list[bool] = []
         """Which runs count, of all that the profile will show."""

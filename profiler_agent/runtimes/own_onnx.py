@@ -26,7 +26,7 @@ _DTYPES = {
 class OwnOnnxModel:
     """The file in a session; inputs and outputs stay where they are from run to run."""
 
-    def __init__(self, item: LeaseItem, conditions: Conditions, path: Path) -> None:
+    def __init__(self, item: LeaseItem, conditions: Conditions, path: Path, accelerator: str) -> None:
         """Load the file and run it once.
 
         Raises:
@@ -38,7 +38,7 @@ class OwnOnnxModel:
             self._profile_folder = tempfile.TemporaryDirectory(prefix="edgenas-profile-")
             prefix = str(Path(self._profile_folder.name) / "node")
         try:
-            self._session = open_session(path, conditions.threads, prefix)
+            self._session = open_session(path, conditions.threads, prefix, accelerator)
             self._binding = self._bound(item)
         except Exception as error:  # the runtime's exceptions have no class in common
             if self._profile_folder is not None:

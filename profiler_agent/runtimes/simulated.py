@@ -101,6 +101,7 @@ class SimulatedRuntime:
     """Plays one device; its version is that device's name, so that no table mixes two."""
 
     name = "simulated"
+    accelerators = ("cpu",)
 
     def __init__(self, device: str = DEFAULT_DEVICE) -> None:
         """Take a device's part.

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from profiler_agent.runtimes.base import Runtime, require_dtype
+from profiler_agent.runtimes.base import Runtime, require_dtype, required_accelerator
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.modules import SegmentModule, network_module, to_channels_last
 from shared.protocol.device import Conditions
@@ -25,6 +25,7 @@ class TorchRuntime:
     """torch on the CPU, eager."""
 
     name = "torch"
+    accelerators = ("cpu",)
 
     @property
     def version(self) -> str:
@@ -33,6 +34,7 @@ class TorchRuntime:
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> "TorchModel":
         """Build the network of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
         require_dtype(self.name, conditions)
+        required_accelerator(self, item, conditions, self.accelerators)
         torch.set_num_threads(conditions.threads)
         return TorchModel(item, conditions.batch)
 

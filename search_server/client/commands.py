@@ -22,7 +22,7 @@ from search_server.client.search_client import DEFAULT_SERVER_URL, SearchClient
 from search_server.client.show import facts
 from shared.protocol.device import Conditions
 from shared.protocol.wire import to_json
-from shared.runtimes import DTYPES, RUNTIME_NAMES
+from shared.runtimes import ACCELERATORS, DTYPES, RUNTIME_NAMES
 
 out = Console(highlight=False)
 """Results, for people and programs."""
@@ -111,6 +111,14 @@ def _conditions(
     thermal: Annotated[
         Literal["cold", "sustained"], _condition(help="A rested device, or one after long load.")
     ] = "cold",
+    accelerator: Annotated[
+        str,
+        _condition(
+            metavar="A",
+            help=f"What computes: {', '.join(ACCELERATORS)}, as the device offers it; left out: what the "
+            "runtime usually takes, the CPU.",
+        ),
+    ] = "",
 ) -> Conditions:
     try:
         numbers = tuple(int(core) for core in cores.split(",") if core.strip())
@@ -118,7 +126,8 @@ def _conditions(
         raise ValueError(
             f"--cores must be numbers separated by commas, such as 0,1; got {cores!r}"
         ) from None
-    return Conditions(runtime, threads, dtype, batch, numbers, thermal)
+    told = Conditions(runtime, threads, dtype, batch, numbers, thermal, accelerator=accelerator)
+    return told.usual_unsaid()
 
 
 _MAKERS: Mapping[type, Callable[..., Any]] = {SearchClient: _client, Conditions: _conditions}

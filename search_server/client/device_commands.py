@@ -14,7 +14,7 @@ from search_server.client.fleet_view import require_all
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, grid
 from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
-from shared.protocol.device import Device
+from shared.protocol.device import Device, RuntimeInfo
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
 
@@ -244,4 +244,10 @@ def _cores(device: Device) -> str:
 
 
 def _runtimes(device: Device) -> str:
-    return ", ".join(f"{runtime.name} {runtime.version}" for runtime in device.runtimes) or "none"
+    """Return the runtimes with what computes their networks, where that is not the usual only."""
+    return ", ".join(map(_runtime, device.runtimes)) or "none"
+
+
+def _runtime(runtime: RuntimeInfo) -> str:
+    choice = f" ({', '.join(runtime.accelerators)})" if len(runtime.accelerators) > 1 else ""
+    return f"{runtime.name} {runtime.version}{choice}"

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, LeaseRow
 from search_server.db.paging import fetch_page
+from search_server.devices.accelerators import require_accelerator
 from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_name
 from search_server.devices.tags import carries, change_tags, device_tags
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
@@ -241,7 +242,8 @@ def require_support(row: DeviceRow, conditions: Conditions) -> None:
 
     Raises:
         ConflictError: the device has no agent: a table was imported for it.
-        InvalidValueError: it lacks the runtime, its version, the dtype, or a core for each thread.
+        InvalidValueError: it lacks the runtime, its version, the dtype, the accelerator, or a core for
+            each thread.
     """
     if row.is_imported:
         raise ConflictError(
@@ -269,6 +271,7 @@ def require_support(row: DeviceRow, conditions: Conditions) -> None:
             f"{runtime.name} on device {row.name!r} runs {', '.join(runtime.dtypes)}, "
             f"not {conditions.dtype}",
         )
+    require_accelerator(row.name, runtime, conditions)
     usable = device.usable_cores
     num_cores = len(conditions.cores or usable)
     if conditions.threads > num_cores or not set(conditions.cores) <= set(usable):

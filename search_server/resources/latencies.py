@@ -17,6 +17,10 @@ class PredictionCreate:
     snapshot: str | None = None
     """None: the newest accepted snapshot."""
 
+    def __post_init__(self) -> None:
+        # The usual accelerator by its name is the same as none.
+        object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -43,6 +47,10 @@ class MeasurementCreate:
     """SHA-256 of a stored model file, measured in the place of the timing model of the one network."""
     accept_noise: bool = False
     """Take a slow or restless device as it is; the latencies say so."""
+
+    def __post_init__(self) -> None:
+        # The usual accelerator by its name is the same as none.
+        object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
 
 
 @dataclass(frozen=True, slots=True)

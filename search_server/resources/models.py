@@ -95,6 +95,10 @@ class ModelMeasurementCreate:
     inputs: tuple[ModelInput, ...] = ()
     """Shapes of inputs whose sizes are open; those that are not named get 1, and the batch in front."""
 
+    def __post_init__(self) -> None:
+        # The usual accelerator by its name is the same as none.
+        object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
+
 
 @dataclass(frozen=True, slots=True)
 class NodeLatency:

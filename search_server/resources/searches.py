@@ -45,6 +45,8 @@ class DeviceTarget:
     """Of ``combine="weighted"``, where the first device counts 1."""
 
     def __post_init__(self) -> None:
+        if self.conditions is not None:
+            object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
         if self.target_ms is not None and not self.target_ms > 0:
             raise ValueError(f"target_ms of device {self.device} must be above 0, got {self.target_ms:g}")
         if not self.weight > 0:
@@ -131,6 +133,7 @@ class SearchCreate(SearchOptions):
 
     def __post_init__(self) -> None:
         SearchOptions.__post_init__(self)
+        object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
         if len(self.also) > 7:
             raise ValueError(f"a search takes up to 8 devices, got {1 + len(self.also)}")
         if self.points is None:

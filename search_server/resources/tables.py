@@ -24,6 +24,10 @@ class ProfileCreate:
     accept_noise: bool = False
     """Take a slow or restless device as it is; the table says so."""
 
+    def __post_init__(self) -> None:
+        # The usual accelerator by its name is the same as none.
+        object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:

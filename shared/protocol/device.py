@@ -11,7 +11,7 @@ from typing import Literal
 
 from shared.protocol.address import checked_agent_url
 from shared.protocol.tags import checked_tags
-from shared.runtimes import DTYPES, RUNTIME_NAMES
+from shared.runtimes import DTYPES, RUNTIME_NAMES, usual_accelerator
 
 _SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+/-]{0,59}")
@@ -24,6 +24,8 @@ class RuntimeInfo:
     name: str
     version: str
     dtypes: tuple[str, ...] = ("fp32",)
+    accelerators: tuple[str, ...] = ()
+    """What computes its networks here, the usual one first; empty: only the usual one, or untold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ class Conditions:
     runtime_version: str | None = None
     """None in a request: whatever version the device has. Known in every table and result."""
     accelerator: str = ""
-    """What computed, as an import's sender calls it, such as ``Adreno 640``; empty: the CPU, or untold."""
+    """What computes: one of ``shared.runtimes.ACCELERATORS``, or as an import's sender calls it, such as
+    ``Adreno 640``; empty: what the runtime usually takes, or untold."""
 
     def __post_init__(self) -> None:
         for field, value, known in (
@@ -123,6 +126,11 @@ class Conditions:
             raise ValueError(f"batch must lie in 1..1024, got {self.batch}")
         if len(set(self.cores)) != len(self.cores) or any(core < 0 for core in self.cores):
             raise ValueError(f"cores must be different numbers of at least 0, got {self.cores}")
+
+    def usual_unsaid(self) -> "Conditions":
+        """Return the same conditions without the accelerator's name if it is the usual one anyway."""
+        is_usual = self.accelerator == usual_accelerator(self.runtime)
+        return replace(self, accelerator="") if is_usual else self
 
     @property
     def key(self) -> str:

@@ -100,6 +100,7 @@ class OddModel:
 
 class OddRuntime:
     name = "simulated"
+    accelerators = ("cpu",)
     version = "odd"
 
     def begin(self, seed: int) -> Clock:

@@ -68,7 +68,7 @@ def load() -> Any:
         path.write_bytes(content)
         artifact = Artifact(hashlib.sha256(content).hexdigest(), len(content))
         item = LeaseItem("model", None, artifact, profile_segments=True, inputs=inputs)
-        return OwnOnnxModel(item, Conditions(), path)
+        return OwnOnnxModel(item, Conditions(), path, "cpu")
 
     return loaded
 

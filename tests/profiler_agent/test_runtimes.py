@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from profiler_agent.runtimes import available_runtimes, load_runtime
+from profiler_agent.runtimes.accelerators import with_accelerators
 from profiler_agent.runtimes.base import (
     LoadedModel,
     Runtime,
@@ -17,9 +18,9 @@ from profiler_agent.runtimes.simulated import DEFAULT_DEVICE, SimulatedRuntime
 from search_server.model_files.model_file import model_file
 from shared.architecture import random_architecture
 from shared.operators import Conv2d
-from shared.protocol.device import Conditions
+from shared.protocol.device import Conditions, RuntimeInfo
 from shared.protocol.measurement import LeaseItem
-from shared.runtimes import DTYPES, RUNTIME_NAMES
+from shared.runtimes import ACCELERATORS, DTYPES, RUNTIME_NAMES, RUNTIMES
 from shared.search_space import search_space
 from shared.workload import Segment, Workload
 
@@ -175,3 +176,42 @@ def test_executorch_says_what_it_cannot_load(tmp_path: Path) -> None:
     path.write_bytes(b"no program")
     with pytest.raises(UnsupportedWorkloadError, match="cannot load item 'item'"):
         load_runtime("executorch").load(LeaseItem("item", BLOCK), Conditions("executorch"), path)
+
+
+def test_litert_computes_by_xnnpack_or_by_its_own_kernels(tmp_path: Path) -> None:
+    skip_unless_installed("litert")
+    runtime = load_runtime("litert")
+    for accelerator, is_xnnpack in (("", True), ("xnnpack", True), ("cpu", False)):
+        conditions = Conditions(runtime="litert", accelerator=accelerator)
+        model = load(runtime, NETWORK, tmp_path, conditions)
+        model.run()
+        model.run_profiled()
+        assert {node.segment for node in model.node_samples()} == {
+            segment.name for segment in NETWORK.segments if segment.operators
+        }
+        assert model._model.is_fully_accelerated() is is_xnnpack  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_what_a_runtime_does_not_have_here_is_refused(name: str, tmp_path: Path) -> None:
+    skip_unless_installed(name)
+    runtime = load_runtime(name)
+    missing = next(each for each in ACCELERATORS if each not in runtime.accelerators)
+    with pytest.raises(UnsupportedWorkloadError, match=f"computes by .* here, not by '{missing}'"):
+        load(runtime, BLOCK, tmp_path, Conditions(runtime=name, accelerator=missing))
+
+
+def test_runtimes_are_asked_in_processes_of_their_own() -> None:
+    found = with_accelerators(available_runtimes())
+    assert [runtime.name for runtime in found] == [runtime.name for runtime in available_runtimes()]
+    for runtime in found:
+        assert runtime.accelerators == load_runtime(runtime.name).accelerators
+
+
+def test_a_runtime_that_cannot_be_asked_has_its_usual_accelerator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ncnn.py").write_text("raise SystemExit(7)")  # what a broken installation does
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    (found,) = with_accelerators([RuntimeInfo("ncnn", "1.0")])
+    assert found.accelerators == ("cpu",)

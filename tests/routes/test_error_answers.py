@@ -64,6 +64,7 @@ async def test_unknown_block_lists_the_blocks(api: Api) -> None:
         (Conditions(runtime="ncnn"), "unsupported_runtime"),
         (Conditions(runtime_version="0.9"), "unsupported_runtime"),
         (Conditions(dtype="int8"), "unsupported_dtype"),
+        (Conditions(accelerator="nnapi"), "unsupported_accelerator"),
         (Conditions(threads=5), "unsupported_cores"),
         (Conditions(cores=(4,)), "unsupported_cores"),
         (Conditions(threads=2, cores=(3,)), "unsupported_cores"),

@@ -9,7 +9,8 @@ function card(device) {
   const state = device.is_imported ? badge("imported", "imported table only")
     : device.is_online && device.waiting_for ? badge("off", `waiting for: ${device.waiting_for}`)
     : device.is_online ? badge("good", "online") : badge("off", "offline");
-  const runtimes = fixed.runtimes.map(({ name, version }) => h("span", { class: "chip" }, `${name} ${version}`));
+  const runtimes = fixed.runtimes.map(({ name, version, accelerators }) => h("span", { class: "chip" },
+    `${name} ${version}${accelerators.length > 1 ? ` (${accelerators.join(", ")})` : ""}`));
   const rows = [
     ["Processor", `${fixed.cpu_model ?? fixed.machine}, ${cores(fixed)}${clocks(fixed.core_max_khz)}`],
     ["Memory", gibibytes(fixed.memory_bytes)],

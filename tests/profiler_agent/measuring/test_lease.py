@@ -50,6 +50,7 @@ class SlowModel(CountingModel):
 
 class CountingRuntime:
     name = "simulated"
+    accelerators = ("cpu",)
     version = "1"
 
     def __init__(self) -> None:
