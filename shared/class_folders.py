@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.folder_images import IMAGE_SUFFIXES, has_images, sub_folders
+from shared.folder_images import IMAGE_SUFFIXES, has_images, shown, sub_folders
 
 TEST_NAMES = ("test", "val", "valid", "validation")
 """In order of preference; of several, the first one with labels is the test split."""
@@ -117,6 +117,12 @@ def _classes(folder: Path, hint: str) -> tuple[Path, ...]:
     if len(set(map(class_name, classes))) < 2:
         raise ValueError(
             f"folder {str(folder)!r} has {len(classes)} sub-folders, at least 2 are needed: data is {hint}"
+        )
+    unnamed = [path for path in classes if shown(path) != str(path)]
+    if unnamed:
+        raise ValueError(
+            f"folder {shown(folder)!r} has a sub-folder whose name is no UTF-8, {shown(unnamed[0])!r}; "
+            "rename it: a class is named by its folder"
         )
     empty = [path.name for path in classes if not has_images(path)]
     if empty:

@@ -26,7 +26,7 @@ class FolderImages:
     images: tuple[Path, ...]
     """By name."""
     left_out: tuple[Path, ...]
-    """Files that are no images by their name, hidden images, and folders that lead back to one above."""
+    """Files that are no images by their name or kind, hidden images, and links to a folder above."""
 
 
 def find_images(folder: Path) -> FolderImages:
@@ -37,14 +37,14 @@ def find_images(folder: Path) -> FolderImages:
     """
     images: list[Path] = []
     left_out: list[Path] = []
-    for path, is_image in _files(folder, frozenset()):
+    for path, is_image in _files(folder, _folders_above(folder)):
         (images if is_image else left_out).append(path)
     return FolderImages(tuple(sorted(images)), tuple(sorted(left_out)))
 
 
 def has_images(folder: Path) -> bool:
     """Tell whether there is an image below a folder, without looking at more than that takes."""
-    return any(is_image for _, is_image in _files(folder, frozenset()))
+    return any(is_image for _, is_image in _files(folder, _folders_above(folder)))
 
 
 def sub_folders(folder: Path) -> tuple[Path, ...]:
@@ -54,8 +54,19 @@ def sub_folders(folder: Path) -> tuple[Path, ...]:
 
 def first_names(paths: Sequence[Path], below: Path) -> str:
     """Return the first names of some files, as seen from a folder."""
-    names = ", ".join(str(path.relative_to(below)) for path in paths[:3])
+    names = ", ".join(shown(path.relative_to(below)) for path in paths[:3])
     return f"{names}{', ...' if len(paths) > 3 else ''}"
+
+
+def shown(path: Path) -> str:
+    """Return a path as text that can be printed and sent; bytes that are no UTF-8 become question marks."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _folders_above(folder: Path) -> frozenset[tuple[int, int]]:
+    """Return the device and the number of each folder above one: links to them lead out of a class."""
+    places = (parent.stat() for parent in folder.absolute().parents)
+    return frozenset((place.st_dev, place.st_ino) for place in places)
 
 
 def _files(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[tuple[Path, bool]]:
@@ -101,4 +112,7 @@ def _is_ours(entry: "os.DirEntry[str]") -> bool:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return False
+    # A pipe or a socket would be waited for; a link that leads nowhere is named when it is read.
+    return os.path.isfile(path) or not os.path.exists(path)

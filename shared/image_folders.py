@@ -61,6 +61,8 @@ def find_image_folder(folder: Path, choice: str = "") -> ImageFolder:
         ValueError: it does not exist, holds nothing of the known kinds, or holds several sets and none is
             chosen; the message says what would do.
     """
+    if folder.is_file():
+        raise ValueError(f"data {str(folder)!r} is a file, not a folder; unpack an archive")
     if not folder.is_dir():
         raise ValueError(f"no folder {str(folder)!r} on the server: data is {IMAGE_FOLDERS_HINT}")
     try:

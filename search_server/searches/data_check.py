@@ -50,6 +50,8 @@ def check_data(data: str) -> None:
     folder, choice = split_choice(data)
     if not folder.is_absolute() and (folder.exists() or len(folder.parts) > 1):
         raise ValueError(f"data path must be absolute on the server, got {data!r}")
+    if folder.is_file():
+        raise ValueError(f"data {data!r} is a file on the server, not a folder; unpack an archive")
     if not folder.is_dir():
         raise ValueError(
             f"no data {data!r} on the server: it takes a data set known by name ({', '.join(names)}), or "

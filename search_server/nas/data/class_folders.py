@@ -82,7 +82,7 @@ def _below(folders: Sequence[Path], numbers: dict[str, int]) -> LabelledFiles:
     if left_out:
         notes.append(
             f"{len(left_out)} files in {part.name}/ are left out, since they are no images by their "
-            f"names: {first_names(left_out, part)}"
+            f"names, or lead to a folder above: {first_names(left_out, part)}"
         )
     return LabelledFiles(tuple(files), tuple(labels), tuple(notes))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 
 from search_server.nas.data.batches import CROP_RESOLUTION
 from search_server.nas.data.data_sets import load_images
@@ -14,6 +15,7 @@ from search_server.nas.data.decoding import NUM_DECODED, damage
 from search_server.nas.data.images import ImageFiles, ImagesInMemory, ImageSource, split_images
 from search_server.nas.data.loaded_images import LoadedImages
 from search_server.nas.data.mirroring import choose_mirroring
+from shared.folder_images import shown
 from shared.image_folders import split_choice
 from shared.search_space import SearchSpace
 
@@ -85,6 +87,7 @@ def report_on(data: str, space: SearchSpace) -> DataReport:
     counts = [Counter(each.label for each in part) for part in (train, test)]
     errors = [each.error for each in (*train, *test) if each.error]
     whole = [each for each in (*train, *test) if not each.error]
+    mirroring = choose_mirroring(loaded.train, None) if not errors else (loaded.train.mirrors, "")
     return DataReport(
         data=data,
         classes=tuple(
@@ -95,8 +98,8 @@ def report_on(data: str, space: SearchSpace) -> DataReport:
         sizes=dict(Counter(each.size for each in whole).most_common()),
         modes=dict(Counter(each.mode for each in whole).most_common()),
         notes=loaded.notes,
-        rules=_rules(loaded, space.resolution, is_whole=not errors),
-        warnings=(*_gray_warning(loaded, train), *_warnings(train, test, names)),
+        rules=_rules(loaded, space.resolution, *mirroring),
+        warnings=(*(_gray_warning(train) if mirroring[0] else ()), *_warnings(train, test, names)),
         problems=tuple(_problems(loaded, errors, space)),
     )
 
@@ -116,7 +119,7 @@ def _look(source: ImageSource, root: str) -> list[_Seen]:
 
     def look(index: int) -> _Seen:
         file = source.files[index]
-        name = str(file).removeprefix(root)
+        name = (shown(file) if isinstance(file, Path) else str(file)).removeprefix(root)
         is_gray = False
         try:
             with open_image(file) as image:
@@ -138,11 +141,10 @@ def _look(source: ImageSource, root: str) -> list[_Seen]:
         return list(pool.map(look, range(len(labels))))
 
 
-def _rules(loaded: LoadedImages, resolution: int, *, is_whole: bool) -> tuple[str, ...]:
-    train = loaded.train
-    mirrors, why = choose_mirroring(train, None) if is_whole else (train.mirrors, "")
-    crops = train.mirrors and resolution >= CROP_RESOLUTION
-    reason = why.removeprefix("images are not mirrored, ") or "since gray images and digits may be signs"
+def _rules(loaded: LoadedImages, resolution: int, mirrors: bool, why: str) -> tuple[str, ...]:
+    crops = loaded.train.mirrors and resolution >= CROP_RESOLUTION
+    why = why.removeprefix("images are not mirrored, ")
+    why = why or "since gray images and digits may be signs; --mirror turns it on"
     return (
         f"size: the shorter side is scaled to {resolution} pixels, the centre {resolution}x{resolution} "
         "is taken",
@@ -152,7 +154,7 @@ def _rules(loaded: LoadedImages, resolution: int, *, is_whole: bool) -> tuple[st
         else "training sees images shifted at random by up to an eighth of their side",
         "mirror: half of the images, at random; --no-mirror turns it off"
         if mirrors
-        else f"mirror: no, {reason}; --mirror turns it on",
+        else f"mirror: no, {why}",
         f"test split: {len(loaded.test.labels_N)} images of the data's own"
         if loaded.test is not None
         else "test split: a fifth of each class, drawn by the seed",
@@ -187,8 +189,8 @@ def _warnings(train: Sequence[_Seen], test: Sequence[_Seen], names: Sequence[str
     return warnings
 
 
-def _gray_warning(loaded: LoadedImages, train: Sequence[_Seen]) -> list[str]:
-    if loaded.train.mirrors and train and all(each.is_gray for each in train):
+def _gray_warning(train: Sequence[_Seen]) -> list[str]:
+    if train and all(each.is_gray for each in train):
         return [
             "all images are gray, stored as colour images, and are mirrored in training; if they are signs "
             "such as letters, search with --no-mirror"

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from search_server.nas.data.crops import crop_box
 from search_server.nas.data.rgb_image import rgb_on_white, upright
+from shared.folder_images import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +120,5 @@ def open_image(file: ImageFile) -> Image.Image:
 def _unreadable(file: ImageFile, error: BaseException) -> ValueError:
     # Pillow names the object that it was given, which says nothing of a row.
     reason = re.sub(r" <_io\.BytesIO object at 0x[0-9a-f]+>", "", str(error))
-    return ValueError(f"cannot read image {file}: {reason}; repair it or take it out")
+    name = shown(file) if isinstance(file, Path) else str(file)
+    return ValueError(f"cannot read image {name}: {reason}; repair it or take it out")

@@ -1,6 +1,7 @@
 """Every image that lies in a folder is read, or what is not read is told."""
 
 import gzip
+import os
 import struct
 import unicodedata
 from pathlib import Path
@@ -95,9 +96,38 @@ def test_folders_that_lead_back_to_themselves_end(tmp_path: Path) -> None:
     (tmp_path / "b" / "up").symlink_to(tmp_path)
     (tmp_path / "b" / "self").symlink_to(tmp_path / "b" / "self")
     data = load(tmp_path)
-    # b/up is the folder itself, whose images are met once more below b, as the link says.
-    assert num_images(data) == 16 + 8
-    assert any("a/again" in note for note in data.notes)
+    assert num_images(data) == 16
+    (note,) = data.notes
+    assert "a/again, b/self, b/up" in note
+
+
+def test_what_would_be_waited_for_is_left_out(tmp_path: Path) -> None:
+    make_classes(tmp_path)
+    os.mkfifo(tmp_path / "a" / "pipe.png")
+    (tmp_path / "b" / "linked.png").symlink_to(tmp_path / "a" / "pipe.png")
+    data = load(tmp_path)
+    assert num_images(data) == 16
+    assert any("b/linked.png" in note for note in data.notes)
+
+
+def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    """A file's name does not matter; a class is named by its folder, in files and over the network too."""
+    make_classes(tmp_path, num_images=9)
+    (tmp_path / "a" / "0.png").rename(os.fsdecode(os.fsencode(tmp_path / "a") + b"/\xff.png"))
+    (tmp_path / "a" / "1.png").rename(os.fsdecode(os.fsencode(tmp_path / "a") + b"/\xff.txt"))
+    data = load(tmp_path)
+    assert num_images(data) == 17
+    assert "a/\ufffd.txt" in data.notes[0]
+    (tmp_path / "b").rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    with pytest.raises(ValueError, match="has a sub-folder whose name is no UTF-8, '\ufffd'; rename it"):
+        check_data(str(tmp_path))
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").touch()
+    for look in (check_data, load):
+        with pytest.raises(ValueError, match=r"is a file.*, not a folder; unpack an archive"):
+            look(str(tmp_path / "photos.zip"))
 
 
 def test_linked_images_and_linked_classes_are_read(tmp_path: Path) -> None:
