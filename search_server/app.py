@@ -18,6 +18,7 @@ from search_server.routes import (
     agents,
     checks,
     devices,
+    gates,
     health,
     install,
     models,
@@ -46,6 +47,7 @@ ROUTERS = (
     tables.router,
     samples.router,
     models.router,
+    gates.router,
     searches.router,
 )
 

@@ -74,6 +74,9 @@ def measure_lease(
             yield replace(shared, item_id=item.item_id, reason=unsupported)
             continue
         remark, noise = cores_remark(cores_asked, cores_seen), None
+        if item.is_anchor and not runs[item.item_id].wall_us and not watch.gave_up:
+            yield replace(shared, item_id=item.item_id, reason="it had no other network to run before")
+            continue
         if watch.gave_up:
             judgement = judge_slow_device(watch.slowdown, watch.paused_s, after)
         else:

@@ -10,6 +10,7 @@ from search_server.client import (
     data_commands,
     device_commands,
     front_commands,
+    gate_command,
     latency_commands,
     model_commands,
     sample_commands,
@@ -28,6 +29,7 @@ app.add_typer(data_commands.app, name="data")
 app.add_typer(table_commands.app, name="tables")
 app.add_typer(sample_commands.app, name="samples")
 app.add_typer(model_commands.app, name="model")
+gate_command.add_command(model_commands.app)
 app.add_typer(architecture_commands.app, name="architecture")
 app.add_typer(search_commands.app, name="search")
 submit_command.add_command(search_commands.app)

@@ -17,6 +17,8 @@ from search_server.resources.fronts import FrontCreate, RetargetCreate
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
 from search_server.resources.models import (
+    Gate,
+    GateCreate,
     Model,
     ModelCreate,
     ModelMeasurement,
@@ -389,6 +391,31 @@ def model_measurement_events(model: str, job_id: str) -> EventStream[ModelMeasur
     """A measurement of a model each time that it changes."""
     path = _path("models", model, "measurements", job_id, "events")
     return EventStream(path, {"job": ModelMeasurement}, lambda m: has_ended(m.job))
+
+
+def start_gate(create: GateCreate) -> Request[Gate]:
+    """Start comparing a new model with an old one."""
+    return _creating(Gate, "/gates", create)
+
+
+def gates() -> Request[Page[Gate]]:
+    """Gates, newest first."""
+    return Request(Page[Gate], "GET", "/gates")
+
+
+def gate(job_id: str) -> Request[Gate]:
+    """A gate as it stands."""
+    return Request(Gate, "GET", _path("gates", job_id))
+
+
+def cancel_gate(job_id: str) -> Request[Gate]:
+    """Stop comparing."""
+    return Request(Gate, "POST", _path("gates", job_id, "cancel"))
+
+
+def gate_events(job_id: str) -> EventStream[Gate]:
+    """A gate each time that it changes."""
+    return EventStream(_path("gates", job_id, "events"), {"job": Gate}, lambda g: has_ended(g.job))
 
 
 def has_ended(job: Job) -> bool:

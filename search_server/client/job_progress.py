@@ -13,14 +13,14 @@ from search_server.client.errors import SearchClientError
 from search_server.resources.checks import TableCheck
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement
-from search_server.resources.models import ModelMeasurement
+from search_server.resources.models import Gate, ModelMeasurement
 from search_server.resources.tables import Profile
 
 PROGRESS_STEP = 0.05
 """Without a terminal, a line is printed once so much more of a job is done, or when its stage changes."""
 
 
-Measuring = TypeVar("Measuring", Profile, Measurement, TableCheck, ModelMeasurement)
+Measuring = TypeVar("Measuring", Profile, Measurement, TableCheck, ModelMeasurement, Gate)
 
 
 class Follow(Protocol):

@@ -208,3 +208,8 @@ class SearchClient:
     model_measurement = method(endpoints.model_measurement, send)
     cancel_model_measurement = method(endpoints.cancel_model_measurement, send)
     model_measurement_events = method(endpoints.model_measurement_events, listen)
+    start_gate = method(endpoints.start_gate, send)
+    gates = method(endpoints.gates, iterate)
+    gate = method(endpoints.gate, send)
+    cancel_gate = method(endpoints.cancel_gate, send)
+    gate_events = method(endpoints.gate_events, listen)

@@ -29,6 +29,7 @@ from search_server.leases.ingest import lease_results
 from search_server.leases.leases import create_lease, lease_items
 from search_server.profiling.checks import check_networks, checked_tables, measure_again, settle_check
 from search_server.profiling.conclude_check import conclude_check
+from search_server.profiling.conclude_gate import GateOn, conclude_gate
 from search_server.profiling.conclude_measurement import Compared, conclude_measurement
 from search_server.profiling.conclude_model import conclude_model
 from search_server.profiling.conclude_profile import (
@@ -40,6 +41,7 @@ from search_server.profiling.conclude_profile import (
     refusal,
 )
 from search_server.profiling.evidence import Evidence, Failed
+from search_server.profiling.gates import measure_until
 from search_server.profiling.kept_windows import kept_leases
 from search_server.profiling.measurements import requested_architectures, store_latencies
 from search_server.profiling.own_models import store_model_latency
@@ -53,13 +55,13 @@ from search_server.profiling.plan import (
 from search_server.profiling.samples import own_leases
 from search_server.resources.checks import Drift
 from search_server.resources.latencies import MeasurementCreate
-from search_server.resources.models import ModelLatency
+from search_server.resources.models import GateVerdict, ModelLatency
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Policy
 from shared.protocol.wire import from_dict, to_dict
 from shared.search_space import search_space
 
-Conclusion = MeasureOn | Fitted | Compared | Drift | ModelLatency | Failed
+Conclusion = MeasureOn | Fitted | Compared | Drift | ModelLatency | GateVerdict | GateOn | Failed
 
 
 def advance_job(database: Database, data_dir: Path, job_id: str, now: Clock) -> None:
@@ -132,6 +134,9 @@ def _conclusion(session: Session, job: JobRow, evidence: Evidence) -> Callable[[
         return partial(conclude_profile, evidence)
     if job.kind == "model":
         return partial(conclude_model, evidence)
+    if job.kind == "gate":
+        fail_above = float(job.request["fail_above"])
+        return lambda _: conclude_gate(evidence, fail_above)
     if job.kind == "check":
         assert job.snapshot is not None
         table, profiled = checked_tables(session, job.snapshot)
@@ -200,5 +205,10 @@ def _apply(
         case ModelLatency():
             store_model_latency(session, job, conclusion)
             finish_job(session, job.job_id, now(), message=conclusion.note)
+        case GateOn():
+            measure_until(session, job, conclusion, now())
+        case GateVerdict(outcome):
+            verdict = {"verdict": to_dict(conclusion)}
+            finish_job(session, job.job_id, now(), message=outcome, result=verdict)
         case Failed(message):
             fail_job(session, job.job_id, message, now())

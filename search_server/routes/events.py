@@ -18,6 +18,7 @@ from search_server.db.models import JobRow
 from search_server.db.session import Database
 from search_server.jobs.registry import ENDED, find_job
 from search_server.profiling.checks import check_resource
+from search_server.profiling.gates import gate_resource
 from search_server.profiling.measurements import measurement_resource
 from search_server.profiling.own_models import model_measurement_resource
 from search_server.profiling.profiles import profile_resource
@@ -60,6 +61,7 @@ _RESOURCES: Mapping[str, Callable[[Session, JobRow, datetime], object]] = {
     "measurement": measurement_resource,
     "check": check_resource,
     "model": model_measurement_resource,
+    "gate": gate_resource,
 }
 
 _Look = Callable[[Session, JobRow, _Stream, datetime], Iterator[ServerSentEvent]]

@@ -49,6 +49,7 @@ def test_the_promised_commands_exist() -> None:
         "model show",
         "model remove",
         "model measure",
+        "model gate",
         "architecture show",
         "architecture count",
         "architecture onnx",
