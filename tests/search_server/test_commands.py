@@ -206,3 +206,15 @@ def test_a_backup_is_restored_into_an_empty_place_only(run: Run, tmp_path: Path)
     assert token_id in run("token", "list", "--data", "new").stdout
     assert run("restore", str(path), "--force").status == 0
     assert run("restore", "nowhere.tar").stderr.startswith("error: nowhere.tar cannot be read as a backup")
+
+
+def test_the_doctor_says_what_to_do_and_ends_with_a_status(run: Run, tmp_path: Path) -> None:
+    missing = run("doctor", "--data", "nowhere")
+    assert (missing.status, "fail  data folder" in missing.stdout) == (1, True)
+    assert run("token", "create", "--scope", "user").status == 0
+    findings = {entry["subject"]: entry for entry in json.loads(run("doctor", "--deep", "--json").stdout)}
+    assert (findings["database"]["level"], findings["results"]["level"]) == ("ok", "ok")
+    assert "search-server worker" in findings["worker"]["next_step"]
+    (tmp_path / ".edgenas" / "edgenas.db").write_text("this is no database " * 100)
+    broken = run("doctor")
+    assert (broken.status, "file is not a database" in broken.stdout) == (1, True)
