@@ -121,8 +121,8 @@ def _classes(folder: Path, hint: str) -> tuple[Path, ...]:
     unnamed = [path for path in classes if shown(path) != str(path)]
     if unnamed:
         raise ValueError(
-            f"folder {shown(folder)!r} has a sub-folder whose name is no UTF-8, {shown(unnamed[0])!r}; "
-            "rename it: a class is named by its folder"
+            f"folder {shown(folder)!r} has a sub-folder whose name is no UTF-8, "
+            f"{shown(Path(unnamed[0].name))!r}; rename it: a class is named by its folder"
         )
     empty = [path.name for path in classes if not has_images(path)]
     if empty:
