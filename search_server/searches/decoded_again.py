@@ -11,6 +11,7 @@ from search_server.nas.budget.caps import Cap, latency_cap
 from search_server.nas.budget.latency_model import LatencyModel
 from search_server.nas.budget.search_caps import budget_caps, count_caps
 from search_server.nas.choosing.decided import best_network
+from search_server.nas.choosing.front import front_targets_us
 from search_server.nas.learnt import Learnt, load_learnt, load_supernet
 from search_server.nas.supernet.accelerator import choose_accelerator
 from search_server.resources.searches import DecodedFor, FoundArchitecture
@@ -24,9 +25,6 @@ from search_server.searches.targets import SPAN
 from search_server.searches.training import Beginning, train_all
 from search_server.searches.verification import measure_networks
 from shared.architecture import Architecture
-
-LEAST_SHARE_OF_RANGE = 0.05
-"""Where a front begins: so far from the fastest network towards the best, in the range of latencies."""
 
 
 def retargeted_network(job: SearchJob) -> FoundArchitecture:
@@ -64,7 +62,7 @@ def decoded_front(job: SearchJob) -> list[FoundArchitecture]:
     by what the device's networks measured over predicted.
     """
     learnt = learnt_by_origin(job)
-    targets = {device.name: front_targets_us(job, learnt, device) for device in job.devices}
+    targets = {device.name: _targets_us(job, learnt, device) for device in job.devices}
     points = [Point(name, target_us) for name, each in targets.items() for target_us in each]
     job.tell("sample", SEARCHED, f"decoding {len(points)} networks for {len(job.devices)} tables")
     networks = {point: _decode(job, learnt, point, 1.0) for point in points}
@@ -96,18 +94,12 @@ _Measured = dict[Point, tuple[float, FoundArchitecture]]
 """Of each point: the latency on its device, measured or else predicted, and the network."""
 
 
-def front_targets_us(job: SearchJob, learnt: Learnt, device: SearchDevice) -> list[float]:
-    """Return targets in even ratios, from a little above the fastest network to that of the best one."""
-    fastest_us, slowest_us = device.table.latency_range_us()
-    top_us = slowest_us
-    if learnt.are_effects:
-        best = Architecture(
-            job.space, tuple(job.space.candidates[index] for index in learnt.score_LK.argmax(1))
-        )
-        top_us = device.predict_us(best)
-    low_us = fastest_us + LEAST_SHARE_OF_RANGE * (top_us - fastest_us)
-    targets_us: list[float] = np.geomspace(low_us, top_us, job.request.points or 2).tolist()
-    return targets_us
+def _targets_us(job: SearchJob, learnt: Learnt, device: SearchDevice) -> list[float]:
+    """Return the targets on a device, up to what the best network takes: slower ones are no better."""
+    blocks = tuple(job.space.candidates[index] for index in learnt.score_LK.argmax(1))
+    best_us = device.predict_us(Architecture(job.space, blocks))
+    fastest_us, _ = device.table.latency_range_us()
+    return front_targets_us(fastest_us, best_us, job.request.points or 2)
 
 
 def learnt_by_origin(job: SearchJob) -> Learnt:
