@@ -27,6 +27,7 @@ from search_server.profiling.dispatch import Dispatcher
 from search_server.search_options import AcceleratorName
 from search_server.searches.worker import Worker
 from search_server.token_commands import token_app
+from search_server.user_commands import user_app
 from shared.program_version import version_option
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
     help="The edgenas server. Start one with: search-server serve",
 )
 app.add_typer(token_app, name="token")
+app.add_typer(user_app, name="user")
 add_operator_commands(app)
 
 _log = structlog.get_logger()

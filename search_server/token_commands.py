@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search_server.clock import utc_now
+from search_server.db.models import SHARED
 from search_server.durations import parse_duration
 from search_server.install.command import install_command
 from search_server.opening import DataOption, JsonOption, open_database, read_settings
@@ -18,7 +19,12 @@ token_app = typer.Typer(no_args_is_help=True, help="Tokens of users, administrat
 
 @token_app.command("create")
 def token_create(
-    scope: Annotated[str, typer.Option(help=f"One of {', '.join(s for s in SCOPES if s != 'device')}.")],
+    scope: Annotated[
+        str, typer.Option(help=f"One of {', '.join(s for s in SCOPES if s != 'device')}.")
+    ] = "user",
+    user: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose token it is; 'search-server user add' adds users.")
+    ] = SHARED,
     ttl: Annotated[
         str | None, typer.Option(help="Valid for so long: 30m, 1h, 7d. Default: no end.")
     ] = None,
@@ -34,6 +40,8 @@ def token_create(
 ) -> None:
     """Make a token and print it, this once. Enrolment tokens work once.
 
+    Example: search-server token create --user alice
+
     Example: search-server token create --scope enrol --ttl 1h --print-command
     """
     settings = read_settings(data, public_url=server_url)
@@ -43,11 +51,11 @@ def token_create(
     install = install_command(here, settings.public_url) if print_command else None
     database = open_database(settings)
     with database.transaction() as session:
-        text = create_token(session, _scope(scope), utc_now(), _duration(ttl))
+        text = create_token(session, _scope(scope), utc_now(), _duration(ttl), owner=user)
     database.close()
     if as_json:
         command = {"command": install.command, "note": install.note} if install else {}
-        typer.echo(json.dumps({"token": text, "scope": scope, "ttl": ttl, **command}))
+        typer.echo(json.dumps({"token": text, "scope": scope, "user": user, "ttl": ttl, **command}))
         return
     typer.echo(text)
     if install:
@@ -67,6 +75,7 @@ def token_list(data: DataOption = None, as_json: JsonOption = False) -> None:
             {
                 "token_id": row.token_id,
                 "scope": row.scope,
+                "user": row.owner,
                 "device_id": row.device_id,
                 "created_at": row.created_at.isoformat(),
                 "expires_at": row.expires_at.isoformat() if row.expires_at else None,
@@ -83,7 +92,8 @@ def token_list(data: DataOption = None, as_json: JsonOption = False) -> None:
     for row in rows:
         state = _token_state(row, utc_now().isoformat())
         typer.echo(
-            f"{row['token_id']}  {row['scope']:<6}  {state:<7}  last used {row['last_used_at'] or 'never'}"
+            f"{row['token_id']}  {row['scope']:<6}  {state:<7}  {row['user']}  "
+            f"last used {row['last_used_at'] or 'never'}"
         )
 
 

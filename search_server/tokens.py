@@ -15,8 +15,9 @@ from typing import Literal, get_args
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from search_server.db.models import TokenRow
-from search_server.errors import NotFoundError, UnauthenticatedError
+from search_server.db.models import SHARED, TokenRow, UserRow
+from search_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from search_server.people import Ownership, require_usable
 
 Scope = Literal["enrol", "device", "user", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -31,6 +32,30 @@ class Caller:
     token_id: str
     scope: Scope
     device_id: str | None = None
+    owner: str = SHARED
+    """The user whose token it is."""
+
+    @property
+    def is_admin(self) -> bool:
+        """Tell whether the caller may read and change what is another's."""
+        return self.scope == "admin"
+
+    def require_own(self, owner: str, thing: str) -> None:
+        """Return if the caller may change a thing of this owner.
+
+        Raises:
+            ForbiddenError: it is another user's, and the caller is no administrator.
+        """
+        if owner != self.owner and not self.is_admin:
+            raise ForbiddenError(
+                "not_yours",
+                f"{thing} belongs to {owner}, you are {self.owner}; only {owner} and administrators may "
+                "change it",
+            )
+
+    def owning(self, is_private: bool = False) -> Ownership:
+        """Return whom a thing belongs to that the caller makes."""
+        return Ownership(self.owner, is_private)
 
 
 def create_token(
@@ -40,6 +65,7 @@ def create_token(
     ttl: timedelta | None = None,
     device_id: str | None = None,
     parent_token_id: str | None = None,
+    owner: str = SHARED,
 ) -> str:
     """Store a new token and return its text, which is not kept. Enrolment tokens work once.
 
@@ -50,12 +76,20 @@ def create_token(
         ttl: how long it works; None: until it is revoked.
         device_id: the device whose credential it is.
         parent_token_id: the token that it was had with; each gives one.
+        owner: the user whose token it is.
+
+    Raises:
+        NotFoundError: there is no such user.
+        ConflictError: the user is disabled, or the scope is admin and the user no administrator.
     """
+    if scope != "device":
+        require_usable(session, owner, as_admin=scope == "admin")
     token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(SECRET_BYTES)
     session.add(
         TokenRow(
             token_id=token_id,
             scope=scope,
+            owner=owner,
             secret_sha256=_digest(secret),
             device_id=device_id,
             parent_token_id=parent_token_id,
@@ -71,7 +105,7 @@ def authenticate(session: Session, text: str, now: datetime) -> TokenRow:
     """Return the stored token that a text is.
 
     Raises:
-        UnauthenticatedError: unknown, expired, revoked or spent.
+        UnauthenticatedError: unknown, expired, revoked or spent, or its user is disabled.
     """
     prefix, _, rest = text.partition("_")
     scope, _, rest = rest.partition("_")
@@ -87,6 +121,10 @@ def authenticate(session: Session, text: str, now: datetime) -> TokenRow:
         raise unauthenticated(f"token {token_id} expired at {row.expires_at:%Y-%m-%d %H:%M} UTC")
     if row.used_at is not None:
         raise unauthenticated(f"enrolment token {token_id} was used already; each works once")
+    if row.scope != "device":  # devices go on, whoever enrolled them
+        user = session.get_one(UserRow, row.owner)
+        if user.disabled_at is not None:
+            raise unauthenticated(f"user {user.name} was disabled at {user.disabled_at:%Y-%m-%d %H:%M} UTC")
     return row
 
 

@@ -60,6 +60,10 @@ SpaceOption = Annotated[
         help="Such as fbnet-224, or fbnet-224:width=0.5, or a file of your own.",
     ),
 ]
+MineOption = Annotated[bool, typer.Option("--mine", help="Only what is yours.")]
+PrivateOption = Annotated[
+    bool, typer.Option("--private", help="Only you and administrators find it and what comes of it.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 OutputOption = Annotated[
     Path | None,

@@ -8,7 +8,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from search_server.client.commands import JsonOption, TagOption, command, err, out, print_facts, print_json
+from search_server.client.commands import (
+    JsonOption,
+    MineOption,
+    TagOption,
+    command,
+    err,
+    out,
+    print_facts,
+    print_json,
+)
 from search_server.client.fleet import chosen_devices, on_each
 from search_server.client.fleet_view import require_all
 from search_server.client.search_client import SearchClient
@@ -33,13 +42,14 @@ def list_devices(
     tag: Annotated[
         str | None, typer.Option("--tag", metavar="TAG", help="Only devices that carry this tag.")
     ] = None,
+    mine: MineOption = False,
     json: JsonOption = False,
 ) -> None:
     """List devices with their runtimes and when they were last seen.
 
     Example: edgenas devices list --tag kitchen
     """
-    devices = list(client.devices(tag))
+    devices = list(client.devices(tag, "me" if mine else None))
     if json:
         print_json(devices)
         return
@@ -49,17 +59,18 @@ def list_devices(
             markup=False,
         )
         return
-    if not devices:
+    if not devices and not mine:
         err.print("No device has enrolled yet.")
         _print_steps(client.install_command(), err)
         return
     # What does not fit into a narrow terminal is told by 'edgenas devices show'.
-    wide = ("machine", ">cores", "id") if out.width >= WIDE else ()
+    wide = ("machine", ">cores", "owner", "id") if out.width >= WIDE else ()
     table = grid("name", "state", "last seen", "tags", "runtimes", "agent", *wide)
     now = datetime.now(UTC)
     for device in devices:
         facts_of = device.device
-        more = (facts_of.cpu_model or facts_of.machine, str(len(facts_of.usable_cores)), device.device_id)
+        machine, cores = facts_of.cpu_model or facts_of.machine, str(len(facts_of.usable_cores))
+        more = (machine, cores, device.owner, device.device_id)
         table.add_row(
             device.name,
             _state(device),
@@ -103,6 +114,7 @@ def show_device(device: DeviceArgument, client: SearchClient, json: JsonOption =
         {
             "name": found.name,
             "id": found.device_id,
+            "owner": found.owner,
             "state": _state(found),
             "tags": " ".join(found.tags) or "none",
             "last seen": age(found.last_seen_at, datetime.now(UTC)),

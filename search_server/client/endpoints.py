@@ -83,9 +83,9 @@ def method(build: Callable[P, A], send: Callable[[C, A], R]) -> Callable[Concate
     return call
 
 
-def devices(tag: str | None = None) -> Request[Page[DeviceResource]]:
-    """All devices that are not removed, or those of them that carry a tag."""
-    return Request(Page[DeviceResource], "GET", "/devices", _query(tag=tag))
+def devices(tag: str | None = None, owner: str | None = None) -> Request[Page[DeviceResource]]:
+    """All devices that are not removed, or those of them that carry a tag or are of an owner (``me``)."""
+    return Request(Page[DeviceResource], "GET", "/devices", _query(tag=tag, owner=owner))
 
 
 def device(device: str) -> Request[DeviceResource]:
@@ -123,9 +123,9 @@ def start_profile(create: ProfileCreate) -> Request[Profile]:
     return _creating(Profile, "/profiles", create)
 
 
-def profiles(device: str | None = None) -> Request[Page[Profile]]:
-    """Profile jobs, newest first."""
-    return Request(Page[Profile], "GET", "/profiles", _query(device=device))
+def profiles(device: str | None = None, owner: str | None = None) -> Request[Page[Profile]]:
+    """Profile jobs, newest first; owner ``me``: the caller's."""
+    return Request(Page[Profile], "GET", "/profiles", _query(device=device, owner=owner))
 
 
 def cancel_profile(job_id: str) -> Request[Profile]:
@@ -144,10 +144,13 @@ def profile_events(job_id: str) -> EventStream[Profile]:
 
 
 def tables(
-    device: str | None = None, space: str | None = None, runtime: str | None = None
+    device: str | None = None,
+    space: str | None = None,
+    runtime: str | None = None,
+    owner: str | None = None,
 ) -> Request[Page[TableSummary]]:
-    """Latency-table snapshots, newest first."""
-    params = _query(device=device, space=space, runtime=runtime)
+    """Latency-table snapshots, newest first; owner ``me``: the caller's."""
+    params = _query(device=device, space=space, runtime=runtime, owner=owner)
     return Request(Page[TableSummary], "GET", "/latency-tables", params)
 
 
@@ -181,14 +184,15 @@ def table_diff(snapshot_a: str, snapshot_b: str) -> Request[TableDiff]:
     return Request(TableDiff, "GET", _path("latency-tables", snapshot_a, "diff", snapshot_b))
 
 
-def check_table(snapshot: str) -> Request[TableCheck]:
+def check_table(snapshot: str, private: bool = False) -> Request[TableCheck]:
     """Start checking whether a device still is as a table says."""
-    return _creating(TableCheck, _path("latency-tables", snapshot, "checks"))
+    creating = _creating(TableCheck, _path("latency-tables", snapshot, "checks"))
+    return replace(creating, params=_private(private))
 
 
-def checks(snapshot: str | None = None) -> Request[Page[TableCheck]]:
-    """Check jobs, newest first."""
-    return Request(Page[TableCheck], "GET", "/checks", _query(snapshot=snapshot))
+def checks(snapshot: str | None = None, owner: str | None = None) -> Request[Page[TableCheck]]:
+    """Check jobs, newest first; owner ``me``: the caller's."""
+    return Request(Page[TableCheck], "GET", "/checks", _query(snapshot=snapshot, owner=owner))
 
 
 def check(job_id: str) -> Request[TableCheck]:
@@ -217,17 +221,24 @@ def import_table(
     device: str,
     space: str | None = None,
     conditions: Conditions | None = None,
+    private: bool = False,
 ) -> Request[Table]:
     """Store a table that another program wrote; a new device name adds a device without an agent."""
-    params = _query(format=table_format, device=device, space=space, **_told(conditions))
+    params = _query(
+        format=table_format, device=device, space=space, **_told(conditions), **_private(private)
+    )
     return Request(Table, "POST", "/latency-tables/import", params, content)
 
 
 def import_measurements(
-    content: bytes, device: str, space: str, conditions: Conditions | None = None
+    content: bytes,
+    device: str,
+    space: str,
+    conditions: Conditions | None = None,
+    private: bool = False,
 ) -> Request[Measurement]:
     """Store whole networks that another program measured, from a CSV of architecture and latency_ms."""
-    params = _query(device=device, space=space, **_told(conditions))
+    params = _query(device=device, space=space, **_told(conditions), **_private(private))
     return Request(Measurement, "POST", "/measurements/import", params, content)
 
 
@@ -241,9 +252,12 @@ def start_measurement(create: MeasurementCreate) -> Request[Measurement]:
     return _creating(Measurement, "/measurements", create)
 
 
-def measurements(device: str | None = None, space: str | None = None) -> Request[Page[Measurement]]:
-    """Measurement jobs, newest first."""
-    return Request(Page[Measurement], "GET", "/measurements", _query(device=device, space=space))
+def measurements(
+    device: str | None = None, space: str | None = None, owner: str | None = None
+) -> Request[Page[Measurement]]:
+    """Measurement jobs, newest first; owner ``me``: the caller's."""
+    params = _query(device=device, space=space, owner=owner)
+    return Request(Page[Measurement], "GET", "/measurements", params)
 
 
 def measurement(job_id: str) -> Request[Measurement]:
@@ -278,9 +292,9 @@ def retarget(job_id: str, create: RetargetCreate) -> Request[Search]:
     return _creating(Search, _path("searches", job_id, "retarget"), create)
 
 
-def searches() -> Request[Page[Search]]:
-    """Searches, newest first."""
-    return Request(Page[Search], "GET", "/searches")
+def searches(owner: str | None = None) -> Request[Page[Search]]:
+    """Searches, newest first; owner ``me``: the caller's."""
+    return Request(Page[Search], "GET", "/searches", _query(owner=owner))
 
 
 def search(job_id: str) -> Request[Search]:
@@ -352,9 +366,9 @@ def add_model(create: ModelCreate) -> Request[Model]:
     return Request(Model, "POST", "/models", body=create)
 
 
-def models() -> Request[Page[Model]]:
-    """Model files of one's own, newest first."""
-    return Request(Page[Model], "GET", "/models")
+def models(owner: str | None = None) -> Request[Page[Model]]:
+    """Model files of one's own, newest first; owner ``me``: the caller's."""
+    return Request(Page[Model], "GET", "/models", _query(owner=owner))
 
 
 def model(model: str) -> Request[Model]:
@@ -438,6 +452,10 @@ def _told(conditions: Conditions | None) -> dict[str, str]:
         "batch": str(conditions.batch),
         "accelerator": conditions.accelerator,
     }
+
+
+def _private(is_private: bool) -> dict[str, str]:
+    return {"private": "true"} if is_private else {}
 
 
 def _query(**values: str | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from search_server.client.commands import (
     DeviceOption,
     DevicesOption,
     JsonOption,
+    PrivateOption,
     SpaceOption,
     TagOption,
     command,
@@ -74,6 +75,7 @@ def profile(
         bool, typer.Option("--force", help="Measure even where a valid table exists.")
     ] = False,
     accept_noise: AcceptNoiseOption = False,
+    private: PrivateOption = False,
     json: JsonOption = False,
 ) -> None:
     """Measure what the latency table of a space lacks on a device, or on several at once.
@@ -88,7 +90,7 @@ def profile(
     name, devices = read_space(space).name, chosen_devices(client, device or (), tag)
 
     def profiled(device: str, watch: Follow) -> tuple[Profile, Drift | None]:
-        create = ProfileCreate(device, name, conditions, force, accept_noise)
+        create = ProfileCreate(device, name, conditions, force, accept_noise, private)
         last, drift = _profiled(client, create, watch)
         require_done(last.job)
         return last, drift
@@ -96,7 +98,7 @@ def profile(
     if len(devices) > 1 or tag is not None:
         show_profiles(follow_on_each(devices, profiled), json)
         return
-    create = ProfileCreate(devices[0], name, conditions, force, accept_noise)
+    create = ProfileCreate(devices[0], name, conditions, force, accept_noise, private)
     last, drift = _profiled(client, create, follow)
     if json:
         print_json(last)
@@ -149,6 +151,7 @@ def measure(
     client: SearchClient,
     conditions: Conditions,
     accept_noise: AcceptNoiseOption = False,
+    private: PrivateOption = False,
     device: DevicesOption = None,
     tag: TagOption = None,
     json: JsonOption = False,
@@ -167,7 +170,12 @@ def measure(
 
     def measured_on(device: str, watch: Follow) -> Measurement:
         create = MeasurementCreate(
-            device, space_name, tuple(architectures), conditions, accept_noise=accept_noise
+            device,
+            space_name,
+            tuple(architectures),
+            conditions,
+            accept_noise=accept_noise,
+            private=private,
         )
         started = client.start_measurement(create)
         return watch(started, client.measurement_events, client.cancel_measurement)

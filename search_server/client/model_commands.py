@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from search_server.client.commands import JsonOption, command, err, out, print_facts, print_json
+from search_server.client.commands import (
+    JsonOption,
+    MineOption,
+    PrivateOption,
+    command,
+    err,
+    out,
+    print_facts,
+    print_json,
+)
 from search_server.client.job_progress import follow
 from search_server.client.model_view import (
     fitting,
@@ -54,19 +63,19 @@ def add_model(
 
 
 @command(app, "list")
-def list_models(client: SearchClient, json: JsonOption = False) -> None:
+def list_models(client: SearchClient, mine: MineOption = False, json: JsonOption = False) -> None:
     """List the models that were added.
 
     Example: edgenas model list
     """
-    models = list(client.models())
+    models = list(client.models("me" if mine else None))
     if json:
         print_json(models)
         return
-    if not models:
+    if not models and not mine:
         err.print("No model has been added yet; add one with: edgenas model add FILE")
         return
-    table = grid("name", "format", "dtype", ">nodes", ">parameters", ">bytes", "added", "id")
+    table = grid("name", "format", "dtype", ">nodes", ">parameters", ">bytes", "added", "owner", "id")
     now = datetime.now(UTC)
     for model in models:
         facts = model.facts
@@ -78,6 +87,7 @@ def list_models(client: SearchClient, json: JsonOption = False) -> None:
             count(facts.num_params),
             f"{model.size_bytes:,}",
             age(model.created_at, now),
+            model.owner,
             model.model_id,
         )
     out.print(table)
@@ -142,6 +152,7 @@ def measure_model(
         typer.Option("--input", metavar="NAME=1x3x224x224", help="Shape of an input with open sizes."),
     ] = None,
     top: Annotated[int, typer.Option("--top", metavar="N", help="So many of the slowest nodes.")] = 10,
+    private: PrivateOption = False,
     json: JsonOption = False,
 ) -> None:
     """Measure a model on devices: the whole against an anchor network, and the time of each node.
@@ -155,7 +166,7 @@ def measure_model(
     shapes = tuple(map(read_input, inputs or ()))
     fit = fitting(conditions, found)
     started = [
-        client.start_model_measurement(found.model_id, ModelMeasurementCreate(device, fit, shapes))
+        client.start_model_measurement(found.model_id, ModelMeasurementCreate(device, fit, shapes, private))
         for device in devices
     ]
     ended = []

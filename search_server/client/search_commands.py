@@ -6,6 +6,7 @@ import typer
 
 from search_server.client.commands import (
     JsonOption,
+    MineOption,
     OutputOption,
     command,
     err,
@@ -16,7 +17,7 @@ from search_server.client.commands import (
 from search_server.client.job_progress import job_progress, require_done
 from search_server.client.search_client import SearchClient
 from search_server.client.search_view import kind_words, print_search, step_line, warning_lines
-from search_server.client.show import grid, milliseconds, share
+from search_server.client.show import grid, milliseconds, owner_words, share
 from search_server.resources.formats import ExportFormat
 from search_server.resources.searches import Search, SearchStep
 from search_server.search_options import DeliverName
@@ -35,16 +36,18 @@ JobArgument = Annotated[str, typer.Argument(metavar="J", help="Id of a search.")
 
 
 @command(app, "list")
-def list_searches(client: SearchClient, json: JsonOption = False) -> None:
+def list_searches(client: SearchClient, mine: MineOption = False, json: JsonOption = False) -> None:
     """List searches, newest first.
 
     Example: edgenas search list
     """
-    searches = list(client.searches())
+    searches = list(client.searches("me" if mine else None))
     if json:
         print_json(searches)
         return
-    table = grid("id", "kind", "status", ">done", "device", "space", ">target ms", ">found ms", ">accuracy")
+    table = grid(
+        "id", "kind", "status", ">done", "device", "space", ">target ms", ">found ms", ">accuracy", "owner"
+    )
     for search in searches:
         job, result, target_ms = search.job, search.result, search.request.target_ms
         table.add_row(
@@ -57,6 +60,7 @@ def list_searches(client: SearchClient, json: JsonOption = False) -> None:
             milliseconds(target_ms * 1000 if target_ms else None),
             milliseconds(result.measured_us or result.predicted_us if result else None),
             share(result.test_accuracy if result else None),
+            owner_words(job.owner, job.is_private),
         )
     out.print(table)
 

@@ -73,6 +73,11 @@ def age(moment: str | None, now: datetime) -> str:
     return f"{seconds / limit_unit[1]:.0f} {limit_unit[2]} ago"
 
 
+def owner_words(owner: str, is_private: bool) -> str:
+    """Return whose a thing is, and whether others find it."""
+    return f"{owner}, private" if is_private else owner
+
+
 def grid(*columns: str, title: str | None = None) -> Grid:
     """Return an empty table; a column whose name begins with ``>`` is aligned to the right."""
     table = Grid(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)

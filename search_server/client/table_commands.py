@@ -10,7 +10,9 @@ from search_server.client import check_commands
 from search_server.client.check_commands import SnapshotArgument
 from search_server.client.commands import (
     JsonOption,
+    MineOption,
     OutputOption,
+    PrivateOption,
     command,
     err,
     out,
@@ -20,7 +22,7 @@ from search_server.client.commands import (
 )
 from search_server.client.heat_map import heat_map, ratio_map
 from search_server.client.search_client import SearchClient
-from search_server.client.show import age, grid
+from search_server.client.show import age, grid, owner_words
 from search_server.client.table_view import chain, diff_facts, history_grid, standing, summary_facts
 from search_server.resources.formats import ImportFormat, TableFormat
 from search_server.resources.latencies import Measurement
@@ -49,20 +51,24 @@ def list_tables(
     history: Annotated[
         bool, typer.Option("--history", help="Tell how each table came to be, and what changed.")
     ] = False,
+    mine: MineOption = False,
     json: JsonOption = False,
 ) -> None:
     """List latency tables, newest first.
 
     Example: edgenas tables list -d pixel -s fbnet-224 --history
     """
-    tables = list(client.tables(device, read_space(space).name if space else None, runtime))
+    space_name = read_space(space).name if space else None
+    tables = list(client.tables(device, space_name, runtime, "me" if mine else None))
     if json:
         print_json(tables)
         return
     if history:
         out.print(history_grid(tables))
         return
-    grid_of_tables = grid("snapshot", "device", "space", "conditions", ">entries", "verdict", "created")
+    grid_of_tables = grid(
+        "snapshot", "device", "space", "conditions", ">entries", "verdict", "created", "owner"
+    )
     now = datetime.now(UTC)
     for table in tables:
         grid_of_tables.add_row(
@@ -73,6 +79,7 @@ def list_tables(
             f"{table.num_measured}/{table.num_entries}",
             standing(table),
             age(table.created_at, now),
+            owner_words(table.owner, table.is_private),
         )
     out.print(grid_of_tables)
 
@@ -157,6 +164,7 @@ def import_table(
     accelerator: Annotated[
         str, typer.Option(metavar="LABEL", help="What computed, such as 'Adreno 640'; left out: the CPU.")
     ] = "",
+    private: PrivateOption = False,
     json: JsonOption = False,
 ) -> None:
     """Store a table that another program measured, for a device that need not be enrolled.
@@ -176,10 +184,10 @@ def import_table(
     if table_format == "whole-network-csv":
         if name is None:
             raise ValueError("whole networks need a space; name it with -s, such as -s fbnet-224")
-        measurement = client.import_measurements(file.read_bytes(), device, name, told)
+        measurement = client.import_measurements(file.read_bytes(), device, name, told, private)
         _print_measurement(measurement, json)
         return
-    table = client.import_table(file.read_bytes(), table_format, device, name, told)
+    table = client.import_table(file.read_bytes(), table_format, device, name, told, private)
     if json:
         print_json(table)
         return

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.table import Table as Grid
 from rich.text import Text
 
-from search_server.client.show import age, grid, milliseconds, share
+from search_server.client.show import age, grid, milliseconds, owner_words, share
 from search_server.latency.verdict import Verdict
 from search_server.resources.tables import TableDiff, TableSummary
 
@@ -38,6 +38,7 @@ def summary_facts(summary: TableSummary) -> dict[str, str | Text]:
         "space": summary.space,
         "conditions": str(summary.conditions),
         "created": f"{summary.created_at} ({age(summary.created_at, datetime.now(UTC))})",
+        "owner": owner_words(summary.owner, summary.is_private),
         "origin": origin(summary),
         "anchor": f"{milliseconds(summary.anchor_us)} ms",
         "networks take": "unknown: cells are missing"

@@ -5,7 +5,7 @@ of :mod:`shared` and resources are stored as the JSON of :mod:`shared.protocol.w
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from sqlalchemy import (
     JSON,
@@ -27,6 +27,25 @@ from search_server.resources.jobs import JobKind, JobStatus
 from search_server.resources.tables import Reason
 from shared.runtimes import ArtifactFormat
 
+SHARED = "shared"
+"""The user of tokens that were made for nobody in particular, and of all that was there before users."""
+
+Owner = Annotated[str, mapped_column(Identifier, server_default=SHARED)]
+"""The name of the user whom a row belongs to."""
+
+
+class UserRow(Base):
+    """A person or a robot: whom tokens, jobs, tables, devices and models belong to."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    is_robot: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_admin: Mapped[bool] = mapped_column(Boolean, default=False)
+    """May have tokens of scope admin."""
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
 
 class TokenRow(Base):
     """A bearer token; its secret is stored as SHA-256 only."""
@@ -35,6 +54,7 @@ class TokenRow(Base):
 
     token_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     scope: Mapped[str] = mapped_column(Word)
+    owner: Mapped[Owner]
     secret_sha256: Mapped[str] = mapped_column(String(64))
     device_id: Mapped[str | None] = mapped_column(ForeignKey("devices.device_id"), index=True)
     parent_token_id: Mapped[str | None] = mapped_column(Identifier, index=True, unique=True)
@@ -63,6 +83,8 @@ class DeviceRow(Base):
 
     device_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
+    owner: Mapped[Owner]
+    """Who made the token that it enrolled with, or imported the first table of it."""
     facts: Mapped[dict[str, Any]]
     """``shared.protocol.device.Device``."""
     is_imported: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -119,6 +141,7 @@ class ModelRow(Base):
 
     model_id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
+    owner: Mapped[Owner]
     sha256: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"), index=True)
     facts: Mapped[dict[str, Any]]
     """The ``ModelFacts``."""
@@ -153,6 +176,9 @@ class JobRow(Base):
     message: Mapped[str] = mapped_column(Text, default="")
     progress: Mapped[float] = mapped_column(default=0.0)
     parent_job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.job_id"), index=True)
+    owner: Mapped[Owner] = mapped_column(index=True)
+    is_private: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Read by its owner and administrators alone: ``db/visibility.py``."""
     token_id: Mapped[str | None] = mapped_column(ForeignKey("tokens.token_id"))
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     worker_id: Mapped[str | None] = mapped_column(Identifier)
@@ -288,6 +314,8 @@ class LatencyTableRow(Base):
     is_accepted: Mapped[bool]
     anchor_us: Mapped[float]
     source: Mapped[str] = mapped_column(String(200))
+    owner: Mapped[Owner]
+    is_private: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.job_id"), index=True)
     """The profile or check that made it; none for an import or a recalibration."""
     reason: Mapped[Reason] = mapped_column(Word)

@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+from search_server.db.visibility import hide_private_rows
+
 BUSY_TIMEOUT_MS = 15_000
 """How long a writer of SQLite waits for another one."""
 
@@ -33,6 +35,8 @@ class Database:
         turns = {_TURN: threading.Lock()} if self.engine.name == "sqlite" else {}
         self.sessions = sessionmaker(self.engine, expire_on_commit=False, info=turns)
         self.reading_sessions = sessionmaker(reading, expire_on_commit=False)
+        for maker in (self.sessions, self.reading_sessions):
+            hide_private_rows(maker)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from search_server.db.ids import new_id
-from search_server.db.models import DeviceRow, LeaseRow
+from search_server.db.models import SHARED, DeviceRow, LeaseRow
 from search_server.db.paging import fetch_page
 from search_server.devices.accelerators import require_accelerator
 from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_name
@@ -59,10 +59,17 @@ def enrol(session: Session, caller: Caller, create: DeviceCreate, now: datetime)
         row.agent_url = create.agent_url or row.agent_url
     else:
         spend_token(session, caller.token_id, now)
-        row = add_device(session, create.device, now, agent_url=create.agent_url)
+        row = add_device(session, create.device, now, agent_url=create.agent_url, owner=caller.owner)
         change_tags(session, row.device_id, add=create.tags, remove=())
     row.last_seen_at = now
-    token = create_token(session, "device", now, device_id=row.device_id, parent_token_id=caller.token_id)
+    token = create_token(
+        session,
+        "device",
+        now,
+        device_id=row.device_id,
+        parent_token_id=caller.token_id,
+        owner=caller.owner,
+    )
     return DeviceCredential(row.device_id, token)
 
 
@@ -72,6 +79,7 @@ def add_device(
     now: datetime,
     agent_url: str | None = None,
     is_imported: bool = False,
+    owner: str = SHARED,
 ) -> DeviceRow:
     """Store a device under its name, made fit for a path; if that is taken, ``name-2``, ``name-3`` ..."""
     name = normal_name(device.name)
@@ -79,7 +87,7 @@ def add_device(
         free = _free_name(session, name)
         try:
             with session.begin_nested():
-                return _add_device(session, free, device, now, agent_url, is_imported)
+                return _add_device(session, free, device, now, agent_url, is_imported, owner)
         except IntegrityError:
             if not _is_taken(session, free):
                 raise
@@ -93,10 +101,12 @@ def _add_device(
     now: datetime,
     agent_url: str | None,
     is_imported: bool,
+    owner: str,
 ) -> DeviceRow:
     row = DeviceRow(
         device_id=new_id("device", now),
         name=name,
+        owner=owner,
         facts=to_dict(device),
         agent_url=agent_url,
         is_imported=is_imported,
@@ -125,12 +135,19 @@ def find_device(session: Session, id_or_name: str) -> DeviceRow:
 
 
 def list_devices(
-    session: Session, cursor: str | None, limit: int, now: datetime, tag: str | None = None
+    session: Session,
+    cursor: str | None,
+    limit: int,
+    now: datetime,
+    tag: str | None = None,
+    owner: str | None = None,
 ) -> Page[DeviceResource]:
-    """Return the devices that are not removed, newest first; with a tag, those that carry it."""
+    """Return the devices that are not removed, newest first; of a tag or an owner, if one is given."""
     present = select(DeviceRow).where(DeviceRow.removed_at.is_(None))
     if tag is not None:
         present = present.where(carries(tag))
+    if owner is not None:
+        present = present.where(DeviceRow.owner == owner)
     rows, next_cursor = fetch_page(session, present, DeviceRow.device_id, cursor, limit)
     return Page(tuple(device_resource(session, row, now) for row in rows), next_cursor)
 
@@ -229,6 +246,7 @@ def device_resource(session: Session, row: DeviceRow, now: datetime) -> DeviceRe
         current_job_id=session.scalar(leased),
         environment=from_dict(row.environment, Environment) if row.environment else Environment(),
         is_imported=row.is_imported,
+        owner=row.owner,
         tags=device_tags(session, row.device_id),
         waiting_for=row.waiting_for if is_online(row, now) else "",
         should_rotate=row.should_rotate,

@@ -1,7 +1,7 @@
 """Jobs as the server keeps them: created once, found by id, started, failed, finished."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from search_server.db.models import DeviceRow, JobRow
 from search_server.db.paging import fetch_page
 from search_server.devices.registry import is_online
 from search_server.errors import ConflictError, NotFoundError, TooManyRequestsError
+from search_server.people import NOBODYS, Ownership
 from search_server.resources.jobs import Job, JobKind
 from search_server.resources.page import Page
 from search_server.tokens import Caller
@@ -46,6 +47,17 @@ class Submission:
     idempotency_key: str | None = None
     max_queued_jobs: int = 100
     parent_job_id: str | None = None
+    is_private: bool = False
+
+    def kept_private(self, is_private: bool) -> "Submission":
+        """Return the same for a job that others may not find."""
+        return replace(self, is_private=is_private)
+
+    def ownership(self, parent: JobRow | None) -> Ownership:
+        """Return whom the job belongs to: who asks for it, or whom the job that asks belongs to."""
+        if parent is not None:
+            return Ownership(parent.owner, parent.is_private)
+        return self.caller.owning(self.is_private) if self.caller else NOBODYS
 
 
 def earlier_job(session: Session, submission: Submission, kind: JobKind, request: object) -> JobRow | None:
@@ -53,14 +65,18 @@ def earlier_job(session: Session, submission: Submission, kind: JobKind, request
 
     Raises:
         ConflictError: the key came with another request.
-        TooManyRequestsError: the caller has too many unfinished jobs to make another.
+        TooManyRequestsError: the caller, no administrator, has too many unfinished jobs already.
     """
     caller = submission.caller
     if caller is None:
         return None
-    mine = select(JobRow).where(JobRow.token_id == caller.token_id)
+    mine = select(JobRow).where(JobRow.owner == caller.owner)
     if submission.idempotency_key is not None:
-        row = session.scalar(mine.where(JobRow.idempotency_key == submission.idempotency_key))
+        row = session.scalar(
+            mine.where(
+                JobRow.token_id == caller.token_id, JobRow.idempotency_key == submission.idempotency_key
+            )
+        )
         if row is not None and (row.kind != kind or row.request != to_dict(request)):
             raise ConflictError(
                 "idempotency_key_reused",
@@ -69,12 +85,14 @@ def earlier_job(session: Session, submission: Submission, kind: JobKind, request
             )
         if row is not None:
             return row
+    if caller.is_admin:
+        return None
     unfinished = mine.where(JobRow.status.in_(UNFINISHED)).with_only_columns(func.count())
     if (session.scalar(unfinished) or 0) >= submission.max_queued_jobs:
         raise TooManyRequestsError(
             "too_many_jobs",
-            f"this token has {submission.max_queued_jobs} unfinished jobs already; wait for some to end, "
-            "or cancel them",
+            f"user {caller.owner} has {submission.max_queued_jobs} unfinished jobs already, as many as "
+            "EDGENAS_MAX_QUEUED_JOBS allows; wait for some to end, or cancel them",
         )
     return None
 
@@ -90,6 +108,8 @@ def create_job(
     now: datetime,
 ) -> JobRow:
     """Queue a job; ``request`` is the resource that asked for it."""
+    parent = session.get(JobRow, submission.parent_job_id) if submission.parent_job_id else None
+    ownership = submission.ownership(parent)
     row = JobRow(
         job_id=new_id("job", now),
         kind=kind,
@@ -100,6 +120,8 @@ def create_job(
         conditions_key=conditions.key,
         request=to_dict(request),
         parent_job_id=submission.parent_job_id,
+        owner=ownership.owner,
+        is_private=ownership.is_private,
         token_id=submission.caller.token_id if submission.caller else None,
         idempotency_key=submission.idempotency_key,
         created_at=now,
@@ -179,6 +201,8 @@ def job_resource(session: Session, row: JobRow, now: datetime) -> Job:
         progress=row.progress,
         message=message,
         parent_job_id=row.parent_job_id,
+        owner=row.owner,
+        is_private=row.is_private,
     )
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import JobRow
+from search_server.db.visibility import SEES_ALL
 from search_server.errors import ConflictError
 from search_server.jobs.registry import UNFINISHED, cancel_job
 from search_server.leases.leases import cancel_leases
@@ -26,7 +27,8 @@ def cancel_whole_job(session: Session, job: JobRow, now: datetime) -> None:
 def cancel_device_jobs(session: Session, device_id: str, now: datetime) -> None:
     """End all jobs of a device that is going away."""
     unfinished = JobRow.status.in_(UNFINISHED)
-    for job in session.scalars(select(JobRow).where(JobRow.device_id == device_id, unfinished)):
+    jobs = select(JobRow).where(JobRow.device_id == device_id, unfinished)
+    for job in session.scalars(jobs, execution_options=SEES_ALL).all():
         _cancel(session, job, now)
 
 
@@ -34,5 +36,5 @@ def _cancel(session: Session, job: JobRow, now: datetime) -> None:
     cancel_job(session, job.job_id, now)
     cancel_leases(session, job.job_id, now)
     children = select(JobRow).where(JobRow.parent_job_id == job.job_id, JobRow.status.in_(UNFINISHED))
-    for child in session.scalars(children).all():
+    for child in session.scalars(children, execution_options=SEES_ALL).all():
         _cancel(session, child, now)

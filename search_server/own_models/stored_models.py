@@ -8,8 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.ids import new_id
-from search_server.db.models import ArtifactRow, LeaseArtifactRow, LeaseRow, ModelRow
+from search_server.db.models import SHARED, ArtifactRow, LeaseArtifactRow, LeaseRow, ModelRow
 from search_server.db.paging import fetch_page
+from search_server.db.visibility import SEES_ALL
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
 from search_server.leases.artifacts import artifact_path, store_artifact
 from search_server.model_files.model_file import ModelFile
@@ -52,7 +53,13 @@ def checked_facts(model_format: ModelFormat, content: bytes) -> ModelFacts:
 
 
 def add_model(
-    session: Session, data_dir: Path, create: ModelCreate, content: bytes, facts: ModelFacts, now: datetime
+    session: Session,
+    data_dir: Path,
+    create: ModelCreate,
+    content: bytes,
+    facts: ModelFacts,
+    now: datetime,
+    owner: str = SHARED,
 ) -> Model:
     """Keep a checked file under a name; doing it again changes nothing.
 
@@ -71,6 +78,7 @@ def add_model(
     row = ModelRow(
         model_id=new_id("model", now),
         name=create.name,
+        owner=owner,
         sha256=create.sha256,
         facts=to_dict(facts),
         created_at=now,
@@ -105,9 +113,11 @@ def find_model(session: Session, id_or_name: str) -> ModelRow:
     )
 
 
-def list_models(session: Session, cursor: str | None, limit: int) -> Page[Model]:
+def list_models(session: Session, cursor: str | None, limit: int, owner: str | None = None) -> Page[Model]:
     """Return the models that are not removed, newest first."""
     present = select(ModelRow).where(ModelRow.removed_at.is_(None))
+    if owner is not None:
+        present = present.where(ModelRow.owner == owner)
     rows, next_cursor = fetch_page(session, present, ModelRow.model_id, cursor, limit)
     return Page(tuple(model_resource(session, row) for row in rows), next_cursor)
 
@@ -123,7 +133,7 @@ def remove_model(session: Session, data_dir: Path, row: ModelRow, now: datetime)
         .join(LeaseArtifactRow, LeaseArtifactRow.lease_id == LeaseRow.lease_id)
         .where(LeaseArtifactRow.sha256 == row.sha256, LeaseRow.status.in_(("pending", "leased")))
     )
-    job_id = session.scalar(unfinished.limit(1))
+    job_id = session.scalar(unfinished.limit(1), execution_options=SEES_ALL)
     if job_id is not None:
         raise ConflictError(
             "model_in_use", f"job {job_id} measures model {row.name!r}; wait until it is done, or cancel it"
@@ -148,6 +158,7 @@ def model_resource(session: Session, row: ModelRow) -> Model:
         size_bytes=artifact.size_bytes,
         facts=from_dict(row.facts, ModelFacts),
         created_at=row.created_at.isoformat(),
+        owner=row.owner,
     )
 
 

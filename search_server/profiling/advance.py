@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, aliased
 from search_server.clock import Clock
 from search_server.db.models import JobRow, LeaseRow
 from search_server.db.session import Database
+from search_server.db.visibility import reading_as
 from search_server.errors import DamagedError
 from search_server.jobs.registry import fail_job, finish_job
 from search_server.latency.stored.lineage import profiled_lineage
@@ -156,7 +157,8 @@ def _level_table(session: Session, job: JobRow, evidence: Evidence) -> LatencyTa
             table = load_table(session, snapshot)
             if (table.device_id, table.conditions.key) == (job.device_id, job.conditions_key):
                 return table
-    return newest_accepted(session, job.device_id, job.space, evidence.measured_conditions)
+    with reading_as(session, job.owner):
+        return newest_accepted(session, job.device_id, job.space, evidence.measured_conditions)
 
 
 def _is_unmoved(session: Session, job: JobRow, evidence: Evidence) -> bool:
@@ -189,7 +191,8 @@ def _apply(
             )
             create_lease(session, job, items, how_long, now(), window)
         case Fitted(table):
-            lineage = profiled_lineage(session, table)
+            with reading_as(session, job.owner):
+                lineage = profiled_lineage(session, table)
             job.snapshot = store_table(session, table, now(), job.job_id, lineage)
             if table.is_accepted:
                 finish_job(session, job.job_id, now(), message=acceptance(table, job.snapshot))

@@ -13,7 +13,13 @@ from search_server.jobs.registry import Submission, create_job, earlier_job, fin
 from search_server.latency.covers import cover_architectures
 from search_server.latency.drift import rescaled
 from search_server.latency.stored.lineage import same_profile
-from search_server.latency.stored.snapshots import load_table, newest_snapshot, require_newest, store_table
+from search_server.latency.stored.snapshots import (
+    is_private_table,
+    load_table,
+    newest_snapshot,
+    require_newest,
+    store_table,
+)
 from search_server.latency.table import LatencyTable
 from search_server.leases.leases import create_lease
 from search_server.profiling.plan import (
@@ -48,6 +54,7 @@ def submit_check(
     device = session.get_one(DeviceRow, table.device_id)
     require_support(device, table.conditions)
     job = create_job(session, submission, "check", device, table.space, table.conditions, create, now)
+    job.is_private = job.is_private or is_private_table(session, table.snapshot)
     job.snapshot, job.num_windows = table.snapshot, MEASUREMENT_LEASES
     _measure(session, data_dir, job, table, 0, now)
     return job

@@ -29,6 +29,8 @@ def import_measurements(
     space: str,
     now: datetime,
     conditions: Conditions | None = None,
+    *,
+    is_private: bool = False,
 ) -> JobRow:
     """Store a whole-network CSV as a measurement job that is done; the same file is taken once.
 
@@ -45,11 +47,11 @@ def import_measurements(
     with refusing_values("body"):
         file = ImportedFile(content, device, now.isoformat(), name, given)
         latencies = read_whole_networks(file)
-    row = find_or_add_device(session, device, given, now)
+    row = find_or_add_device(session, device, given, now, caller.owner)
     networks = tuple(dict.fromkeys(latency.architecture for latency in latencies))
     request = MeasurementCreate(row.device_id, name, networks, given)
     digest = hashlib.sha256(repr((content, request)).encode()).hexdigest()
-    submission = Submission(caller, idempotency_key=f"import-{digest}")
+    submission = Submission(caller, idempotency_key=f"import-{digest}", is_private=is_private)
     earlier = earlier_job(session, submission, "measurement", request)
     if earlier is not None:
         return earlier

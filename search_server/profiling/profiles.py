@@ -19,7 +19,7 @@ from search_server.jobs.registry import (
     finish_job,
     job_resource,
 )
-from search_server.latency.stored.snapshots import load_table, newest_accepted
+from search_server.latency.stored.snapshots import is_private_table, load_table, newest_accepted
 from search_server.latency.table import LatencyTable
 from search_server.leases.leases import create_lease
 from search_server.profiling.kept_windows import keep_windows
@@ -68,6 +68,8 @@ def request_profile(
             result={"is_reused": True},
             message="a valid table exists; measure again with --force",
         )
+        job.is_private = job.is_private or is_private_table(session, table.snapshot)
+        session.flush()
         session.refresh(job)
         return job
     factory = ItemFactory(session, data_dir, create.conditions, now)

@@ -58,3 +58,5 @@ class DeviceResource:
     """It upgrades its agent when it next calls."""
     upgrade_failure: str = ""
     """Why the last upgrade that was asked for did not succeed."""
+    owner: str = "shared"
+    """The user who made the token that it enrolled with, or imported its first table."""

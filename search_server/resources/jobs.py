@@ -28,3 +28,7 @@ class Job:
     message: str = ""
     """What happens now, or why it failed and what to do."""
     parent_job_id: str | None = None
+    owner: str = "shared"
+    """The user whose job it is."""
+    is_private: bool = False
+    """Only the owner and administrators find it."""

@@ -47,6 +47,8 @@ class MeasurementCreate:
     """SHA-256 of a stored model file, measured in the place of the timing model of the one network."""
     accept_noise: bool = False
     """Take a slow or restless device as it is; the latencies say so."""
+    private: bool = False
+    """Only you and administrators find the job."""
 
     def __post_init__(self) -> None:
         # The usual accelerator by its name is the same as none.

@@ -84,6 +84,8 @@ class Model:
     size_bytes: int
     facts: ModelFacts
     created_at: str
+    owner: str = "shared"
+    """The user who brought it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class ModelMeasurementCreate:
     conditions: Conditions = Conditions()
     inputs: tuple[ModelInput, ...] = ()
     """Shapes of inputs whose sizes are open; those that are not named get 1, and the batch in front."""
+    private: bool = False
+    """Only you and administrators find the job."""
 
     def __post_init__(self) -> None:
         # The usual accelerator by its name is the same as none.
@@ -190,6 +194,8 @@ class GateCreate:
     conditions: Conditions = Conditions()
     inputs: tuple[ModelInput, ...] = ()
     """Shapes of open sizes, for both models."""
+    private: bool = False
+    """Only you and administrators find the job."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.fail_above <= 10:

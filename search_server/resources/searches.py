@@ -114,6 +114,7 @@ class SearchCreate(SearchOptions):
         at_most=256,
     )
     snapshot: str | None = option(None, "Hash of the latency table to use; left out: the newest.")
+    private: bool = option(False, "Only you and administrators find the search.", flags="--private")
     mirror: bool | None = option(
         None,
         "Training mirrors images. Left out: not gray ones, nor digits, nor where mirrored images of one "

@@ -23,6 +23,8 @@ class ProfileCreate:
     """Measure again even where a valid table exists."""
     accept_noise: bool = False
     """Take a slow or restless device as it is; the table says so."""
+    private: bool = False
+    """Only you and administrators find the job and its table."""
 
     def __post_init__(self) -> None:
         # The usual accelerator by its name is the same as none.
@@ -123,6 +125,10 @@ class TableSummary:
     """Predicted latency of the fastest network of the space; None where cells are missing."""
     slowest_us: float | None = None
     """... and of the slowest one: a search's target lies between the two."""
+    owner: str = "shared"
+    """The user who asked for it, or imported it."""
+    is_private: bool = False
+    """Only the owner and administrators find it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_leas
 from search_server.profiling.advance import advance_job
 from search_server.routes.admission import leave_place
 from search_server.routes.auth import CallingDeviceDep, DeviceDep, ReaderDep
-from search_server.routes.context import ContextDep, DatabaseDep, NowDep, SessionDep
+from search_server.routes.context import ContextDep, DatabaseDep, NowDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.sessions import SessionDep
 from search_server.routes.transaction_route import TransactionRoute
 from search_server.tokens import Caller
 from shared.protocol.measurement import (

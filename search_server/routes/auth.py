@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from search_server.errors import ForbiddenError
@@ -37,7 +37,7 @@ def _caller(
         with database.transaction() as session:
             note_use(session, row, now)
     scope = next(known for known in SCOPES if known == row.scope)
-    return Caller(row.token_id, scope, row.device_id)
+    return Caller(row.token_id, scope, row.device_id, row.owner)
 
 
 def _session_token(request: Request) -> str | None:
@@ -64,6 +64,19 @@ class Allow:
 
 
 UserDep = Annotated[Caller, Depends(Allow("user", "admin"))]
+
+
+def _owner_filter(
+    caller: UserDep,
+    owner: Annotated[str | None, Query(description="only what belongs to this user; `me`: to you")] = None,
+) -> str | None:
+    return caller.owner if owner == "me" else owner
+
+
+OwnerFilterDep = Annotated[str | None, Depends(_owner_filter)]
+"""Of a list: the user whose things are wanted; None: everybody's."""
+
+PrivateQuery = Annotated[bool, Query(description="only you and administrators find it")]
 
 
 def _submission(caller: UserDep, context: ContextDep, idempotency_key: IdempotencyKey = None) -> Submission:

@@ -11,17 +11,17 @@ from search_server.leases.cancel import cancel_whole_job
 from search_server.profiling.checks import check_resource, submit_check
 from search_server.resources.checks import CheckCreate, TableCheck
 from search_server.resources.page import Page
-from search_server.routes.auth import SubmissionDep, UserDep
+from search_server.routes.auth import OwnerFilterDep, PrivateQuery, SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
     CursorQuery,
     DatabaseDep,
     LimitQuery,
     NowDep,
-    SessionDep,
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, job_events
+from search_server.routes.sessions import SessionDep
 from search_server.routes.transaction_route import TransactionRoute
 
 router = APIRouter(responses=ERROR_RESPONSES, tags=["latency tables"], route_class=TransactionRoute)
@@ -34,8 +34,10 @@ def create_check(
     session: SessionDep,
     context: ContextDep,
     now: NowDep,
+    private: PrivateQuery = False,
 ) -> TableCheck:
     """Measure the anchor and three networks: does the table still hold in level and structure?"""
+    submission = submission.kept_private(private)
     job = submit_check(session, context.data_dir, CheckCreate(snapshot), submission, now)
     return check_resource(session, job, now)
 
@@ -43,6 +45,7 @@ def create_check(
 @router.get("/checks")
 def get_checks(
     _: UserDep,
+    owner: OwnerFilterDep,
     session: SessionDep,
     now: NowDep,
     snapshot: Annotated[str | None, Query(description="only checks of this table")] = None,
@@ -50,7 +53,7 @@ def get_checks(
     limit: LimitQuery = 50,
 ) -> Page[TableCheck]:
     """List check jobs, newest first."""
-    return list_jobs(session, "check", check_resource, cursor, limit, now, snapshot=snapshot)
+    return list_jobs(session, "check", check_resource, cursor, limit, now, snapshot=snapshot, owner=owner)
 
 
 @router.get("/checks/{job_id}")
@@ -69,8 +72,9 @@ async def stream_check(
 
 
 @router.post("/checks/{job_id}/cancel")
-def cancel_check(_: UserDep, job_id: str, session: SessionDep, now: NowDep) -> TableCheck:
+def cancel_check(caller: UserDep, job_id: str, session: SessionDep, now: NowDep) -> TableCheck:
     """Stop a check."""
     job = find_job(session, job_id, "check")
+    caller.require_own(job.owner, f"check {job_id}")
     cancel_whole_job(session, job, now)
     return check_resource(session, job, now)

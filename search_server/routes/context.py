@@ -8,7 +8,6 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 from prometheus_client import CollectorRegistry
-from sqlalchemy.orm import Session
 
 from search_server.clock import Clock, utc_now
 from search_server.db.session import Database
@@ -72,14 +71,6 @@ def request_database(request: Request) -> Database:
 
 DatabaseDep = Annotated[Database, Depends(request_database)]
 
-
-def _request_session(request: Request, database: DatabaseDep) -> Session:
-    return database.reading_sessions() if request.method in ("GET", "HEAD") else database.sessions()
-
-
-SessionDep = Annotated[Session, Depends(_request_session)]
-"""For a parameter called ``session`` of a route that is no coroutine: ``TransactionRoute`` begins and ends
-its transaction."""
 
 CursorQuery = Annotated[str | None, Query(description="`next_cursor` of the page before")]
 LimitQuery = Annotated[int, Query(ge=1, le=500, description="most rows to answer")]

@@ -18,9 +18,10 @@ from search_server.leases.bell import announce_lease
 from search_server.leases.cancel import cancel_device_jobs
 from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.page import Page
-from search_server.routes.auth import EnrolDep, UserDep
-from search_server.routes.context import CursorQuery, LimitQuery, NowDep, SessionDep
+from search_server.routes.auth import EnrolDep, OwnerFilterDep, UserDep
+from search_server.routes.context import CursorQuery, LimitQuery, NowDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.sessions import SessionDep
 from search_server.routes.transaction_route import TransactionRoute
 from shared.protocol.device import DeviceCreate, DeviceCredential
 
@@ -42,6 +43,7 @@ def create_device(
 @router.get("/devices")
 def get_devices(
     _: UserDep,
+    owner: OwnerFilterDep,
     session: SessionDep,
     now: NowDep,
     tag: Annotated[str | None, Query(description="only devices that carry this tag")] = None,
@@ -49,7 +51,7 @@ def get_devices(
     limit: LimitQuery = 100,
 ) -> Page[DeviceResource]:
     """List the devices that are not removed, newest first."""
-    return list_devices(session, cursor, limit, now, tag)
+    return list_devices(session, cursor, limit, now, tag, owner)
 
 
 @router.get("/devices/{device}")
@@ -60,35 +62,39 @@ def get_device(_: UserDep, device: str, session: SessionDep, now: NowDep) -> Dev
 
 @router.patch("/devices/{device}")
 def patch_device(
-    _: UserDep, device: str, change: DeviceUpdate, session: SessionDep, now: NowDep
+    caller: UserDep, device: str, change: DeviceUpdate, session: SessionDep, now: NowDep
 ) -> DeviceResource:
     """Change a device's name or tags, or where and with which token the server calls its agent."""
     row = find_device(session, device)
+    caller.require_own(row.owner, f"device {row.name}")
     update_device(session, row, change)
     return device_resource(session, row, now)
 
 
 @router.post("/devices/{device}/rotate")
-def rotate_credential(_: UserDep, device: str, session: SessionDep, now: NowDep) -> DeviceResource:
+def rotate_credential(caller: UserDep, device: str, session: SessionDep, now: NowDep) -> DeviceResource:
     """Let a device renew its credential when it next calls; the old one ends when the new one is used."""
     row = find_device(session, device)
+    caller.require_own(row.owner, f"device {row.name}")
     ask_for_rotation(row)
     announce_lease(session, row.device_id)
     return device_resource(session, row, now)
 
 
 @router.post("/devices/{device}/upgrade")
-def upgrade_agent(_: UserDep, device: str, session: SessionDep, now: NowDep) -> DeviceResource:
+def upgrade_agent(caller: UserDep, device: str, session: SessionDep, now: NowDep) -> DeviceResource:
     """Let a device take the server's own agent when it next calls, if its owner allowed that."""
     row = find_device(session, device)
+    caller.require_own(row.owner, f"device {row.name}")
     ask_for_upgrade(row, own_wheel())
     announce_lease(session, row.device_id)
     return device_resource(session, row, now)
 
 
 @router.delete("/devices/{device}", status_code=204)
-def delete_device(_: UserDep, device: str, session: SessionDep, now: NowDep) -> None:
+def delete_device(caller: UserDep, device: str, session: SessionDep, now: NowDep) -> None:
     """Revoke a device's credential, cancel its jobs and take it off the list; measurements stay."""
     row = find_device(session, device)
+    caller.require_own(row.owner, f"device {row.name}")
     cancel_device_jobs(session, row.device_id, now)
     remove_device(session, row, now)

@@ -25,6 +25,7 @@ from search_server.profiling.profiles import profile_resource
 from search_server.resources.jobs import JobKind
 from search_server.routes.auth import UserDep
 from search_server.routes.context import Context, DatabaseDep
+from search_server.routes.sessions import restrict_to
 from search_server.searches.searches import search_resource, search_steps_after
 from shared.protocol.wire import to_json
 
@@ -35,8 +36,9 @@ class JobToWatch:
     def __init__(self, kind: JobKind) -> None:
         self.kind = kind
 
-    def __call__(self, job_id: str, _: UserDep, database: DatabaseDep) -> str:
+    def __call__(self, job_id: str, caller: UserDep, database: DatabaseDep) -> str:
         with database.reading() as session:
+            restrict_to(session, caller)
             return find_job(session, job_id, self.kind).job_id
 
 

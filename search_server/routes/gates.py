@@ -11,17 +11,17 @@ from search_server.leases.cancel import cancel_whole_job
 from search_server.profiling.gates import gate_resource, submit_gate
 from search_server.resources.models import Gate, GateCreate
 from search_server.resources.page import Page
-from search_server.routes.auth import SubmissionDep, UserDep
+from search_server.routes.auth import OwnerFilterDep, SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
     CursorQuery,
     DatabaseDep,
     LimitQuery,
     NowDep,
-    SessionDep,
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, job_events
+from search_server.routes.sessions import SessionDep
 from search_server.routes.transaction_route import TransactionRoute
 
 router = APIRouter(tags=["gates"], responses=ERROR_RESPONSES, route_class=TransactionRoute)
@@ -30,16 +30,21 @@ router = APIRouter(tags=["gates"], responses=ERROR_RESPONSES, route_class=Transa
 @router.post("/gates", status_code=201)
 def create_gate(submission: SubmissionDep, create: GateCreate, session: SessionDep, now: NowDep) -> Gate:
     """Compare two models on a device until it is clear whether the new one is slower."""
-    job = submit_gate(session, create, submission, now)
+    job = submit_gate(session, create, submission.kept_private(create.private), now)
     return gate_resource(session, job, now)
 
 
 @router.get("/gates")
 def get_gates(
-    _: UserDep, session: SessionDep, now: NowDep, cursor: CursorQuery = None, limit: LimitQuery = 50
+    _: UserDep,
+    owner: OwnerFilterDep,
+    session: SessionDep,
+    now: NowDep,
+    cursor: CursorQuery = None,
+    limit: LimitQuery = 50,
 ) -> Page[Gate]:
     """List gates, newest first."""
-    return list_jobs(session, "gate", gate_resource, cursor, limit, now)
+    return list_jobs(session, "gate", gate_resource, cursor, limit, now, owner=owner)
 
 
 @router.get("/gates/{job_id}")
@@ -58,8 +63,9 @@ async def stream_gate(
 
 
 @router.post("/gates/{job_id}/cancel")
-def cancel_gate(_: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Gate:
+def cancel_gate(caller: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Gate:
     """Stop measuring."""
     job = find_job(session, job_id, "gate")
+    caller.require_own(job.owner, f"gate {job_id}")
     cancel_whole_job(session, job, now)
     return gate_resource(session, job, now)

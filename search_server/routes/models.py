@@ -32,17 +32,17 @@ from search_server.resources.models import (
     ModelUpload,
 )
 from search_server.resources.page import Page
-from search_server.routes.auth import SubmissionDep, UserDep
+from search_server.routes.auth import OwnerFilterDep, SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
     CursorQuery,
     DatabaseDep,
     LimitQuery,
     NowDep,
-    SessionDep,
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, job_events
+from search_server.routes.sessions import SessionDep
 from search_server.routes.tables import raw_body
 from search_server.routes.transaction_route import TransactionRoute
 
@@ -73,7 +73,7 @@ def put_part(
 
 @router.post("/models", status_code=201)
 def create_model(
-    _: UserDep, create: ModelCreate, database: DatabaseDep, context: ContextDep, now: NowDep
+    caller: UserDep, create: ModelCreate, database: DatabaseDep, context: ContextDep, now: NowDep
 ) -> Model:
     """Check a file whose parts have all been sent, without running it, and keep it under a name."""
     check_create(create)
@@ -84,17 +84,21 @@ def create_model(
         content = whole_file(context.data_dir, create.sha256, create.size_bytes)
     facts = checked_facts(create.format, content)
     with database.transaction() as session:
-        model = add_model(session, context.data_dir, create, content, facts, now)
+        model = add_model(session, context.data_dir, create, content, facts, now, caller.owner)
     path.unlink(missing_ok=True)
     return model
 
 
 @router.get("/models")
 def get_models(
-    _: UserDep, session: SessionDep, cursor: CursorQuery = None, limit: LimitQuery = 50
+    _: UserDep,
+    owner: OwnerFilterDep,
+    session: SessionDep,
+    cursor: CursorQuery = None,
+    limit: LimitQuery = 50,
 ) -> Page[Model]:
     """List models, newest first."""
-    return list_models(session, cursor, limit)
+    return list_models(session, cursor, limit, owner)
 
 
 @router.get("/models/{model}")
@@ -104,9 +108,13 @@ def get_model(_: UserDep, model: str, session: SessionDep) -> Model:
 
 
 @router.delete("/models/{model}", status_code=204)
-def delete_model(_: UserDep, model: str, session: SessionDep, context: ContextDep, now: NowDep) -> None:
+def delete_model(
+    caller: UserDep, model: str, session: SessionDep, context: ContextDep, now: NowDep
+) -> None:
     """Take a model off the list, and its file from the disk; its measurements stay."""
-    remove_model(session, context.data_dir, find_model(session, model), now)
+    row = find_model(session, model)
+    caller.require_own(row.owner, f"model {row.name}")
+    remove_model(session, context.data_dir, row, now)
 
 
 @router.post("/models/{model}/measurements", status_code=201)
@@ -119,7 +127,7 @@ def create_model_measurement(
     now: NowDep,
 ) -> ModelMeasurement:
     """Measure a model on a device: the whole against an anchor, and each node."""
-    row = find_model(session, model)
+    row, submission = find_model(session, model), submission.kept_private(create.private)
     job = submit_model_measurement(session, context.data_dir, row, create, submission, now)
     return model_measurement_resource(session, job, now)
 
@@ -159,9 +167,10 @@ async def stream_model_measurement(
 
 @router.post("/models/{model}/measurements/{job_id}/cancel")
 def cancel_model_measurement(
-    _: UserDep, model: str, job_id: str, session: SessionDep, now: NowDep
+    caller: UserDep, model: str, job_id: str, session: SessionDep, now: NowDep
 ) -> ModelMeasurement:
     """Stop measuring."""
     job = find_model_job(session, model, job_id)
+    caller.require_own(job.owner, f"measurement {job_id}")
     cancel_whole_job(session, job, now)
     return model_measurement_resource(session, job, now)

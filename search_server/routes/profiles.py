@@ -16,17 +16,17 @@ from search_server.profiling.profiles import profile_resource, request_profile
 from search_server.resources.latencies import Measurement, MeasurementCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Profile, ProfileCreate
-from search_server.routes.auth import SubmissionDep, UserDep
+from search_server.routes.auth import OwnerFilterDep, PrivateQuery, SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
     CursorQuery,
     DatabaseDep,
     LimitQuery,
     NowDep,
-    SessionDep,
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, job_events
+from search_server.routes.sessions import SessionDep
 from search_server.routes.tables import raw_body, told_conditions
 from search_server.routes.transaction_route import TransactionRoute
 from shared.protocol.device import Conditions
@@ -47,13 +47,14 @@ def create_profile(
     now: NowDep,
 ) -> Profile:
     """Measure what the latency table of a space lacks on a device."""
-    job = request_profile(session, context.data_dir, create, submission, now)
+    job = request_profile(session, context.data_dir, create, submission.kept_private(create.private), now)
     return profile_resource(session, job, now)
 
 
 @router.get("/profiles", tags=["profiles"])
 def get_profiles(
     _: UserDep,
+    owner: OwnerFilterDep,
     session: SessionDep,
     now: NowDep,
     device: DeviceFilter = None,
@@ -62,7 +63,9 @@ def get_profiles(
 ) -> Page[Profile]:
     """List profile jobs, newest first."""
     device_id = find_device(session, device).device_id if device else None
-    return list_jobs(session, "profile", profile_resource, cursor, limit, now, device_id=device_id)
+    return list_jobs(
+        session, "profile", profile_resource, cursor, limit, now, device_id=device_id, owner=owner
+    )
 
 
 @router.get("/profiles/{job_id}", tags=["profiles"])
@@ -81,9 +84,10 @@ async def stream_profile(
 
 
 @router.post("/profiles/{job_id}/cancel", tags=["profiles"])
-def cancel_profile(_: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Profile:
+def cancel_profile(caller: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Profile:
     """Stop measuring; what was measured stays."""
     job = find_job(session, job_id, "profile")
+    caller.require_own(job.owner, f"profile {job_id}")
     cancel_whole_job(session, job, now)
     return profile_resource(session, job, now)
 
@@ -97,7 +101,9 @@ def create_measurement(
     now: NowDep,
 ) -> Measurement:
     """Measure whole networks on a device, against the anchor of their space."""
-    job = submit_measurement(session, context.data_dir, create, submission, now)
+    job = submit_measurement(
+        session, context.data_dir, create, submission.kept_private(create.private), now
+    )
     return measurement_resource(session, job, now)
 
 
@@ -115,15 +121,17 @@ def post_measurements_import(
     device: Annotated[str, Query(description="id or name; a new name adds a device without an agent")],
     space: Annotated[str, Query(description="such as fbnet-224")],
     conditions: Annotated[Conditions | None, Depends(told_conditions)],
+    private: PrivateQuery = False,
 ) -> Measurement:
     """Store whole networks that another program measured: CSV of architecture, latency_ms and device."""
-    job = import_measurements(session, caller, content, device, space, now, conditions)
+    job = import_measurements(session, caller, content, device, space, now, conditions, is_private=private)
     return measurement_resource(session, job, now)
 
 
 @router.get("/measurements", tags=["measurements"])
 def get_measurements(
     _: UserDep,
+    owner: OwnerFilterDep,
     session: SessionDep,
     now: NowDep,
     device: DeviceFilter = None,
@@ -136,7 +144,9 @@ def get_measurements(
     with refusing_values("query.space"):
         name = search_space(space).name if space else None
     filters = {"device_id": device_id, "space": name}
-    return list_jobs(session, "measurement", measurement_resource, cursor, limit, now, **filters)
+    return list_jobs(
+        session, "measurement", measurement_resource, cursor, limit, now, owner=owner, **filters
+    )
 
 
 @router.get("/measurements/{job_id}", tags=["measurements"])
@@ -155,8 +165,9 @@ async def stream_measurement(
 
 
 @router.post("/measurements/{job_id}/cancel", tags=["measurements"])
-def cancel_measurement(_: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Measurement:
+def cancel_measurement(caller: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Measurement:
     """Stop measuring."""
     job = find_job(session, job_id, "measurement")
+    caller.require_own(job.owner, f"measurement {job_id}")
     cancel_whole_job(session, job, now)
     return measurement_resource(session, job, now)

@@ -13,8 +13,9 @@ from search_server.profiling.samples import job_leases, lease_samples, measured_
 from search_server.resources.formats import SampleFormat, TableFormat
 from search_server.resources.samples import JobLease, LeaseSamples
 from search_server.routes.auth import UserDep
-from search_server.routes.context import DatabaseDep, SessionDep
+from search_server.routes.context import DatabaseDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.sessions import SessionDep
 from search_server.routes.transaction_route import TransactionRoute
 
 router = APIRouter(tags=["samples"], responses=ERROR_RESPONSES, route_class=TransactionRoute)

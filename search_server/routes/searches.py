@@ -21,17 +21,17 @@ from search_server.resources.searches import (
     SearchCurves,
     SearchStep,
 )
-from search_server.routes.auth import SubmissionDep, UserDep
+from search_server.routes.auth import OwnerFilterDep, SubmissionDep, UserDep
 from search_server.routes.context import (
     ContextDep,
     CursorQuery,
     DatabaseDep,
     LimitQuery,
     NowDep,
-    SessionDep,
 )
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, search_events
+from search_server.routes.sessions import SessionDep
 from search_server.routes.transaction_route import TransactionRoute
 from search_server.search_options import DeliverName
 from search_server.searches.curves import search_curves
@@ -81,10 +81,15 @@ def create_retarget(
 
 @router.get("/searches")
 def get_searches(
-    _: UserDep, session: SessionDep, now: NowDep, cursor: CursorQuery = None, limit: LimitQuery = 50
+    _: UserDep,
+    owner: OwnerFilterDep,
+    session: SessionDep,
+    now: NowDep,
+    cursor: CursorQuery = None,
+    limit: LimitQuery = 50,
 ) -> Page[Search]:
     """List searches, newest first."""
-    return list_jobs(session, "search", search_resource, cursor, limit, now)
+    return list_jobs(session, "search", search_resource, cursor, limit, now, owner=owner)
 
 
 @router.get("/searches/{job_id}")
@@ -175,17 +180,19 @@ def export_search(
 
 
 @router.post("/searches/{job_id}/cancel")
-def cancel_search(_: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Search:
+def cancel_search(caller: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Search:
     """Stop a search and the measurements that it asked for."""
     job = find_job(session, job_id, "search")
+    caller.require_own(job.owner, f"search {job_id}")
     cancel_whole_job(session, job, now)
     return search_resource(session, job, now)
 
 
 @router.post("/searches/{job_id}/resume")
-def resume(_: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Search:
+def resume(caller: UserDep, job_id: str, session: SessionDep, now: NowDep) -> Search:
     """Queue a failed or cancelled search again; it goes on from its last checkpoint."""
     job = find_job(session, job_id, "search")
+    caller.require_own(job.owner, f"search {job_id}")
     resume_search(job)
     return search_resource(session, job, now)
 

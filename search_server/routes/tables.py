@@ -19,9 +19,10 @@ from search_server.resources.formats import ImportFormat, TableFormat
 from search_server.resources.latencies import Prediction, PredictionCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Table, TableDiff, TableSummary
-from search_server.routes.auth import UserDep
-from search_server.routes.context import CursorQuery, LimitQuery, NowDep, SessionDep
+from search_server.routes.auth import OwnerFilterDep, PrivateQuery, UserDep
+from search_server.routes.context import CursorQuery, LimitQuery, NowDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.sessions import SessionDep
 from search_server.routes.transaction_route import TransactionRoute
 from shared.protocol.device import Conditions
 from shared.search_space import search_space
@@ -32,6 +33,7 @@ router = APIRouter(responses=ERROR_RESPONSES, route_class=TransactionRoute)
 @router.get("/latency-tables", tags=["latency tables"])
 def get_tables(
     _: UserDep,
+    owner: OwnerFilterDep,
     session: SessionDep,
     device: Annotated[str | None, Query(description="id or name")] = None,
     space: str | None = None,
@@ -43,7 +45,7 @@ def get_tables(
     device_id = find_device(session, device).device_id if device else None
     with refusing_values("query.space"):
         name = search_space(space).name if space else None
-    return list_tables(session, cursor, limit, device_id, name, runtime)
+    return list_tables(session, cursor, limit, device_id, name, runtime, owner)
 
 
 async def raw_body(request: Request) -> bytes:
@@ -73,7 +75,7 @@ def told_conditions(
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
 )
 def post_import(
-    _: UserDep,
+    caller: UserDep,
     session: SessionDep,
     now: NowDep,
     content: Annotated[bytes, Depends(raw_body)],
@@ -84,9 +86,11 @@ def post_import(
         str | None,
         Query(description="needed for plain-csv, ofa-yaml and mobile-vision-jsonl, which do not tell it"),
     ] = None,
+    private: PrivateQuery = False,
 ) -> Table:
     """Store a table that another program wrote; the same content is kept once."""
-    return import_table(session, content, import_format, device, space, now, conditions)
+    ownership = caller.owning(private)
+    return import_table(session, content, import_format, device, space, now, conditions, ownership)
 
 
 @router.get(
@@ -141,9 +145,9 @@ def get_prediction(
 
 
 @router.post("/latency-tables/{snapshot}/recalibrations", tags=["latency tables"], status_code=201)
-def post_recalibration(_: UserDep, snapshot: str, session: SessionDep, now: NowDep) -> Recalibration:
+def post_recalibration(caller: UserDep, snapshot: str, session: SessionDep, now: NowDep) -> Recalibration:
     """Store a new snapshot: the entries times the one factor that measured networks ask for."""
-    return recalibrate_table(session, snapshot, now)
+    return recalibrate_table(session, snapshot, now, caller.owner)
 
 
 @router.post("/predictions", tags=["predictions"])

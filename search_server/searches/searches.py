@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from search_server.db.models import JobRow, SearchArchitectureRow, SearchStepRow
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
-from search_server.jobs.registry import Submission, create_job, earlier_job, job_resource
+from search_server.jobs.registry import Submission, create_job, earlier_job, find_job, job_resource
 from search_server.latency.stored.required_table import require_table
+from search_server.latency.stored.snapshots import is_private_table
 from search_server.resources.page import Page
 from search_server.resources.searches import FoundArchitecture, Search, SearchCreate, SearchStep
 from search_server.searches.data_check import check_data
@@ -29,6 +30,9 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
     earlier = earlier_job(session, submission, "search", create)
     if earlier is not None:
         return earlier
+    origin = find_job(session, create.origin, "search") if create.origin else None
+    is_private = create.private or (origin is not None and origin.is_private)
+    submission = submission.kept_private(is_private)
     device = find_device(session, create.device)
     with refusing_values("body.space"):
         space = search_space(create.space)
@@ -47,6 +51,8 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
     job = create_job(session, submission, "search", device, space.name, table.conditions, create, now)
     job.snapshot = table.snapshot
     job.other_snapshots = [other.snapshot for other in others]
+    used = (table.snapshot, *job.other_snapshots)
+    job.is_private = job.is_private or is_private_table(session, *used)
     job.message = "waiting for a worker; 'search-server worker' starts one"
     return job
 

@@ -23,6 +23,7 @@ from search_server.latency.limits import require_bounded
 from search_server.latency.plausibility import likeness, oddities, require_possible
 from search_server.latency.stored.snapshots import store_table, table_resource
 from search_server.latency.table import LatencyTable
+from search_server.people import NOBODYS, Ownership
 from search_server.resources.formats import ImportFormat
 from search_server.resources.tables import Lineage, Table
 from shared.protocol.device import Conditions, Device, RuntimeInfo
@@ -52,6 +53,7 @@ def import_table(
     space: str | None,
     now: datetime,
     conditions: Conditions | None = None,
+    ownership: Ownership = NOBODYS,
 ) -> Table:
     """Store a table for a device; a device that is not known yet is added without an agent.
 
@@ -65,6 +67,7 @@ def import_table(
         space: what the caller takes the table's space to be; None takes it as it is.
         now: the time of the import.
         conditions: under which the file was measured; None: what is known of the format.
+        ownership: whom the table belongs to, and the device if it is new.
 
     Raises:
         InvalidValueError: the file is not of this format, or of another space, holds impossible
@@ -81,10 +84,11 @@ def import_table(
         raise InvalidValueError(
             "space_mismatch", f"the file's table is of space {read.table.space}, not {wanted}"
         )
-    row = find_or_add_device(session, device, read.table.conditions, now)
+    row = find_or_add_device(session, device, read.table.conditions, now, ownership.owner)
     table = replace(read.table, device_id=row.device_id)
     warnings = (*read.remarks, *oddities(table), *_copies(session, table))
-    return table_resource(session, store_table(session, table, now, lineage=IMPORTED, warnings=warnings))
+    snapshot = store_table(session, table, now, None, IMPORTED, warnings, ownership)
+    return table_resource(session, snapshot)
 
 
 def read_table(import_format: ImportFormat, file: ImportedFile) -> ReadTable:
@@ -96,7 +100,9 @@ def read_table(import_format: ImportFormat, file: ImportedFile) -> ReadTable:
     return _READERS[import_format](file)
 
 
-def find_or_add_device(session: Session, name: str, conditions: Conditions, now: datetime) -> DeviceRow:
+def find_or_add_device(
+    session: Session, name: str, conditions: Conditions, now: datetime, owner: str
+) -> DeviceRow:
     """Return the device of this id or name; a new name is added without an agent.
 
     Raises:
@@ -119,7 +125,7 @@ def find_or_add_device(session: Session, name: str, conditions: Conditions, now:
             runtimes=(runtime,),
             unknown=("system", "machine", "platform", "num_cores", "cpu_model", "memory_bytes"),
         )
-        return add_device(session, facts, now, is_imported=True)
+        return add_device(session, facts, now, is_imported=True, owner=owner)
 
 
 def _copies(session: Session, table: LatencyTable) -> Iterator[str]:

@@ -6,12 +6,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from search_server.db.models import LatencyTableRow, MeasuredLatencyRow
+from search_server.db.models import SHARED, LatencyTableRow, MeasuredLatencyRow
 from search_server.errors import ConflictError
 from search_server.latency.factor import fit_factor, recalibrated
 from search_server.latency.stored.lineage import same_profile
 from search_server.latency.stored.snapshots import load_table, require_newest, store_table
 from search_server.latency.table import LatencyTable
+from search_server.people import Ownership
 from search_server.resources.checks import Recalibration
 from search_server.resources.latencies import MeasuredLatency
 from search_server.resources.tables import Lineage
@@ -19,7 +20,7 @@ from shared.architecture import parse_architecture
 from shared.protocol.wire import from_dict
 
 
-def recalibrate_table(session: Session, snapshot: str, now: datetime) -> Recalibration:
+def recalibrate_table(session: Session, snapshot: str, now: datetime, owner: str = SHARED) -> Recalibration:
     """Store a new snapshot whose entries are the old ones times the factor that measured networks ask for.
 
     The networks are those measured against this table, or one that it came from by rescaling or
@@ -40,7 +41,8 @@ def recalibrate_table(session: Session, snapshot: str, now: datetime) -> Recalib
         f"entries x {factor.value:.4f} +- {factor.error:.4f}, by {factor.num_networks} measured networks"
     )
     lineage = Lineage("recalibrated", snapshot, change)
-    stored = store_table(session, recalibrated(table, factor, now.isoformat()), now, lineage=lineage)
+    changed = recalibrated(table, factor, now.isoformat())
+    stored = store_table(session, changed, now, lineage=lineage, ownership=Ownership(owner))
     return Recalibration(
         snapshot=stored,
         parent=snapshot,

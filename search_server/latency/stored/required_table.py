@@ -14,6 +14,7 @@ from search_server.latency.stored.snapshots import (
     store_table,
 )
 from search_server.latency.table import LatencyTable
+from search_server.people import Ownership
 from search_server.resources.tables import Lineage
 from shared.protocol.device import Conditions
 from shared.search_space import search_space
@@ -62,7 +63,14 @@ def _of_other_classes(
         if table is not None and scaled is not None:
             change = head_change(table, wanted)
             lineage = Lineage("head scaled", table.snapshot, change)
-            store_table(session, scaled, row.created_at, lineage=lineage, warnings=[change])
+            store_table(
+                session,
+                scaled,
+                row.created_at,
+                lineage=lineage,
+                warnings=[change],
+                ownership=Ownership(row.owner),
+            )
             return scaled
     return None
 

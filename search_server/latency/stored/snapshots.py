@@ -13,11 +13,13 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from search_server.db.ids import new_id
-from search_server.db.models import DeviceRow, LatencyTableRow, TableCheckRow
+from search_server.db.models import DeviceRow, JobRow, LatencyTableRow, TableCheckRow
 from search_server.db.paging import fetch_page
+from search_server.db.visibility import SEES_ALL
 from search_server.errors import ConflictError, NotFoundError
 from search_server.latency.stored.entry_rows import write_entries
 from search_server.latency.table import LatencyTable, MissingLatencyError
+from search_server.people import NOBODYS, Ownership
 from search_server.resources.checks import Drift
 from search_server.resources.page import Page
 from search_server.resources.tables import Lineage, Table, TableSummary
@@ -35,14 +37,22 @@ def store_table(
     job_id: str | None = None,
     lineage: Lineage = PROFILED,
     warnings: Sequence[str] = (),
+    ownership: Ownership = NOBODYS,
 ) -> str:
     """Keep a table as the newest of its kind and return its snapshot.
 
-    The same content is kept once, with its first lineage and warnings; what earlier checks found of it no
-    longer counts.
+    The same content is kept once, with its first lineage, warnings and owner; what earlier checks found of
+    it no longer counts. A table of a job belongs to the owner of the job. One that follows a private table
+    in its level is private to the same owner.
     """
     snapshot = table.snapshot
-    stored = session.scalar(select(LatencyTableRow).where(LatencyTableRow.snapshot == snapshot))
+    if job_id is not None:
+        job = session.get_one(JobRow, job_id)
+        ownership = Ownership(job.owner, job.is_private)
+    parent = _stored(session, lineage.parent) if lineage.parent and lineage.reason != "profiled" else None
+    if parent is not None and parent.is_private:
+        ownership = Ownership(parent.owner, is_private=True)
+    stored = _stored(session, snapshot)
     if stored is None:
         session.add(
             LatencyTableRow(
@@ -56,6 +66,8 @@ def store_table(
                 is_accepted=table.is_accepted,
                 anchor_us=table.anchor_us,
                 source=table.source,
+                owner=ownership.owner,
+                is_private=ownership.is_private,
                 job_id=job_id,
                 warnings=list(warnings),
                 reason=lineage.reason,
@@ -68,6 +80,8 @@ def store_table(
         write_entries(session, snapshot, table)
     else:
         stored.table_id, stored.created_at = new_id("table", now), now
+        # Who sends what another keeps private has it too: both find it from now on, and so does everybody.
+        stored.is_private &= ownership == Ownership(stored.owner, is_private=True)
     session.flush()
     return snapshot
 
@@ -148,6 +162,7 @@ def list_tables(
     device_id: str | None = None,
     space: str | None = None,
     runtime: str | None = None,
+    owner: str | None = None,
 ) -> Page[TableSummary]:
     """Return summaries, newest first."""
     statement = select(LatencyTableRow)
@@ -157,6 +172,8 @@ def list_tables(
         statement = statement.where(LatencyTableRow.space == space)
     if runtime is not None:
         statement = statement.where(LatencyTableRow.runtime == runtime)
+    if owner is not None:
+        statement = statement.where(LatencyTableRow.owner == owner)
     rows, next_cursor = fetch_page(session, statement, LatencyTableRow.table_id, cursor, limit)
     return Page(tuple(_summary(session, row, _table(row)) for row in rows), next_cursor)
 
@@ -201,6 +218,8 @@ def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> Tab
         superseded_by=session.scalar(follower),
         fastest_us=range_us[0] if range_us else None,
         slowest_us=range_us[1] if range_us else None,
+        owner=row.owner,
+        is_private=row.is_private,
     )
 
 
@@ -220,6 +239,19 @@ def _newest(session: Session, device_id: str, space: str, conditions: Conditions
 def _is_stale(session: Session, snapshot: str) -> bool:
     drift = newest_drift(session, snapshot)
     return drift is not None and drift.outcome == "stale"
+
+
+def is_private_table(session: Session, *snapshots: str) -> bool:
+    """Tell whether one of these tables is private: then what quotes it must be private too."""
+    private = select(LatencyTableRow.snapshot).where(
+        LatencyTableRow.snapshot.in_(snapshots), LatencyTableRow.is_private
+    )
+    return session.scalar(private.limit(1)) is not None
+
+
+def _stored(session: Session, snapshot: str) -> LatencyTableRow | None:
+    statement = select(LatencyTableRow).where(LatencyTableRow.snapshot == snapshot)
+    return session.scalar(statement, execution_options=SEES_ALL)
 
 
 def _find(session: Session, snapshot: str) -> LatencyTableRow:
