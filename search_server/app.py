@@ -103,6 +103,7 @@ def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> No
         now=now,
         poll_s=poll_s,
         max_queued_jobs=settings.max_queued_jobs,
+        data_roots=settings.image_roots,
         public_url=settings.public_url,
     )
 

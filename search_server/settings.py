@@ -1,16 +1,20 @@
 """Settings of the server: flags, then ``EDGENAS_*`` variables, then ``edgenas.toml``, then defaults."""
 
+import os
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from search_server.data_roots import DataRoots
 from search_server.logs import LogFormat, LogLevel
 from search_server.search_options import AcceleratorName
 
@@ -39,6 +43,9 @@ class Settings(BaseSettings):
     """Networks in which the server may call agents, as CIDR; none: agents dial out only."""
     max_queued_jobs: int = Field(default=100, ge=1)
     """Unfinished jobs that one token may have."""
+    data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Folders from which searches may read images, with a colon between them (a list in edgenas.toml);
+    none: the folder ``images`` in the data folder. Server and worker need the same."""
     tensorboard: Path | None = None
     """Folder for event files of searches, a folder each; None: none are written."""
 
@@ -51,6 +58,16 @@ class Settings(BaseSettings):
     """The least urgent lines that are logged: debug, info, warning or error."""
     log_format: LogFormat = "auto"
     """Lines for people (text) or one JSON object each (json); auto: text on a terminal."""
+
+    @field_validator("data_roots", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
+
+    @property
+    def image_roots(self) -> DataRoots:
+        """Where the images of searches lie."""
+        return DataRoots(self.data_roots or (self.data / "images",))
 
     @property
     def url(self) -> str:

@@ -128,7 +128,9 @@ async def api(
     shared_app: FastAPI, database_url: str, database: Database, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[Api]:
     """The app on the test's own database, and how to talk to it."""
-    settings = Settings(data=tmp_path / "data", database_url=database_url, max_queued_jobs=14)
+    settings = Settings(
+        data=tmp_path / "data", database_url=database_url, max_queued_jobs=14, data_roots=(tmp_path,)
+    )
     settings.data.mkdir(exist_ok=True)
     equip_app(shared_app, settings, clock, poll_s=0.01)
 

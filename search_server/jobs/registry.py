@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from search_server.data_roots import NO_ROOTS, DataRoots
 from search_server.db.ids import new_id
 from search_server.db.models import DeviceRow, JobRow
 from search_server.db.paging import fetch_page
@@ -48,6 +49,8 @@ class Submission:
     max_queued_jobs: int = 100
     parent_job_id: str | None = None
     is_private: bool = False
+    data_roots: DataRoots = NO_ROOTS
+    """Where the images of a search may lie."""
 
     def kept_private(self, is_private: bool) -> "Submission":
         """Return the same for a job that others may not find."""

@@ -80,7 +80,7 @@ PrivateQuery = Annotated[bool, Query(description="only you and administrators fi
 
 
 def _submission(caller: UserDep, context: ContextDep, idempotency_key: IdempotencyKey = None) -> Submission:
-    return Submission(caller, idempotency_key, context.max_queued_jobs)
+    return Submission(caller, idempotency_key, context.max_queued_jobs, data_roots=context.data_roots)
 
 
 SubmissionDep = Annotated[Submission, Depends(_submission)]

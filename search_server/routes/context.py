@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Query, Request
 from prometheus_client import CollectorRegistry
 
 from search_server.clock import Clock, utc_now
+from search_server.data_roots import NO_ROOTS, DataRoots
 from search_server.db.session import Database
 from search_server.leases.bell import LeaseBell
 from search_server.operating.collector import HouseBook
@@ -30,6 +31,8 @@ class Context:
     poll_s: float = 1.0
     """How often waiting routes look into the database for what another process wrote."""
     max_queued_jobs: int = 100
+    data_roots: DataRoots = NO_ROOTS
+    """Where the images of searches may lie."""
     public_url: str | None = None
     """The address by which devices reach this server, if an operator set one."""
     retention: timedelta | None = None

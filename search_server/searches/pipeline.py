@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from search_server.clock import utc_now
+from search_server.data_roots import NO_ROOTS, DataRoots
 from search_server.jobs.registry import finish_job
 from search_server.nas.budget.search_caps import budget_caps
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
@@ -51,6 +52,7 @@ def run_search_job(
     should_stop: Callable[[], bool],
     events_dir: Path | None = None,
     accelerator: str = "auto",
+    data_roots: DataRoots = NO_ROOTS,
 ) -> None:
     """Run a search to its end, or until it is asked to stop; call it again to go on.
 
@@ -61,12 +63,13 @@ def run_search_job(
         should_stop: asked between steps.
         events_dir: where TensorBoard reads event files; None for none.
         accelerator: what it computes on; see ``nas/accelerator.py``.
+        data_roots: where its images may lie.
 
     Raises:
         ValueError: the data, the table or the accelerator does not suit the search; the message says
             what would.
     """
-    job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir, accelerator)
+    job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir, accelerator, data_roots)
     try:
         keep_threads(job)
         found = outcome_of(job)

@@ -45,6 +45,7 @@ def main(job_id: str, worker_id: str, worker_pid: int) -> int:
             lambda: stop.is_set() or os.getppid() != worker_pid,
             settings.tensorboard,
             settings.accelerator,
+            settings.image_roots,
         )
     except StoppedError:
         _log.info("search stopped")

@@ -10,7 +10,7 @@ def search_data(job: SearchJob) -> DataSplits:
     """Load the images of a search."""
     request = job.request
     data = load_data(
-        request.data,
+        job.data_roots.find(request.data),  # once more: it may be another folder or a link by now
         job.space.resolution,
         request.seed,
         request.num_classes,

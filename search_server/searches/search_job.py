@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from search_server.data_roots import NO_ROOTS, DataRoots
 from search_server.db.models import DeviceRow, JobRow
 from search_server.latency.stored.snapshots import load_table
 from search_server.latency.table import LatencyTable
@@ -63,6 +64,8 @@ class SearchJob:
     """Where TensorBoard reads event files, a folder a search; None for none."""
     accelerator: str = "cpu"
     """What the search computes on, by name: ``nas/accelerator.py``."""
+    data_roots: DataRoots = NO_ROOTS
+    """Where its images may lie."""
 
     @property
     def event_folder(self) -> Path | None:
@@ -106,6 +109,7 @@ def open_search_job(
     should_stop: Callable[[], bool],
     events_dir: Path | None = None,
     accelerator: str = "cpu",
+    data_roots: DataRoots = NO_ROOTS,
 ) -> SearchJob:
     """Read a search's request and table, and make its folder."""
     with transaction() as session:
@@ -114,7 +118,16 @@ def open_search_job(
         devices = _devices(session, request, [row.snapshot or "", *row.other_snapshots])
     space = search_space(request.space)
     job = SearchJob(
-        job_id, request, devices, space, data_dir, transaction, should_stop, events_dir, accelerator
+        job_id,
+        request,
+        devices,
+        space,
+        data_dir,
+        transaction,
+        should_stop,
+        events_dir,
+        accelerator,
+        data_roots,
     )
     job.folder.mkdir(parents=True, exist_ok=True)
     return job

@@ -1,5 +1,6 @@
 """Search jobs: checked when submitted, shown, resumed."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -38,8 +39,9 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
         space = search_space(create.space)
     if create.train_epochs or (create.origin is None and create.paths != "none"):
         with refusing_values("body.data"):
-            check_data(create.data)
-            check_classes(create, space)
+            data = submission.data_roots.find(create.data)
+            check_data(data)
+            check_classes(replace(create, data=data), space)
     table = require_table(session, device, space.name, create.conditions, create.snapshot)
     target_ms = create.target_ms if create.combine == "worst" else None
     require_usable(table, device.name, target_ms, "body.target_ms", create.loss)

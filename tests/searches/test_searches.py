@@ -119,9 +119,11 @@ async def test_data_is_checked(api: Api, device: SyntheticDevice, tmp_path: Path
         return (await api.refused("POST", "/searches", create)).detail
 
     assert "digits" in await detail("digts")
-    assert "0 sub-folders" in await detail(str(tmp_path / "x")) or "no data" in await detail(
-        str(tmp_path / "x")
-    )
+    outside = await detail("/root")
+    assert "is not within the data roots of this server" in outside
+    assert await detail("/nothing") == outside.replace("/root", "/nothing")
+    (tmp_path / "x").mkdir()
+    assert "0 sub-folders" in await detail(str(tmp_path / "x"))
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
     assert "without images: cat, dog" in await detail(str(tmp_path / "pets"))
@@ -132,8 +134,8 @@ async def test_data_is_checked(api: Api, device: SyntheticDevice, tmp_path: Path
         Image.new("RGB", (8, 8)).save(tmp_path / "pets" / name / "1.JPG", "PNG")
     assert "tells 10 classes apart, the data has 2" in await detail(str(tmp_path / "pets"))
     space = "fbnet-tiny:classes=2"
-    assert "data path must be absolute on the server, got 'rel/imgs'" in await detail("rel/imgs")
-    create = SearchCreate("raspi", space, str(tmp_path / "pets"), target_ms=target_ms(device))
+    assert "folder 'rel/imgs' is not within" in await detail("rel/imgs")
+    create = SearchCreate("raspi", space, "pets", target_ms=target_ms(device))
     await api.post("/searches", create)
 
 
