@@ -26,6 +26,9 @@ _GIVE_BACK_TIMEOUT_S = 5.0
 _OWN_LOAD_LASTS_S = 180.0
 """The load average of a minute forgets a lease in so long."""
 
+_ASK_EVERY_S = 3600.0
+"""Errands that no answer hinted at, such as a credential that has become old."""
+
 _LOST_LEASE = (404, 409, 410)
 """The lease is unknown, has passed to another hand, or is over."""
 _WRONG_TOKEN = 401
@@ -89,6 +92,8 @@ class DialOut:
         self._own_load = 0
         """Threads of the last lease."""
         self._own_load_until_s = 0.0
+        self._ask_at_s = 0.0
+        """When to ask for errands again; on a clock that never goes back."""
 
     async def run(self) -> None:
         """Work until drained; cancel the task to give the lease at work back at once.
@@ -114,9 +119,11 @@ class DialOut:
             _log.warning("%d results stay in the spool until the next start: %s", len(self._spool), error)
 
     async def _do_errands(self) -> None:
-        """Do what the server asks for; what fails is told with the next heartbeat."""
-        if self._errands is None or self._core.lease_id is not None:
+        """Do what the server asks for, if it may have something; what fails is told by a heartbeat."""
+        is_due = time.monotonic() >= self._ask_at_s and self._core.lease_id is None
+        if self._errands is None or not is_due:
             return
+        self._ask_at_s = time.monotonic() + _ASK_EVERY_S
         failure = await self._errands.do(await self._client.heartbeat(Heartbeat()))
         if failure:
             await self._client.heartbeat(Heartbeat(upgrade_failure=failure))
@@ -126,10 +133,16 @@ class DialOut:
         environment = await asyncio.to_thread(read_environment)
         own_load = self._own_load if time.monotonic() < self._own_load_until_s else 0
         lacking = self._waits_for(environment, own_load)
-        request = LeaseRequest(environment=environment, device=self._device, waiting_for=lacking)
+        request = LeaseRequest(
+            environment=environment,
+            device=self._device,
+            waiting_for=lacking,
+            does_errands=self._errands is not None,
+        )
         lease = await self._poll(request)
         if not lacking:
             return lease
+        self._ask_at_s = 0.0
         if lease is not None:
             await self._give_back(lease)  # the owner's conditions hold whatever a server does
         await self._rest(self._check_s)
@@ -140,12 +153,15 @@ class DialOut:
         wait_s = 0.0 if request.device is not None or request.waiting_for else self._wait_s
         poll = asyncio.create_task(self._client.lease(request, wait_s))
         drained = asyncio.create_task(self._drain.wait())
+        began_s = time.monotonic()
         try:
             await asyncio.wait((poll, drained), return_when=asyncio.FIRST_COMPLETED)
             if not poll.done():
                 return None
             lease = await poll
             self._device = None
+            if lease is None and time.monotonic() - began_s <= wait_s / 2:
+                self._ask_at_s = 0.0  # an answer before its time: something is asked of this device
             return lease
         finally:
             poll.cancel()

@@ -63,17 +63,15 @@ async def fetch_lease(
     with context.bell.listen(device_id) as listener:
         # An agent that hung up must not be handed a lease that nobody will work on.
         while not context.stopping.is_set() and not await http_request.is_disconnected():
-            lease = await run_in_threadpool(_claim, database, device_id, request, context.now())
+            lease, is_over = await run_in_threadpool(_claim, database, device_id, request, context.now())
             remaining_s = until_s - time.monotonic()
             if lease is not None:
                 return lease
-            if request.waiting_for or remaining_s <= 0:
+            if is_over or remaining_s <= 0:
                 break
             leave_place(http_request)
             if not await listener.wait(remaining_s):
                 break
-            if await run_in_threadpool(_is_asked, database, device_id):
-                break  # the agent hears of it with its next heartbeat
     return Response(status_code=204)
 
 
@@ -140,17 +138,17 @@ def _asked(session: Session, caller: Caller, beat: Heartbeat, now: datetime) -> 
     )
 
 
-def _is_asked(database: Database, device_id: str) -> bool:
-    with database.reading() as session:
-        return has_errand(session, device_id)
-
-
-def _claim(database: Database, device_id: str, request: LeaseRequest, now: datetime) -> Lease | None:
+def _claim(
+    database: Database, device_id: str, request: LeaseRequest, now: datetime
+) -> tuple[Lease | None, bool]:
+    """Return work for a device, if there is some, and whether it should not wait for more."""
     with database.transaction() as session:
         touch(session, device_id, request.environment, now, request.waiting_for)
         if request.device is not None:
             renew_facts(session, device_id, request.device)
-        return None if request.waiting_for else claim_lease(session, device_id, now)
+        if request.waiting_for or (request.does_errands and has_errand(session, device_id)):
+            return None, True
+        return claim_lease(session, device_id, now), False
 
 
 def _check_protocol(request: LeaseRequest) -> None:

@@ -217,6 +217,8 @@ class LeaseRequest:
     waiting_for: str = ""
     """What lacks of the conditions under which its owner lends it, such as ``charging``: no lease is
     wanted now. Empty: nothing lacks."""
+    does_errands: bool = False
+    """Answer without a lease where something is asked of the device: it hears what by a heartbeat."""
 
 
 @dataclass(frozen=True, slots=True)

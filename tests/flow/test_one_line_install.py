@@ -3,17 +3,21 @@
 No package index is reached: the dependencies that are installed here are shown to the new environment.
 """
 
+import json
 import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from scripts.local_services import create_token, free_port, start, stop, user_token, wait_until_ready
 from search_server.client import SearchClient
+from search_server.install.agent_wheel import own_wheel
+from search_server.resources.devices import DeviceResource
 
 OURS = ("edgenas", "_edgenas", "_editable")
 
@@ -87,3 +91,42 @@ def test_one_line_puts_a_device_on_the_list(
         assert [device.name for device in client.devices()] == ["board"]
     type_line(server, "--uninstall", environment)
     assert not installed.exists()
+
+
+@pytest.mark.slow
+def test_an_agent_whose_owner_allows_it_becomes_the_servers_and_rotates(
+    tmp_path: Path, server: str, environment: dict[str, str]
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(create_token(tmp_path, "enrol"))
+    type_line(server, f"--token-file {token} --name board --allow-upgrade --only-when idle=50", environment)
+    installed = Path(environment["HOME"]) / ".local/share/edgenas-agent"
+    mark = installed / "venv/edgenas-agent.sha256"
+    newest = mark.read_text().strip()
+    assert newest == own_wheel().sha256
+    mark.write_text("0" * 64)  # what an older server's agent would have there
+    first = json.loads((installed / "credential.json").read_text())["token"]
+    agent = subprocess.Popen(
+        [str(installed / "venv/bin/profiler-agent"), "run"], env=environment, start_new_session=True
+    )
+    try:
+        with SearchClient(server, user_token(tmp_path)) as client:
+            until(client, lambda device: device.device.agent_sha256 == "0" * 64)
+            assert client.rotate_credential("board").should_rotate
+            until(client, lambda device: not device.should_rotate)
+            assert client.upgrade_agent("board").should_upgrade
+            until(client, lambda device: device.device.agent_sha256 == newest)
+            assert client.device("board").upgrade_failure == ""
+        assert mark.read_text().strip() == newest
+        assert json.loads((installed / "credential.json").read_text())["token"] != first
+        assert agent.poll() is None
+    finally:
+        stop([agent])
+
+
+def until(client: SearchClient, is_so: Callable[[DeviceResource], bool]) -> None:
+    """Wait until something holds for the device called ``board``."""
+    end_s = time.monotonic() + 180
+    while not is_so(device := client.device("board")):
+        assert time.monotonic() < end_s, device
+        time.sleep(0.2)

@@ -44,6 +44,10 @@ class TinyServer:
         self.result_refusal: int | None = None
         self.is_cancelling = False
         self.renewed_token = "edg_device_2_secret"
+        self.accepted = {TOKEN, self.renewed_token}
+        """Tokens that are let in."""
+        self.is_rotating = False
+        """Ask for a new credential until one is taken."""
         self.changed = asyncio.Event()
         self.app = Starlette(
             routes=[
@@ -66,7 +70,7 @@ class TinyServer:
         self, path: str, handle: Callable[[Request], Awaitable[Response]], method: str = "POST"
     ) -> Route:
         async def endpoint(request: Request) -> Response:
-            accepted = {TOKEN, ENROLMENT_TOKEN} if path == "/devices" else {TOKEN, self.renewed_token}
+            accepted = self.accepted | ({ENROLMENT_TOKEN} if path == "/devices" else set())
             if request.headers.get("authorization", "").removeprefix("Bearer ") not in accepted:
                 return _refuse(401)
             response = _refuse(self.refusal) if self.refusal else await handle(request)
@@ -104,7 +108,8 @@ class TinyServer:
 
     async def _heartbeat(self, request: Request) -> Response:
         self.heartbeats.append(from_json(await request.body(), Heartbeat))
-        return _answer(HeartbeatReply(self.is_cancelling, interval_s=0.01))
+        is_rotating = self.is_rotating and not self.enrolled
+        return _answer(HeartbeatReply(self.is_cancelling, interval_s=0.01, rotate=is_rotating))
 
     async def _artifact(self, request: Request) -> Response:
         content = self.artifacts.get(request.path_params["sha256"])

@@ -88,3 +88,18 @@ async def test_a_device_that_waits_gets_no_lease_and_its_jobs_say_why(
     )
     assert await device.lease() is not None
     assert (await api.get("/devices/raspi"))["waiting_for"] == ""
+
+
+async def test_what_is_asked_comes_before_the_next_lease(api: Api, device: SyntheticDevice) -> None:
+    await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED))
+    await api.post("/devices/raspi/rotate")
+    path, request = "/agent/lease?wait=50", LeaseRequest(does_errands=True)
+    assert (await api.send("POST", path, request, token=device.token)).status_code == 204
+    renewed = await api.post("/devices", DeviceCreate(device_facts("raspi")), token=device.token)
+    assert (await api.send("POST", path, request, token=renewed["token"])).status_code == 200
+
+
+async def test_an_agent_that_knows_no_errands_gets_its_leases(api: Api, device: SyntheticDevice) -> None:
+    await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED))
+    await api.post("/devices/raspi/rotate")
+    assert await device.lease() is not None

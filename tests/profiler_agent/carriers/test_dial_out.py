@@ -12,7 +12,9 @@ import pytest
 
 from profiler_agent.agent import AgentCore
 from profiler_agent.carriers.backoff import Backoff
+from profiler_agent.carriers.credentials import load_credentials
 from profiler_agent.carriers.dial_out import DialOut, DialOutError
+from profiler_agent.carriers.errands import Errands
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.facts.device import read_device
 from shared.protocol.call_server import ServerClient
@@ -20,6 +22,8 @@ from shared.protocol.device import Device, RuntimeInfo
 from shared.protocol.measurement import PROTOCOL_MAX, Result
 from tests.profiler_agent.leases import ARTIFACT, MODEL, agent_core, measuring_pid, odd_lease, real_lease
 from tests.profiler_agent.tiny_server import TOKEN, URL, Line, TinyServer
+
+DEVICE = read_device("pixel", ())
 
 
 class Scene:
@@ -32,6 +36,7 @@ class Scene:
         token: str = TOKEN,
         device: Device | None = None,
         lacking: Callable[[], str] = str,
+        does_errands: bool = False,
     ) -> None:
         self.server = TinyServer()
         self.line = Line(self.server.app)
@@ -41,6 +46,8 @@ class Scene:
         self._token = token
         self._device = device
         self._lacking = lacking
+        self._does_errands = does_errands
+        self._folder = folder
 
     async def play(self, script: Callable[["Scene"], Awaitable[None]] | None = None) -> None:
         """Dial out while the script runs; then drain and wait for the end."""
@@ -56,6 +63,7 @@ class Scene:
                     backoff,
                     wait_s=0,
                     device=self._device,
+                    errands=Errands(client, self._folder, DEVICE) if self._does_errands else None,
                     waits_for=lambda *_: self._lacking(),
                     check_s=0.001,
                 ).run()
@@ -378,5 +386,23 @@ def test_no_lease_is_worked_on_while_an_owners_condition_lacks(tmp_path: Path) -
         ]
         assert len(scene.server.given_back) == 2  # this server hands out leases all the same
         assert [item for _, item in scene.server.results] == ["c"]
+
+    asyncio.run(play())
+
+
+def test_an_agent_renews_its_credential_when_asked_and_goes_on_with_the_new_one(tmp_path: Path) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path, does_errands=True)
+        scene.server.is_rotating = True
+
+        async def script(scene: Scene) -> None:
+            await scene.server.until(lambda: len(scene.server.enrolled) == 1)
+            scene.server.accepted = {scene.server.renewed_token}
+            num_requests = len(scene.server.requests)
+            await scene.server.until(lambda: len(scene.server.requests) > num_requests)
+
+        await scene.play(script)
+        assert load_credentials(tmp_path).token == scene.server.renewed_token
+        assert all(request.does_errands for request in scene.server.requests)
 
     asyncio.run(play())
