@@ -1,7 +1,8 @@
 """What a lease may take of its device: memory, files, time.
 
 The measuring process sets what the system enforces by itself; the agent watches the rest from outside:
-Android and macOS take these settings and do nothing, and a limit on addresses kills runtimes on Android.
+Android takes these settings and does nothing, and a limit on addresses kills runtimes there. macOS tells
+nothing about another process's memory without a program of its own, so there it has no limit.
 """
 
 import os

@@ -14,7 +14,7 @@ from shared.protocol.measurement import Artifact, Lease, LeaseItem, Result
 from tests.profiler_agent.leases import WORKLOAD, agent_core, odd_lease, real_lease, store_model
 
 IGNORES_LIMITS = "import resource\nresource.setrlimit = lambda *_: None\n"
-"""As Android and macOS do: the call succeeds and nothing follows."""
+"""As Android does: the call succeeds and nothing follows."""
 
 
 @pytest.fixture
