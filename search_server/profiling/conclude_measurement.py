@@ -6,7 +6,7 @@ from datetime import datetime
 
 from search_server.latency.stored.predictions import predictions
 from search_server.latency.table import LatencyTable, MissingLatencyError
-from search_server.profiling.evidence import Evidence, Failed
+from search_server.profiling.evidence import Evidence, Failed, remedy_of
 from search_server.profiling.network_latencies import Measured, network_latencies
 from search_server.resources.latencies import MeasuredLatency, Prediction
 from shared.architecture import Architecture
@@ -41,17 +41,19 @@ def conclude_measurement(
         now: stands in for a result's own time where it has none.
     """
     measured = network_latencies(evidence, architectures, level.anchor_us if level else None, now)
+    remedy = remedy_of(evidence.results)
     if not isinstance(measured, Measured):
-        return measured
+        return Failed(measured.message + remedy)
+    lacking = measured.lacking and measured.lacking + remedy
     if level is None or file is not None:
         latencies = tuple(replace(latency, file=file) for latency in measured.latencies)
-        return Compared(latencies, measured.lacking, level.snapshot if level else None)
+        return Compared(latencies, lacking, level.snapshot if level else None)
     networks = {str(architecture): architecture for architecture in architectures}
     latencies = tuple(
         replace(latency, prediction=_prediction(level, networks[latency.architecture]))
         for latency in measured.latencies
     )
-    return Compared(latencies, measured.lacking, level.snapshot)
+    return Compared(latencies, lacking, level.snapshot)
 
 
 def _prediction(level: LatencyTable, architecture: Architecture) -> Prediction | None:

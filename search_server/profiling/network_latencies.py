@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from search_server.latency.estimate.relative import RelativeLatency, relative_latencies
-from search_server.profiling.evidence import Evidence, Failed, noise_of, reasons_of, remedy_of
+from search_server.profiling.evidence import Evidence, Failed, noise_of, reasons_of
 from search_server.profiling.plan import ANCHOR_ID, net_id
 from search_server.resources.latencies import MeasuredLatency
 from shared.architecture import Architecture
@@ -61,10 +61,9 @@ def network_latencies(
                 noise=noise_of(results),
             )
         )
-    remedy = remedy_of(evidence.results)
     if not latencies:
-        return Failed(f"no network could be measured: {'; '.join(lacking)}{remedy}")
-    return Measured(tuple(latencies), f"not measured: {'; '.join(lacking)}{remedy}" if lacking else "")
+        return Failed(f"no network could be measured: {'; '.join(lacking)}")
+    return Measured(tuple(latencies), f"not measured: {'; '.join(lacking)}" if lacking else "")
 
 
 def anchor_median_us(results: Iterable[Result]) -> float:

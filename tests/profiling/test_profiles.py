@@ -17,6 +17,7 @@ from tests.search_server.synthetic import (
     SIMULATED,
     SyntheticDevice,
     lease_results,
+    lost_results,
     network_latency_us,
     segment_latency_us,
 )
@@ -90,6 +91,10 @@ async def test_a_refusal_names_the_option_with_which_a_restless_device_is_accept
         "/predictions", PredictionCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED)
     )
     assert predicted[0]["snapshot"] == done.snapshot
+    await api.post(f"/latency-tables/{done.snapshot}/checks")
+    checking = await device.lease()
+    assert checking is not None
+    assert checking.policy.accept_noise
     again = await api.post("/profiles", create)
     assert (again["is_reused"], again["job"]["status"]) == (False, "queued")
 
@@ -131,6 +136,22 @@ async def test_measured_networks_say_what_noise_was_accepted(api: Api, device: S
             await device.post(replace(result, noise="takes 1.4 times its best (limit 1.10)"))
     done = await api.get(f"/measurements/{job['job']['job_id']}")
     assert done["latencies"][0]["noise"] == "takes 1.4 times its best (limit 1.10)"
+
+
+async def test_the_option_is_named_where_it_exists(api: Api, device: SyntheticDevice) -> None:
+    done = await profile(api, device)
+    measuring = await api.post(
+        "/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED)
+    )
+    checking = await api.post(f"/latency-tables/{done.snapshot}/checks")
+    while (lease := await device.lease()) is not None:
+        for result in lost_results(lease):
+            await device.post(result)
+    measured = await api.get(f"/measurements/{measuring['job']['job_id']}")
+    checked = await api.get(f"/checks/{checking['job']['job_id']}")
+    assert (measured["job"]["status"], checked["job"]["status"]) == ("failed", "failed")
+    assert "--accept-noise (REST: accept_noise)" in measured["job"]["message"]
+    assert "--accept-noise" not in checked["job"]["message"]
 
 
 async def test_unsupported_workloads_fail_at_once(api: Api, device: SyntheticDevice) -> None:
