@@ -199,3 +199,5 @@ class AsyncSearchClient:
     gate = method(endpoints.gate, send)
     cancel_gate = method(endpoints.cancel_gate, send)
     gate_events = method(endpoints.gate_events, listen)
+    export_model_measurement = method(endpoints.export_model_measurement, send)
+    compare_models = method(endpoints.compare_models, send)

@@ -20,6 +20,7 @@ from search_server.resources.models import (
     Gate,
     GateCreate,
     Model,
+    ModelComparison,
     ModelCreate,
     ModelMeasurement,
     ModelMeasurementCreate,
@@ -405,6 +406,17 @@ def model_measurement_events(model: str, job_id: str) -> EventStream[ModelMeasur
     """A measurement of a model each time that it changes."""
     path = _path("models", model, "measurements", job_id, "events")
     return EventStream(path, {"job": ModelMeasurement}, lambda m: has_ended(m.job))
+
+
+def export_model_measurement(model: str, job_id: str, table_format: TableFormat = "csv") -> Request[bytes]:
+    """The nodes of a measured model as a file, a row each."""
+    path = _path("models", model, "measurements", job_id, "export")
+    return Request(bytes, "GET", path, {"format": table_format})
+
+
+def compare_models(job_a: str, job_b: str) -> Request[ModelComparison]:
+    """Two measurements of models side by side."""
+    return Request(ModelComparison, "GET", "/models/compare", {"a": job_a, "b": job_b})
 
 
 def start_gate(create: GateCreate) -> Request[Gate]:

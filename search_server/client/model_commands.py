@@ -10,19 +10,24 @@ from rich.markup import escape
 from search_server.client.commands import (
     JsonOption,
     MineOption,
+    OutputOption,
     PrivateOption,
     command,
     err,
     out,
     print_facts,
     print_json,
+    write_file,
 )
 from search_server.client.job_progress import follow
 from search_server.client.model_view import (
+    comparison_facts,
+    differences_grid,
     fitting,
     latency_facts,
     measurement_document,
     model_facts,
+    node_differences_grid,
     nodes_grid,
     operators_grid,
     read_input,
@@ -30,6 +35,7 @@ from search_server.client.model_view import (
 )
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, count, grid
+from search_server.resources.formats import TableFormat
 from search_server.resources.models import Model, ModelMeasurement, ModelMeasurementCreate
 from shared.protocol.device import Conditions
 
@@ -182,6 +188,65 @@ def measure_model(
             _print_latency(ended[-1], top)
     if json:
         print_json([measurement_document(each) for each in ended])
+
+
+@command(app, "compare")
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="Name or id of a model.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one, or the same.")],
+    client: SearchClient,
+    devices: Annotated[
+        list[str] | None,
+        typer.Option("--device", "-d", metavar="D", help="For both; given twice, one for each."),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", metavar="N", help="So many of the nodes.")] = 10,
+    json: JsonOption = False,
+) -> None:
+    """Compare the newest measurements of two models on a device, or of one model on two devices.
+
+    Example: edgenas model compare mobilenet mobilenet -d pixel -d raspi
+    """
+    wanted: list[str | None] = list(devices) if devices else [None]
+    jobs = []
+    for name, device in ((first, wanted[0]), (second, wanted[-1])):
+        measured = _measurement(client, client.model(name), None, device)
+        if measured is None:
+            where = f" on {device}" if device else ""
+            raise ValueError(f"model {name} was not measured{where}; 'edgenas model measure' does that")
+        jobs.append(measured.job.job_id)
+    found = client.compare_models(*jobs)
+    if json:
+        print_json(found)
+        return
+    print_facts(comparison_facts(found))
+    out.print(differences_grid(found))
+    if found.nodes:
+        out.print(node_differences_grid(found.nodes[:top]))
+
+
+@command(app, "export")
+def export(
+    model: ModelArgument,
+    client: SearchClient,
+    output: OutputOption = None,
+    job: Annotated[
+        str | None,
+        typer.Option(
+            "--job", metavar="JOB", help="A measurement; left out: the newest.", show_default=False
+        ),
+    ] = None,
+    table_format: Annotated[TableFormat, typer.Option("--format", help="Of the file.")] = "csv",
+) -> None:
+    """Write the nodes of a model's newest measurement to a file, a row each.
+
+    Example: edgenas model export mobilenet --format parquet -o nodes.parquet
+    """
+    found = client.model(model)
+    measured = _measurement(client, found, job, None)
+    if measured is None:
+        raise ValueError(f"model {found.name} was not measured; 'edgenas model measure' does that")
+    content = client.export_model_measurement(found.model_id, measured.job.job_id, table_format)
+    write_file(content, output)
 
 
 def _measurement(

@@ -9,9 +9,11 @@ from rich.table import Table as Grid
 from search_server.client.show import count, grid, in_ms, interval, microseconds, milliseconds, share
 from search_server.resources.models import (
     Model,
+    ModelComparison,
     ModelLatency,
     ModelMeasurement,
     ModelTensor,
+    NodeDifference,
     NodeLatency,
 )
 from shared.protocol.device import Conditions
@@ -99,6 +101,39 @@ def measurement_document(measured: ModelMeasurement) -> dict[str, Any]:
         "high_ms": in_ms(latency.high_us) if latency else None,
         "measurement": measured,
     }
+
+
+def comparison_facts(found: ModelComparison) -> dict[str, str]:
+    """Return both measurements and their ratio."""
+    rows = {}
+    for letter, measured in (("a", found.a), ("b", found.b)):
+        latency_us = measured.latency.latency_us if measured.latency else None
+        rows[letter] = (
+            f"{measured.model_name} on {measured.job.device_name}: {milliseconds(latency_us)} ms, "
+            f"job {measured.job.job_id}"
+        )
+    ratio = f"{found.ratio:.3f} ({found.low:.3f} .. {found.high:.3f}, at least 90 %)"
+    return {**rows, "b over a": ratio, **({"note": found.note} if found.note else {})}
+
+
+def differences_grid(found: ModelComparison) -> Grid:
+    """Return one type of operator a line."""
+    table = grid("operator", ">a ms", ">b ms", ">b - a ms")
+    for each in found.operators:
+        difference_us = (each.b_us or 0.0) - (each.a_us or 0.0)
+        table.add_row(
+            each.op_type, milliseconds(each.a_us), milliseconds(each.b_us), f"{difference_us / 1000:+.3f}"
+        )
+    return table
+
+
+def node_differences_grid(nodes: Sequence[NodeDifference]) -> Grid:
+    """Return one node a line."""
+    table = grid("node in both", "operator", ">a us", ">b us", ">b - a us")
+    for each in nodes:
+        a, b = microseconds(each.a_us), microseconds(each.b_us)
+        table.add_row(each.node, each.op_type, a, b, f"{each.b_us - each.a_us:+.1f}")
+    return table
 
 
 def input_text(given: ModelInput) -> str:

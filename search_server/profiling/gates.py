@@ -19,7 +19,7 @@ from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem
 from shared.protocol.wire import from_dict, to_dict
 
-GATE_WINDOW_S = 1.5
+GATE_WINDOW_S = 1.0
 """Short, since windows differ more than the runs within one do."""
 
 

@@ -62,7 +62,7 @@ def sample_file(leases: Iterable[LeaseSamples], sample_format: SampleFormat) -> 
     with _writer(buffer, sample_format) as writer:
         for lease in leases:
             table = lease_table(lease)
-            writer.write_table(_without_formulas(table) if sample_format == "csv" else table)
+            writer.write_table(without_formulas(table) if sample_format == "csv" else table)
             yield _take(buffer)
     yield _take(buffer)
 
@@ -156,9 +156,9 @@ def _take(buffer: io.BytesIO) -> bytes:
     return content
 
 
-def _without_formulas(table: pyarrow.Table) -> pyarrow.Table:
+def without_formulas(table: pyarrow.Table) -> pyarrow.Table:
     """Return a table whose texts no spreadsheet takes for a formula: they are quoted with ``'``."""
-    for index, column in enumerate(SCHEMA):
+    for index, column in enumerate(table.schema):
         if column.type == _TEXT:
             quoted = compute.replace_substring_regex(table[column.name], r"^([=+\-@\t\r])", r"'\1")
             table = table.set_column(index, column, quoted)

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from search_server.errors import ConflictError
+from search_server.jobs.registry import find_job
+from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
 from search_server.leases.cancel import cancel_whole_job
 from search_server.own_models.parts import part_path, received_bytes, whole_file, write_part
 from search_server.own_models.stored_models import (
@@ -18,18 +21,22 @@ from search_server.own_models.stored_models import (
     remove_model,
     stored_content,
 )
+from search_server.profiling.node_files import node_file
 from search_server.profiling.own_models import (
     find_model_job,
     list_model_measurements,
     model_measurement_resource,
     submit_model_measurement,
 )
+from search_server.resources.formats import TableFormat
 from search_server.resources.models import (
     Model,
+    ModelComparison,
     ModelCreate,
     ModelMeasurement,
     ModelMeasurementCreate,
     ModelUpload,
+    compare_measurements,
 )
 from search_server.resources.page import Page
 from search_server.routes.auth import OwnerFilterDep, SubmissionDep, UserDep
@@ -101,6 +108,24 @@ def get_models(
     return list_models(session, cursor, limit, owner)
 
 
+@router.get("/models/compare")
+def get_comparison(
+    _: UserDep,
+    a: Annotated[str, Query(description="job of a measurement of a model")],
+    b: Annotated[str, Query(description="job of another one, of whatever model or device")],
+    session: SessionDep,
+    now: NowDep,
+) -> ModelComparison:
+    """Return two measurements side by side: two models on a device, or one model on two devices."""
+    both = [
+        model_measurement_resource(session, find_job(session, job_id, "model"), now) for job_id in (a, b)
+    ]
+    try:
+        return compare_measurements(*both)
+    except ValueError as error:
+        raise ConflictError("no_latency", str(error)) from error
+
+
 @router.get("/models/{model}")
 def get_model(_: UserDep, model: str, session: SessionDep) -> Model:
     """Return one model, by name, id or SHA-256."""
@@ -151,6 +176,29 @@ def get_model_measurement(
 ) -> ModelMeasurement:
     """Return a measurement of a model with all of its nodes."""
     return model_measurement_resource(session, find_model_job(session, model, job_id), now)
+
+
+@router.get(
+    "/models/{model}/measurements/{job_id}/export",
+    response_class=Response,
+    responses={200: {"content": {PARQUET: {}, "text/csv": {}}, "description": "a row for each node"}},
+)
+def export_model_measurement(
+    _: UserDep,
+    model: str,
+    job_id: str,
+    session: SessionDep,
+    now: NowDep,
+    file_format: Annotated[TableFormat, Query(alias="format")] = "csv",
+) -> Response:
+    """Return the nodes of a measured model as a file."""
+    measured = model_measurement_resource(session, find_model_job(session, model, job_id), now)
+    media_types = {"csv": "text/csv; charset=utf-8", "parquet": PARQUET, "json": "application/json"}
+    headers = {
+        "Content-Disposition": f'attachment; filename="{job_id}-nodes.{file_format}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(node_file(measured, file_format), media_type=media_types[file_format], headers=headers)
 
 
 @router.get("/models/{model}/measurements/{job_id}/events", response_class=EventSourceResponse)

@@ -50,6 +50,8 @@ def test_the_promised_commands_exist() -> None:
         "model remove",
         "model measure",
         "model gate",
+        "model compare",
+        "model export",
         "architecture show",
         "architecture count",
         "architecture onnx",

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import pyarrow
 import pytest
+from pyarrow import csv, parquet
 from sqlalchemy import text
 
 from search_server.db.models import DeviceRow
@@ -12,7 +14,7 @@ from search_server.resources.models import ModelMeasurementCreate
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Lease, ModelInput
 from tests.own_models.files import create_for, onnx_bytes
-from tests.profiling.test_conclude_model import window
+from tests.profiling.test_conclude_model import runs, window
 from tests.search_server.api import Api
 from tests.search_server.synthetic import SyntheticDevice
 
@@ -107,3 +109,45 @@ async def test_a_model_that_is_being_measured_stays(
     assert (await api.refused("DELETE", "/models/small")).type == "model_in_use"
     await api.post(f"/models/small/measurements/{started['job']['job_id']}/cancel")
     assert (await api.send("DELETE", "/models/small")).status_code == 204
+
+
+async def measured_job(api: Api, device: SyntheticDevice, slowdown: float) -> str:
+    started = await api.post("/models/small/measurements", ModelMeasurementCreate("raspi"))
+    while (lease := await device.lease()) is not None:
+        anchor, model = window(lease.lease_id)
+        slower = replace(model, runs=runs(80.0 * slowdown))
+        for result in (anchor, slower):
+            await device.post(replace(result, fence=lease.fence))
+    return str(started["job"]["job_id"])
+
+
+async def test_two_measurements_side_by_side(api: Api, device: SyntheticDevice, database: Database) -> None:
+    await add(api, onnx_bytes())
+    renew(database, device, **with_runtime())
+    a, b = [await measured_job(api, device, slowdown) for slowdown in (1.0, 1.5)]
+    found = await api.get(f"/models/compare?a={a}&b={b}")
+    assert found["ratio"] == pytest.approx(1.5)
+    assert found["low"] <= found["ratio"] <= found["high"]
+    assert {each["op_type"]: (each["a_us"], each["b_us"]) for each in found["operators"]} == {
+        "Conv": (pytest.approx(48), pytest.approx(72)),
+        "Add": (pytest.approx(32), pytest.approx(48)),
+    }
+    assert [node["node"] for node in found["nodes"]] == ["add", "conv1", "conv2"]
+
+
+async def test_nodes_are_exported(api: Api, device: SyntheticDevice, database: Database) -> None:
+    await add(api, onnx_bytes())
+    renew(database, device, **with_runtime())
+    job_id = await measured_job(api, device, 1.0)
+    path = f"/models/small/measurements/{job_id}/export"
+    text_file = (await api.send("GET", f"{path}?format=csv")).content
+    rows = csv.read_csv(pyarrow.BufferReader(text_file)).to_pylist()
+    parquet_file = (await api.send("GET", f"{path}?format=parquet")).content
+    assert parquet.read_table(pyarrow.BufferReader(parquet_file)).to_pylist() == rows
+    assert [(row["node"], row["op_type"]) for row in rows] == [
+        ("conv1", "Conv"),
+        ("conv2", "Conv"),
+        ("add", "Add"),
+    ]
+    assert [row["latency_us"] for row in rows] == pytest.approx([24, 24, 32])
+    assert (await api.get(f"{path}?format=json"))["latency"]["nodes"][0]["node"] == "conv1"
