@@ -6,6 +6,7 @@ Source: FBNet (arXiv 1812.03443), table 1.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.blocks import CANDIDATE_NAMES, candidate_block
 from shared.operators import BatchNorm2d, Conv2d, GlobalAvgPool, Linear, ReLU, Shape
@@ -127,12 +128,8 @@ class SearchSpace:
         yield PlacedSegment(self.head(), (last.out_channels, size, size))
 
     def candidate_segments(self) -> Iterator[tuple[PlacedSegment, ...]]:
-        """Yield for each layer in order the segments of its candidates, in the space's order."""
-        for layer in self.layers:
-            yield tuple(
-                PlacedSegment(self.candidate(layer, block), layer.input_shape, layer, block)
-                for block in self.candidates
-            )
+        """Return for each layer in order the segments of its candidates, in the space's order."""
+        return iter(_candidate_rows(self))
 
     def candidate(self, layer: Layer, block_name: str) -> Segment:
         """Return a candidate block lowered into a layer.
@@ -147,3 +144,15 @@ class SearchSpace:
             )
         block = candidate_block(block_name)
         return block.lower(layer.name, layer.in_channels, layer.out_channels, layer.stride)
+
+
+@lru_cache(maxsize=64)
+def _candidate_rows(space: SearchSpace) -> tuple[tuple[PlacedSegment, ...], ...]:
+    # Reading one latency table takes them several times.
+    return tuple(
+        tuple(
+            PlacedSegment(space.candidate(layer, block), layer.input_shape, layer, block)
+            for block in space.candidates
+        )
+        for layer in space.layers
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from search_server.db.models import LeaseRow, ResultRow
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError
@@ -22,6 +22,10 @@ from shared.protocol.wire import from_dict
 MAX_SAMPLES = 100_000
 """Most runs of one item that are taken."""
 MAX_NODES = 10_000
+
+_MAX_KNOWN = 4096
+_known_items: dict[str, frozenset[str]] = {}
+"""The ids of the items of leases that results came for lately."""
 
 
 def ingest_result(
@@ -54,7 +58,7 @@ def ingest_result(
     )
     session.flush()
     lease.device_s = max(lease.device_s, result.device_s)
-    is_complete = len(_stored_ids(session, lease)) == len(lease.items)
+    is_complete = len(_stored_ids(session, lease)) == len(_item_ids(session, lease.lease_id))
     if is_complete:
         lease.status, lease.progress, lease.finished_at, lease.expires_at = "done", 1.0, now, None
         write_nodes(session, lease)
@@ -107,12 +111,25 @@ def _lock_lease(session: Session, device_id: str, result: Result) -> LeaseRow:
     statement = select(LeaseRow).where(
         LeaseRow.lease_id == result.lease_id, LeaseRow.device_id == device_id
     )
-    lease = session.scalar(statement.with_for_update())
+    # The workloads of a lease are long, and reading them takes longer than all else here.
+    lease = session.scalar(statement.options(defer(LeaseRow.items)).with_for_update())
     if lease is None:
         raise NotFoundError("unknown_lease", f"this device has no lease {result.lease_id!r}")
-    if result.item_id not in {item["item_id"] for item in lease.items}:
+    if result.item_id not in _item_ids(session, lease.lease_id):
         raise NotFoundError("unknown_item", f"lease {lease.lease_id} has no item {result.item_id!r}")
     return lease
+
+
+def _item_ids(session: Session, lease_id: str) -> frozenset[str]:
+    """Return what a lease measures; that never changes, so it is read once."""
+    known = _known_items.get(lease_id)
+    if known is None:
+        items = session.scalars(select(LeaseRow.items).where(LeaseRow.lease_id == lease_id)).one()
+        known = frozenset(item["item_id"] for item in items)
+        if len(_known_items) >= _MAX_KNOWN:
+            _known_items.clear()
+        _known_items[lease_id] = known
+    return known
 
 
 def _stored_ids(session: Session, lease: LeaseRow, item_id: str | None = None) -> list[str]:

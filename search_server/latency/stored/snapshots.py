@@ -7,7 +7,9 @@ place: what has moved on the device has moved away from that one too.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -22,7 +24,7 @@ from search_server.latency.table import LatencyTable, MissingLatencyError
 from search_server.people import NOBODYS, Ownership
 from search_server.resources.checks import Drift
 from search_server.resources.page import Page
-from search_server.resources.tables import Lineage, Table, TableSummary
+from search_server.resources.tables import Lineage, Table, TableCell, TableSummary
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict
 
@@ -175,23 +177,41 @@ def list_tables(
     if owner is not None:
         statement = statement.where(LatencyTableRow.owner == owner)
     rows, next_cursor = fetch_page(session, statement, LatencyTableRow.table_id, cursor, limit)
-    return Page(tuple(_summary(session, row, _table(row)) for row in rows), next_cursor)
+    return Page(tuple(_summary(session, row, _read(row.content)) for row in rows), next_cursor)
 
 
 def table_resource(session: Session, snapshot: str) -> Table:
     """Return a snapshot with its cells."""
     row = _find(session, snapshot)
-    table = _table(row)
-    return Table(_summary(session, row, table), table.cells())
+    read = _read(row.content)
+    return Table(_summary(session, row, read), read.cells)
 
 
-def _summary(session: Session, row: LatencyTableRow, table: LatencyTable) -> TableSummary:
-    """Return a table without its cells; entries are counted as distinct segments of the space."""
-    device = session.get(DeviceRow, table.device_id)
-    keys = {cell.key: cell.latency_us for cell in table.cells() if cell.status != "identity"}
+@dataclass(frozen=True, slots=True)
+class _ReadTable:
+    """What a stored content says."""
+
+    table: LatencyTable
+    cells: tuple[TableCell, ...]
+    range_us: tuple[float, float] | None
+    """Of the fastest and the slowest network; None if a layer has no cell."""
+
+
+@lru_cache(maxsize=128)
+def _read(content: str) -> _ReadTable:
+    # A content never changes, and pages ask for the same few again and again.
+    table = LatencyTable.from_json(content)
     range_us: tuple[float, float] | None = None
     with suppress(MissingLatencyError):
         range_us = table.latency_range_us()
+    return _ReadTable(table, table.cells(), range_us)
+
+
+def _summary(session: Session, row: LatencyTableRow, read: _ReadTable) -> TableSummary:
+    """Return a table without its cells; entries are counted as distinct segments of the space."""
+    table, range_us = read.table, read.range_us
+    device = session.get(DeviceRow, table.device_id)
+    keys = {cell.key: cell.latency_us for cell in read.cells if cell.status != "identity"}
     follower = (
         select(LatencyTableRow.snapshot)
         .where(LatencyTableRow.parent == row.snapshot, LatencyTableRow.is_accepted)
