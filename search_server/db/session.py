@@ -15,12 +15,18 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+from search_server.db.stored_json import read_stored_json
 from search_server.db.visibility import hide_private_rows
 
 BUSY_TIMEOUT_MS = 15_000
 """How long a writer of SQLite waits for another one."""
 
 _TURN = "turn"
+_OPTIONS: dict[str, Any] = {
+    "pool_size": 10,
+    "max_overflow": 30,
+    "json_deserializer": read_stored_json,
+}
 
 
 class Database:
@@ -77,8 +83,8 @@ def _turn(session: Session) -> Iterator[None]:
 def _create_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=30)
-    engine = create_engine(parsed, pool_size=10, max_overflow=30)
+        return create_engine(parsed, pool_pre_ping=True, **_OPTIONS)
+    engine = create_engine(parsed, **_OPTIONS)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
