@@ -100,8 +100,8 @@ class Story:
 
     def _profile_with(self, agent: str, runtime: str, package: str) -> None:
         pip = agent.replace("profiler-agent", "pip")
-        self._say(f"{USER}@board:~$ {pip} install {package}")
-        self._say(self._board.run(f"{pip} install -q --only-binary :all: {package}"))
+        line = f"{pip} install -q --only-binary :all: {package}"
+        self._say(f"{USER}@board:~$ {line}\n{self._board.run(line)}")
         self._board.run("pkill -TERM -f 'profiler-agent [r]un'", user="root")
         assert self._agent is not None, "it runs"
         self._agent.wait()
@@ -179,7 +179,7 @@ class Story:
             time.sleep(0.5)
 
     def _say(self, text: str) -> None:
-        clean = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).strip()
+        clean = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]| +$", "", text, flags=re.MULTILINE).strip()
         print(f"--- {time.monotonic() - self._began_s:.0f} s\n{clean}", flush=True)
 
 
