@@ -10,12 +10,13 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from search_server.clock import utc_now
+from search_server.data_roots import DataRoots
 from search_server.db.session import Database
 from search_server.durations import parse_duration
 from search_server.opening import DataOption, JsonOption, open_database, open_unmigrated, read_settings
 from search_server.operating.backup import write_backup
 from search_server.operating.deep_check import examine_deeply
-from search_server.operating.doctor import Finding, examine
+from search_server.operating.doctor import Finding, examine, image_folders
 from search_server.operating.restore import restore_backup
 from search_server.operating.retention import compact as compact_old
 
@@ -120,6 +121,7 @@ def doctor(
         if deep and all(finding.level != "fail" for finding in findings):
             findings += examine_deeply(database, settings.data)
         database.close()
+    findings += image_folders(DataRoots(settings.data_roots))  # the default one need not be there
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     else:

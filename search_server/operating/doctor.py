@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from search_server.clock import Clock
+from search_server.data_roots import DataRoots
 from search_server.db.migrate import is_at_head
 from search_server.db.models import DeviceRow, JobRow, LeaseRow
 from search_server.db.session import Database
@@ -81,6 +82,16 @@ def _files(data_dir: Path, database: Database) -> Iterator[Finding]:
     if not data_dir.exists():
         next_step = "mount its disk, or name the right folder with --data"
         yield Finding("data folder", "fail", f"{data_dir} is not there", next_step)
+
+
+def image_folders(roots: DataRoots) -> Iterator[Finding]:
+    """Yield a finding for each folder from which searches may read images."""
+    for root in roots.folders:
+        if root.is_dir() and os.access(root, os.R_OK | os.X_OK):
+            yield Finding("images", "ok", f"searches may read {root}")
+        else:
+            next_step = "mount it, let the server's user read it, or take it out of EDGENAS_DATA_ROOTS"
+            yield Finding("images", "warn", f"{root} is no folder that can be read", next_step)
 
 
 def _disk(data_dir: Path) -> Finding:

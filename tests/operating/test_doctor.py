@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from search_server.clock import utc_now
+from search_server.data_roots import DataRoots
 from search_server.db.models import DeviceRow, ResultRow
 from search_server.db.session import Database
 from search_server.leases.artifacts import artifact_path, store_artifact
 from search_server.model_files.model_file import ModelFile
 from search_server.operating.deep_check import examine_deeply
-from search_server.operating.doctor import Finding, Level, examine
+from search_server.operating.doctor import Finding, Level, examine, image_folders
 from search_server.resources.tables import ProfileCreate
 from search_server.searches.worker_book import note_worker
 from tests.conftest import Clock
@@ -112,3 +113,11 @@ async def test_all_that_is_damaged_is_found(
     assert f"damaged: {number}" in found[0].detail
     assert other.sha256[:12] in found[2].detail
     assert whole.sha256[:12] not in found[2].detail
+
+
+def test_folders_of_images_that_are_gone_are_named(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    found = list(image_folders(DataRoots((tmp_path / "there", tmp_path / "gone"))))
+    assert [finding.level for finding in found] == ["ok", "warn"]
+    assert "gone" in found[1].detail
+    assert "EDGENAS_DATA_ROOTS" in found[1].next_step
