@@ -16,6 +16,7 @@ from search_server.leases.bell import LeaseBell, watch_pending_leases
 from search_server.operating.collector import HouseBook, ServerCollector
 from search_server.routes import (
     agents,
+    audit,
     checks,
     devices,
     gates,
@@ -49,6 +50,7 @@ ROUTERS = (
     models.router,
     gates.router,
     searches.router,
+    audit.router,
 )
 
 

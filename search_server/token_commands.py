@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from search_server.audit import record_command
 from search_server.clock import utc_now
 from search_server.db.models import SHARED
 from search_server.durations import parse_duration
@@ -52,6 +53,7 @@ def token_create(
     database = open_database(settings)
     with database.transaction() as session:
         text = create_token(session, _scope(scope), utc_now(), _duration(ttl), owner=user)
+        record_command(session, utc_now(), "token create", f"{text.split('_')[2]} {scope} {user}")
     database.close()
     if as_json:
         command = {"command": install.command, "note": install.note} if install else {}
@@ -118,6 +120,7 @@ def token_revoke(
     database = open_database(read_settings(data))
     with database.transaction() as session:
         revoke_token(session, token_id, utc_now())
+        record_command(session, utc_now(), "token revoke", token_id)
     database.close()
     typer.echo(f"token {token_id} is revoked", err=True)
 

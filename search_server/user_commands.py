@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from search_server.audit import record_command
 from search_server.clock import utc_now
 from search_server.opening import DataOption, JsonOption, open_database, read_settings
 from search_server.people import add_user, list_users, set_disabled
@@ -28,6 +29,7 @@ def user_add(
     database = open_database(read_settings(data))
     with database.transaction() as session:
         add_user(session, name, utc_now(), is_robot=robot, is_admin=admin)
+        record_command(session, utc_now(), "user add", name)
     database.close()
     typer.echo(f"user {name} is there; 'search-server token create --user {name}' makes a token", err=True)
 
@@ -68,6 +70,7 @@ def user_disable(name: NameArgument, data: DataOption = None) -> None:
     database = open_database(read_settings(data))
     with database.transaction() as session:
         set_disabled(session, name, utc_now())
+        record_command(session, utc_now(), "user disable", name)
     database.close()
     typer.echo(f"user {name} is disabled", err=True)
 
@@ -81,5 +84,6 @@ def user_enable(name: NameArgument, data: DataOption = None) -> None:
     database = open_database(read_settings(data))
     with database.transaction() as session:
         set_disabled(session, name, None)
+        record_command(session, utc_now(), "user enable", name)
     database.close()
     typer.echo(f"user {name} is enabled", err=True)

@@ -7,6 +7,7 @@ import typer
 
 from search_server.client import (
     architecture_commands,
+    audit_command,
     data_commands,
     device_commands,
     front_commands,
@@ -32,6 +33,7 @@ app.add_typer(model_commands.app, name="model")
 gate_command.add_command(model_commands.app)
 app.add_typer(architecture_commands.app, name="architecture")
 app.add_typer(search_commands.app, name="search")
+audit_command.add_command(app)
 submit_command.add_command(search_commands.app)
 front_commands.add_commands(search_commands.app)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Concatenate, Generic, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
 
+from search_server.resources.audit import AuditEntry
 from search_server.resources.checks import Recalibration, TableCheck
 from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
 from search_server.resources.formats import ExportFormat, ImportFormat, SampleFormat, TableFormat
@@ -345,6 +346,13 @@ def export_search(
     return Request(
         bytes, "GET", _path("searches", job_id, "export"), {"format": search_format, "dtype": dtype}
     )
+
+
+def audit(
+    user: str | None = None, subject: str | None = None, since: str | None = None
+) -> Request[Page[AuditEntry]]:
+    """Who changed what, newest first; for administrators."""
+    return Request(Page[AuditEntry], "GET", "/audit", _query(user=user, subject=subject, since=since))
 
 
 def data_sets() -> Request[tuple[DataSet, ...]]:

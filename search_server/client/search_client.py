@@ -196,6 +196,7 @@ class SearchClient:
     cancel_search = method(endpoints.cancel_search, send)
     resume_search = method(endpoints.resume_search, send)
     export_search = method(endpoints.export_search, send)
+    audit = method(endpoints.audit, iterate)
     data_sets = method(endpoints.data_sets, send)
     model_upload = method(endpoints.model_upload, send)
     send_model_part = method(endpoints.send_model_part, send)

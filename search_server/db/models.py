@@ -420,5 +420,22 @@ class SearchArchitectureRow(Base):
     body: Mapped[dict[str, Any]]
 
 
+class AuditRow(Base):
+    """A changing request or command; added, never changed: the database refuses anything else."""
+
+    __tablename__ = "audit"
+
+    audit_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    user: Mapped[str] = mapped_column(Identifier, index=True)
+    token_id: Mapped[str | None] = mapped_column(Identifier)
+    scope: Mapped[str] = mapped_column(Word)
+    action: Mapped[str] = mapped_column(String(200))
+    subject: Mapped[str] = mapped_column(String(500))
+    status: Mapped[int]
+    address: Mapped[str] = mapped_column(String(100))
+    request_id: Mapped[str | None] = mapped_column(Identifier)
+
+
 TABLES = Base.metadata
 """All of the above: what the migrations must give."""

@@ -37,7 +37,9 @@ def _caller(
         with database.transaction() as session:
             note_use(session, row, now)
     scope = next(known for known in SCOPES if known == row.scope)
-    return Caller(row.token_id, scope, row.device_id, row.owner)
+    caller = Caller(row.token_id, scope, row.device_id, row.owner)
+    request.state.caller = caller  # the audit trail names it, whatever becomes of the request
+    return caller
 
 
 def _session_token(request: Request) -> str | None:
@@ -86,6 +88,7 @@ def _submission(caller: UserDep, context: ContextDep, idempotency_key: Idempoten
 SubmissionDep = Annotated[Submission, Depends(_submission)]
 """Of a job, by a user."""
 
+AdminDep = Annotated[Caller, Depends(Allow("admin"))]
 EnrolDep = Annotated[Caller, Depends(Allow("enrol", "device"))]
 ReaderDep = Annotated[Caller, Depends(Allow("device", "user", "admin"))]
 

@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from search_server.db.visibility import restrict
+from search_server.routes.audited import attach
 from search_server.routes.auth import CallerDep
 from search_server.routes.context import DatabaseDep
 from search_server.tokens import Caller
@@ -15,6 +16,7 @@ def _request_session(request: Request, database: DatabaseDep, caller: CallerDep)
     is_reading = request.method in ("GET", "HEAD")
     session = database.reading_sessions() if is_reading else database.sessions()
     restrict_to(session, caller)
+    attach(session, request)
     return session
 
 

@@ -13,8 +13,10 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from search_server.db.session import begun
+from search_server.routes.audited import is_to_write, write_after, write_within
 from search_server.routes.body_check import check_request
 
 _LOGGED: Mapping[str, str] = {"job_id": "job", "lease_id": "lease"}
@@ -37,7 +39,15 @@ class TransactionRoute(APIRoute):
             names = {_LOGGED[name]: value for name, value in request.path_params.items() if name in _LOGGED}
             structlog.contextvars.bind_contextvars(**names)
             await check_request(request, parameters, bodies)
-            return await handle(request)
+            try:
+                response = await handle(request)
+            except Exception as error:
+                if is_to_write(request, error):
+                    await run_in_threadpool(write_after, request, error)
+                raise
+            if is_to_write(request, None):
+                await run_in_threadpool(write_after, request, None)
+            return response
 
         return check_and_handle
 
@@ -57,6 +67,8 @@ def _in_one_transaction(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(endpoint)
     def run(*, session: Session, **values: Any) -> Any:
         with begun(session):
-            return endpoint(session=session, **values)
+            answer = endpoint(session=session, **values)
+            write_within(session, answer)
+            return answer
 
     return run

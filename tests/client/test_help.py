@@ -52,6 +52,7 @@ def test_the_promised_commands_exist() -> None:
         "model gate",
         "model compare",
         "model export",
+        "audit",
         "architecture show",
         "architecture count",
         "architecture onnx",
