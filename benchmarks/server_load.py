@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--database", choices=(*DATABASE_KINDS, "both"), default="both")
     parser.add_argument("--samples", default="100000,1000000,10000000", help="one after another")
     parser.add_argument("--agents", type=int, default=8, help="that send results")
-    parser.add_argument("--leases", type=int, default=200, help="that each of them can answer")
+    parser.add_argument("--leases", type=int, default=40, help="that each of them can answer")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long results are sent")
     parser.add_argument("--reads", type=int, default=200, help="tables read")
     parser.add_argument("--folder", type=Path, help="where the databases lie meanwhile")
