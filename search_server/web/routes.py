@@ -87,6 +87,18 @@ def table_page(snapshot: str) -> HTMLResponse:
     return _page("table", subject=snapshot)
 
 
+@router.get("/models")
+def models_page() -> HTMLResponse:
+    """All models that people brought."""
+    return _page("models")
+
+
+@router.get("/models/{model}")
+def model_page(model: str) -> HTMLResponse:
+    """One model, and what was measured of it."""
+    return _page("model", subject=model)
+
+
 @router.get("/searches/{job_id}")
 def search_page(job_id: str) -> HTMLResponse:
     """One search, live."""

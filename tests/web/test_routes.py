@@ -25,7 +25,18 @@ def http(served: Served) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/login", "/devices", "/tables", "/docs", "/tables/abc", "/searches/abc"]
+    "path",
+    [
+        "/",
+        "/login",
+        "/devices",
+        "/tables",
+        "/docs",
+        "/tables/abc",
+        "/searches/abc",
+        "/models",
+        "/models/abc",
+    ],
 )
 def test_pages_load_nothing_from_elsewhere_and_run_no_inline_code(
     served: Served, http: httpx.Client, path: str
