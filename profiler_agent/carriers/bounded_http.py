@@ -12,8 +12,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 MAX_CONNECTIONS = 32
 MAX_HEAD_BYTES = 16 << 10
 HEAD_S = 10.0
-"""So long after the connection, or its first byte, a request's head must be whole; so long after an answer
-the rest of a body that nobody reads any more must have ended."""
+"""A request's head is whole so long after the connection, or after the answer before it."""
+REST_S = 10.0
+"""So long after an answer the rest of a body that nobody reads any more has ended."""
 BODY_IDLE_S = 30.0
 """Two pieces of a body lie no further apart."""
 
@@ -51,8 +52,8 @@ class BoundedProtocol(H11Protocol):
         if owed != self._owed or owed == "body":
             self._stop_timer()
             if owed is not None and not self.transport.is_closing():
-                seconds = BODY_IDLE_S if owed == "body" else HEAD_S
-                self._timer = self.loop.call_later(seconds, self.transport.abort)
+                seconds = {"head": HEAD_S, "body": BODY_IDLE_S, "rest": REST_S}
+                self._timer = self.loop.call_later(seconds[owed], self.transport.abort)
         self._owed = owed
 
     def _what_is_owed(self) -> str | None:

@@ -100,9 +100,10 @@ def measure_lease(
 
 def _accepted_noise(judgement: Judgement, worst_slowdown: float) -> str | None:
     """Return what would speak against a result if the lease did not accept it."""
-    if judgement.status != "ok":
-        return judgement.reason
-    return f"{slowness(worst_slowdown)} at its worst" if worst_slowdown > MAX_SLOWDOWN else None
+    against = [judgement.reason] if judgement.status != "ok" and judgement.reason else []
+    if worst_slowdown > MAX_SLOWDOWN:
+        against.append(f"{slowness(worst_slowdown)} at its worst")
+    return "; ".join(against) or None
 
 
 def _require_known_segments(item: LeaseItem, nodes: Sequence[NodeSamples]) -> None:

@@ -50,8 +50,9 @@ def _write_long_file() -> None:
 
 
 def _write_many_files() -> None:
-    for index in itertools.count():
+    for index in range(64):
         Path(tempfile.gettempdir(), str(index)).write_bytes(b"x" * (1 << 20))
+    _spin()
 
 
 def _spin() -> None:

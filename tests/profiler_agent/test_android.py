@@ -18,6 +18,7 @@ from shared.protocol.wire import from_json
 
 AGENT = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from profiler_agent.facts.device import read_device
 from shared.protocol.wire import to_json
@@ -26,7 +27,8 @@ from tests.profiler_agent.leases import agent_core, real_lease, store_model
 core = agent_core(Path(sys.argv[1]))
 store_model(core)
 device = read_device("phone", ())
-(result,) = core.run(real_lease("a"))
+lease = real_lease("a")
+(result,) = core.run(replace(lease, policy=replace(lease.policy, accept_noise=True)))
 Path(sys.argv[2]).write_text(to_json(device) + chr(10) + to_json(result))
 """
 
@@ -116,8 +118,8 @@ def phone(tmp_path: Path) -> Phone:
 
 
 def has_measured(result: Result) -> bool:
-    """Return whether runs came back; a busy machine may call them restless."""
-    return len(result.runs.wall_us) >= 2 and result.status in ("ok", "unstable", "throttled")
+    """Return whether runs came back."""
+    return len(result.runs.wall_us) >= 2 and result.status == "ok"
 
 
 @pytest.mark.parametrize("trap", [NO_SEM_OPEN, NO_LIMITS, LIMITS_ARE_FORBIDDEN])

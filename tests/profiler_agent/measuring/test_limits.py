@@ -158,7 +158,9 @@ def test_a_model_of_huge_tensors_fails_alone(tmp_path: Path) -> None:
     assert result.status == "error"
     assert "allocate" in (result.reason or "") or "bad_alloc" in (result.reason or "")
     store_model(core)
-    assert [other.status for other in core.run(real_lease("b"))] == ["ok"]
+    lease = real_lease("b")
+    lease = replace(lease, policy=replace(lease.policy, accept_noise=True))  # however busy this machine is
+    assert [other.status for other in core.run(lease)] == ["ok"]
 
 
 @pytest.mark.parametrize("place", ["{folder}/secret", "../secret"])
