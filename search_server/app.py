@@ -14,6 +14,7 @@ from search_server.db.session import Database
 from search_server.housekeeping import compact_forever, keep_house_forever
 from search_server.leases.bell import LeaseBell, watch_pending_leases
 from search_server.operating.collector import HouseBook, ServerCollector
+from search_server.rates import RateLimit
 from search_server.routes import (
     agents,
     audit,
@@ -105,6 +106,8 @@ def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> No
         now=now,
         poll_s=poll_s,
         max_queued_jobs=settings.max_queued_jobs,
+        requests=RateLimit(settings.max_requests_per_minute, 60),
+        imports=RateLimit(settings.max_import_bytes_per_hour, 3600),
         data_roots=settings.image_roots,
         public_url=settings.public_url,
     )

@@ -81,9 +81,13 @@ class UpgradeRequiredError(ServerError):
 
 
 class TooManyRequestsError(ServerError):
-    """Too much of this is waiting already."""
+    """Too much of this is waiting already, or came in a short time."""
 
     status = 429
+
+    def __init__(self, word: str, detail: str, retry_after_s: int = 60) -> None:
+        super().__init__(word, detail)
+        self.retry_after_s = retry_after_s
 
 
 class UnavailableError(ServerError):

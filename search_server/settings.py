@@ -42,7 +42,12 @@ class Settings(BaseSettings):
     agent_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks in which the server may call agents, as CIDR; none: agents dial out only."""
     max_queued_jobs: int = Field(default=100, ge=1)
-    """Unfinished jobs that one token may have."""
+    """Unfinished jobs that one user may have; administrators are not counted."""
+    max_requests_per_minute: int = Field(default=6000, ge=0)
+    """Requests that one token of scope user may send to a process in a minute; 0: no limit. Agents and
+    administrators are not counted."""
+    max_import_bytes_per_hour: int = Field(default=4 * 1024**3, ge=0)
+    """Bytes of imported files and models that one user may send to a process in an hour; 0: no limit."""
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     """Folders from which searches may read images, with a colon between them (a list in edgenas.toml);
     none: the folder ``images`` in the data folder. Server and worker need the same."""

@@ -1,14 +1,15 @@
 """Who may use which route: dependencies that read a bearer token or the session of a browser."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from search_server.errors import ForbiddenError
+from search_server.db.models import TokenRow
+from search_server.errors import ForbiddenError, TooManyRequestsError
 from search_server.jobs.registry import Submission
-from search_server.routes.context import ContextDep, DatabaseDep, IdempotencyKey, NowDep
+from search_server.routes.context import Context, ContextDep, DatabaseDep, IdempotencyKey, NowDep
 from search_server.tokens import SCOPES, Caller, Scope, authenticate, note_use, unauthenticated
 
 SESSION_COOKIE = "edgenas_session"
@@ -24,6 +25,7 @@ _bearer = HTTPBearer(
 
 def _caller(
     database: DatabaseDep,
+    context: ContextDep,
     now: NowDep,
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
@@ -37,9 +39,26 @@ def _caller(
         with database.transaction() as session:
             note_use(session, row, now)
     scope = next(known for known in SCOPES if known == row.scope)
+    _require_rate(context, row, now)
     caller = Caller(row.token_id, scope, row.device_id, row.owner)
     request.state.caller = caller  # the audit trail names it, whatever becomes of the request
     return caller
+
+
+def _require_rate(context: Context, token: TokenRow, now: datetime) -> None:
+    """Return if a token may send a request now.
+
+    Raises:
+        TooManyRequestsError: it is a user's, and has sent as many as the limit allows.
+    """
+    wait_s = context.requests.take(token.token_id, 1, now) if token.scope == "user" else 0
+    if wait_s:
+        raise TooManyRequestsError(
+            "too_many_requests",
+            f"token {token.token_id} has sent {context.requests.amount:g} requests in a minute, as many "
+            f"as EDGENAS_MAX_REQUESTS_PER_MINUTE allows; come again in {wait_s} s",
+            wait_s,
+        )
 
 
 def _session_token(request: Request) -> str | None:

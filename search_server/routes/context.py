@@ -14,6 +14,7 @@ from search_server.data_roots import NO_ROOTS, DataRoots
 from search_server.db.session import Database
 from search_server.leases.bell import LeaseBell
 from search_server.operating.collector import HouseBook
+from search_server.rates import RateLimit
 from search_server.routes.request_metrics import RequestFigures
 
 
@@ -31,6 +32,10 @@ class Context:
     poll_s: float = 1.0
     """How often waiting routes look into the database for what another process wrote."""
     max_queued_jobs: int = 100
+    requests: RateLimit = field(default_factory=lambda: RateLimit(0, 60))
+    """Of each user token."""
+    imports: RateLimit = field(default_factory=lambda: RateLimit(0, 3600))
+    """Bytes of each user."""
     data_roots: DataRoots = NO_ROOTS
     """Where the images of searches may lie."""
     public_url: str | None = None

@@ -16,6 +16,7 @@ from search_server.errors import (
     ConflictError,
     InvalidValueError,
     ServerError,
+    TooManyRequestsError,
     UnauthenticatedError,
     UnavailableError,
     error_body,
@@ -80,6 +81,8 @@ def error_response(body: ErrorBody, headers: Mapping[str, str] | None = None) ->
 async def answer_error(request: Request, error: Exception) -> JSONResponse:
     """Return the answer to an error of a route."""
     match error:
+        case TooManyRequestsError():
+            return error_response(error.body(), {"Retry-After": str(error.retry_after_s)})
         case ServerError():
             body = error.body()
         case RequestValidationError():

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from search_server.devices.registry import find_device
-from search_server.errors import refusing_values
+from search_server.errors import TooManyRequestsError, refusing_values
 from search_server.latency.diff import diff_tables
 from search_server.latency.formats.own_csv import to_csv
 from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
@@ -20,7 +20,7 @@ from search_server.resources.latencies import Prediction, PredictionCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Table, TableDiff, TableSummary
 from search_server.routes.auth import OwnerFilterDep, PrivateQuery, UserDep
-from search_server.routes.context import CursorQuery, LimitQuery, NowDep
+from search_server.routes.context import ContextDep, CursorQuery, LimitQuery, NowDep
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.sessions import SessionDep
 from search_server.routes.transaction_route import TransactionRoute
@@ -48,9 +48,27 @@ def get_tables(
     return list_tables(session, cursor, limit, device_id, name, runtime, owner)
 
 
-async def raw_body(request: Request) -> bytes:
-    """Return the body as it came."""
+async def _raw_body(request: Request) -> bytes:
     return await request.body()
+
+
+def raw_body(
+    caller: UserDep, context: ContextDep, now: NowDep, content: Annotated[bytes, Depends(_raw_body)]
+) -> bytes:
+    """Return the body of an import as it came.
+
+    Raises:
+        TooManyRequestsError: the caller's user has sent as many bytes as the limit allows.
+    """
+    wait_s = 0 if caller.is_admin else context.imports.take(caller.owner, len(content), now)
+    if wait_s:
+        raise TooManyRequestsError(
+            "too_many_bytes",
+            f"user {caller.owner} has sent {context.imports.amount:,.0f} bytes of files within an hour, as "
+            f"many as EDGENAS_MAX_IMPORT_BYTES_PER_HOUR allows; come again in {wait_s} s",
+            wait_s,
+        )
+    return content
 
 
 def told_conditions(
