@@ -103,6 +103,7 @@ def started_server(
         settings: ``EDGENAS_*`` variables for the server.
         folder: where a new folder for everything is made; None: where the system keeps such things.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stop, too, leaves nothing behind
     with (
         tempfile.TemporaryDirectory(prefix="edgenas-load-", dir=folder) as own,
         started_database(kind, Path(own)) as url,
