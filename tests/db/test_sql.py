@@ -36,7 +36,7 @@ from tests.search_server.tables import known_table, store_known_table
 
 pytestmark = pytest.mark.anyio
 TINY = search_space("fbnet-tiny")
-SLOWEST, TWO_DEVICES, OPERATORS = code_blocks("sql.md", "sql")
+SLOWEST, TWO_DEVICES, OPERATORS, _ = code_blocks("sql.md", "sql")
 
 
 async def profile(api: Api, device: SyntheticDevice, slowdown: float = 1.0) -> None:

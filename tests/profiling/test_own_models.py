@@ -13,6 +13,7 @@ from search_server.profiling.conclude_model import MODEL_ID
 from search_server.resources.models import ModelMeasurementCreate
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Lease, ModelInput
+from tests.markdown_code import code_blocks
 from tests.own_models.files import create_for, onnx_bytes
 from tests.profiling.test_conclude_model import runs, window
 from tests.search_server.api import Api
@@ -59,12 +60,13 @@ async def test_a_model_is_measured_and_its_nodes_are_rows(
     assert (done["job"]["status"], len(done["latency"]["nodes"])) == ("done", 3)
     (listed,) = (await api.get("/models/small/measurements"))["items"]
     assert listed == {**done, "latency": {**done["latency"], "nodes": []}}
-    query = (
-        "SELECT n.op_type, count(*) AS windows, min(n.shapes) AS shapes FROM node_latencies AS n "
-        "JOIN model_latencies AS m ON m.job_id = n.job_id WHERE n.node = 'conv1' GROUP BY n.op_type"
-    )
+    *_, query = code_blocks("sql.md", "sql")
     with database.reading() as session:
-        assert [tuple(row) for row in session.execute(text(query))] == [("Conv", 3, "1x3 -> 1x8")]
+        assert [tuple(row) for row in session.execute(text(query))] == [
+            ("add", "Add", "", 40, 3),
+            ("conv1", "Conv", "1x3 -> 1x8", 30, 3),
+            ("conv2", "Conv", "", 30, 3),
+        ]
 
 
 @pytest.mark.parametrize(
