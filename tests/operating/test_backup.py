@@ -23,7 +23,8 @@ from search_server.resources.tables import ProfileCreate
 from search_server.tokens import create_token
 from tests.conftest import Clock
 from tests.search_server.api import Api
-from tests.search_server.synthetic import SIMULATED, SyntheticDevice
+from tests.search_server.synthetic import SIMULATED, SyntheticDevice, lease_results
+from tests.search_server.tables import store_known_table
 
 pytestmark = pytest.mark.anyio
 
@@ -114,11 +115,15 @@ def add_search(database: Database, data_dir: Path, device_id: str, job_id: str, 
 
 @pytest.fixture
 async def filled(api: Api, device: SyntheticDevice, database: Database, clock: Clock) -> Path:
-    """A profile, a model file and two searches; return the data folder."""
+    """A window of a profile, a table, a model file and two searches; return the data folder."""
     data_dir: Path = api.app.state.context.data_dir
     await api.post("/profiles", ProfileCreate("raspi", "fbnet-tiny", SIMULATED))
-    await device.work()
+    lease = await device.lease()
+    assert lease is not None
+    for result in lease_results(lease):
+        await device.post(result)
     with database.transaction() as session:
+        store_known_table(session, device.device_id, clock())
         store_artifact(session, data_dir, ModelFile("onnx", CONTENT), clock())
     add_search(database, data_dir, device.device_id, "job_done", "done")
     add_search(database, data_dir, device.device_id, "job_running", "running")
