@@ -151,6 +151,12 @@ def _fresh_root(folder: Path) -> Path:
     for file in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):
         shutil.copy(file, root / file[1:])  # names and authorities as this machine knows them
     (root / "etc/pip.conf").write_text("[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n")
+    cpus = root / "sys/devices/system/cpu"
+    cpus.mkdir(parents=True)
+    # This machine's own /sys is of another architecture: ARM programs that read it crash. Without these two
+    # files LiteRT finds no processor.
+    for name in ("possible", "present"):
+        (cpus / name).write_text(f"0-{(os.cpu_count() or 1) - 1}\n")
     _run("chroot", str(root), "useradd", "--create-home", "--shell", "/bin/sh", USER)
     return root
 
