@@ -45,6 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_tutorial_ends_with_a_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {path.name for path in (folder / "shapes").iterdir()} == {"circle", "square", "triangle"}
+    monkeypatch.setenv("EDGENAS_DATA_ROOTS", str(folder))  # as the page says, of server and worker
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     data = folder / ".edgenas"
