@@ -87,6 +87,8 @@ def test_the_tutorial_ends_with_a_network(folder: Path, monkeypatch: pytest.Monk
                 assert found, done.stdout
                 job_id = found[0]
         session = onnxruntime.InferenceSession(folder / "network.onnx")
-        assert session.get_modelmeta().custom_metadata_map["classes"] == '["circle", "square", "triangle"]'
+        assert (
+            session.get_modelmeta().custom_metadata_map["class_names"] == '["circle", "square", "triangle"]'
+        )
     finally:
         stop(processes)
