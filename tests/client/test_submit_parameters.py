@@ -38,7 +38,7 @@ def test_a_field_is_all_that_a_new_option_takes() -> None:
     class WithToy(SearchOptions):
         toy_ms: float = option(2.5, "A toy.", unit="ms", above=0, at_most=9, group="Advanced")
 
-    toy = submit_parameters(WithToy)[-1]
+    (toy,) = (each for each in submit_parameters(WithToy) if each.name == "toy_ms")
     (said,) = toy.annotation.__metadata__
     assert (toy.name, said.metavar, said.rich_help_panel) == ("toy_ms", "MS", "Advanced")
     assert said.help == "A toy. (0..9 (above 0); default 2.5)"

@@ -93,14 +93,18 @@ def _read(paths: Sequence[Path]) -> _Rows:
 
 
 def _encoded(value: object, path: Path, row: int, column: str) -> ImageFile:
-    """Return the content of an image, or where it lies: beside the file, unless its path is absolute."""
+    """Return the content of an image, or where it lies: beside the file or in a folder there."""
     place = f"{path}, row {row}, column {column!r}"
     content, name = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, value)
     if isinstance(content, bytes):
         return EncodedImage(content, str(path), row)
     if not isinstance(name, str):
         raise ValueError(f"{place}: there is no image but {value!r:.80}; it takes its bytes or its path")
-    if not (path.parent / name).is_file():
+    # Whoever writes the file may not be allowed to read what else lies on this machine's disk.
+    beside = (path.parent / name).resolve()
+    if not beside.is_relative_to(path.parent.resolve()):
+        raise ValueError(f"{place}: {name!r} leads out of the file's folder; name images that lie in it")
+    if not beside.is_file():
         raise ValueError(f"{place}: there is no file {str(path.parent / name)!r}")
     return path.parent / name
 

@@ -56,6 +56,20 @@ def test_images_by_their_path_lie_beside_the_file(tmp_path: Path) -> None:
     refused(tmp_path, r"train\.parquet, row 7, column 'image': there is no file .*pictures/none\.png")
 
 
+@pytest.mark.parametrize("way", ["absolute", "above", "link"])
+def test_a_path_that_leads_out_of_the_folder_is_refused(tmp_path: Path, way: str) -> None:
+    (tmp_path / "secret.png").write_bytes(IMAGES[0])
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link.png").symlink_to(tmp_path / "secret.png")
+    name = {"absolute": str(tmp_path / "secret.png"), "above": "../secret.png", "link": "link.png"}[way]
+    images: list[object] = [*IMAGES]
+    images[4] = {"bytes": None, "path": name}
+    write(tmp_path / "data" / "train.parquet", images)
+    refused(
+        tmp_path / "data", rf"row 4, column 'image': '{re.escape(name)}' leads out of the file's folder"
+    )
+
+
 def test_damaged_images_are_named_by_file_and_row(tmp_path: Path) -> None:
     write(tmp_path / "train-0.parquet")
     images: list[object] = [*IMAGES]
