@@ -20,6 +20,7 @@ from search_server.db.session import Database
 from search_server.errors import UnavailableError
 
 _VIEWS = ("node_latencies",)
+_FUNCTIONS = ("audit_is_kept",)  # of the triggers that migrations make
 
 
 @contextmanager
@@ -102,6 +103,8 @@ def _drop_all(database: Database) -> None:
             session.execute(text(f"DROP VIEW IF EXISTS {name}"))
         for name in (*TABLES.tables, "alembic_version"):
             session.execute(text(f'DROP TABLE IF EXISTS "{name}" CASCADE'))
+        for name in _FUNCTIONS:
+            session.execute(text(f"DROP FUNCTION IF EXISTS {name}"))
 
 
 def _run(program: str, url: URL, *arguments: str) -> None:

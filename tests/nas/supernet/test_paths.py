@@ -93,7 +93,7 @@ def test_two_paths_weigh_the_two_largest_against_each_other() -> None:
 
 
 def test_an_unknown_name_is_refused_and_a_single_path_needs_no_draw() -> None:
-    with pytest.raises(ValueError, match="must be one of soft, one, two, got 'three'"):
+    with pytest.raises(ValueError, match="must be one of soft, one, two, none, got 'three'"):
         sample_paths(random_theta(0), 1.0, "three", generator())  # type: ignore[arg-type]  # the point
     assert single_path([3, 1]).candidates_L == ((3,), (1,))
 
