@@ -109,6 +109,7 @@ def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> No
         requests=RateLimit(settings.max_requests_per_minute, 60),
         imports=RateLimit(settings.max_import_bytes_per_hour, 3600),
         data_roots=settings.image_roots,
+        teachers=settings.teachers,
         public_url=settings.public_url,
     )
 

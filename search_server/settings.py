@@ -1,6 +1,7 @@
 """Settings of the server: flags, then ``EDGENAS_*`` variables, then ``edgenas.toml``, then defaults."""
 
 import os
+import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +52,10 @@ class Settings(BaseSettings):
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     """Folders from which searches may read images, with a colon between them (a list in edgenas.toml);
     none: the folder ``images`` in the data folder. Server and worker need the same."""
+    teachers: Annotated[tuple[str, ...], NoDecode] = ()
+    """Functions without arguments that return a trained torch module which searches may take as a teacher,
+    such as ``laboratory.teachers:resnet50``, with commas between them (a list in edgenas.toml). It gets
+    images as trainings do and answers logits. Server and worker need the same."""
     tensorboard: Path | None = None
     """Folder for event files of searches, a folder each; None: none are written."""
 
@@ -68,6 +73,20 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
+
+    @field_validator("teachers", mode="before")
+    @classmethod
+    def _split_teachers(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(filter(None, map(str.strip, names))) if isinstance(names, list | tuple) else names
+
+    @field_validator("teachers")
+    @classmethod
+    def _check_teachers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+                raise ValueError(f"teacher {name!r} must be written MODULE:FUNCTION")
+        return value
 
     @property
     def image_roots(self) -> DataRoots:

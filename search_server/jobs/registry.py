@@ -51,6 +51,8 @@ class Submission:
     is_private: bool = False
     data_roots: DataRoots = NO_ROOTS
     """Where the images of a search may lie."""
+    teachers: tuple[str, ...] = ()
+    """Functions that a search may take a teacher from, as ``MODULE:FUNCTION``."""
 
     def kept_private(self, is_private: bool) -> "Submission":
         """Return the same for a job that others may not find."""

@@ -78,6 +78,38 @@ class SearchCreate(SearchOptions):
         at_least=0,
         at_most=10_000,
     )
+    label_smoothing: float = option(
+        0.1,
+        "Share of each label that trainings of compared networks spread over all classes.",
+        at_least=0,
+        at_most=0.9,
+        group="Advanced",
+    )
+    mixup: float = option(
+        0.0,
+        "Trainings of compared networks blend images in pairs, by shares from Beta(mixup, mixup); 0 blends "
+        "none. It pays in long trainings.",
+        at_least=0,
+        at_most=10,
+        group="Advanced",
+    )
+    ema_decay: float = option(
+        0.0,
+        "Trainings of compared networks end with a moving average of their weights, which keeps this "
+        "share of itself a step (0.99 suits 1,000 steps); 0 averages none.",
+        at_least=0,
+        at_most=0.99999,
+        group="Advanced",
+    )
+    teacher: str | None = option(
+        None,
+        "What trainings of compared networks learn from beside the labels: the id of a finished search, "
+        "whose found network teaches, or a MODULE:FUNCTION that the operator lists in EDGENAS_TEACHERS.",
+        group="Advanced",
+    )
+    teacher_weight: float = option(
+        0.5, "Share of the loss that is the teacher's.", above=0, at_most=1, group="Advanced"
+    )
     theta_share: float | None = option(
         None,
         "Share of the training images that train theta, while the others train weights. Left out: 29 % "

@@ -101,7 +101,13 @@ PrivateQuery = Annotated[bool, Query(description="only you and administrators fi
 
 
 def _submission(caller: UserDep, context: ContextDep, idempotency_key: IdempotencyKey = None) -> Submission:
-    return Submission(caller, idempotency_key, context.max_queued_jobs, data_roots=context.data_roots)
+    return Submission(
+        caller,
+        idempotency_key,
+        context.max_queued_jobs,
+        data_roots=context.data_roots,
+        teachers=context.teachers,
+    )
 
 
 SubmissionDep = Annotated[Submission, Depends(_submission)]

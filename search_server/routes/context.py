@@ -38,6 +38,8 @@ class Context:
     """Bytes of each user."""
     data_roots: DataRoots = NO_ROOTS
     """Where the images of searches may lie."""
+    teachers: tuple[str, ...] = ()
+    """Functions that searches may take a teacher from, as ``MODULE:FUNCTION``."""
     public_url: str | None = None
     """The address by which devices reach this server, if an operator set one."""
     retention: timedelta | None = None

@@ -53,6 +53,7 @@ def run_search_job(
     events_dir: Path | None = None,
     accelerator: str = "auto",
     data_roots: DataRoots = NO_ROOTS,
+    teachers: tuple[str, ...] = (),
 ) -> None:
     """Run a search to its end, or until it is asked to stop; call it again to go on.
 
@@ -64,12 +65,15 @@ def run_search_job(
         events_dir: where TensorBoard reads event files; None for none.
         accelerator: what it computes on; see ``nas/accelerator.py``.
         data_roots: where its images may lie.
+        teachers: functions that it may take a teacher from, as ``MODULE:FUNCTION``.
 
     Raises:
         ValueError: the data, the table or the accelerator does not suit the search; the message says
             what would.
     """
-    job = open_search_job(job_id, transaction, data_dir, should_stop, events_dir, accelerator, data_roots)
+    job = open_search_job(
+        job_id, transaction, data_dir, should_stop, events_dir, accelerator, data_roots, teachers
+    )
     try:
         keep_threads(job)
         found = outcome_of(job)

@@ -46,6 +46,7 @@ def main(job_id: str, worker_id: str, worker_pid: int) -> int:
             settings.tensorboard,
             settings.accelerator,
             settings.image_roots,
+            settings.teachers,
         )
     except StoppedError:
         _log.info("search stopped")

@@ -66,6 +66,8 @@ class SearchJob:
     """What the search computes on, by name: ``nas/accelerator.py``."""
     data_roots: DataRoots = NO_ROOTS
     """Where its images may lie."""
+    teachers: tuple[str, ...] = ()
+    """Functions that it may take a teacher from, as ``MODULE:FUNCTION``."""
 
     @property
     def event_folder(self) -> Path | None:
@@ -110,6 +112,7 @@ def open_search_job(
     events_dir: Path | None = None,
     accelerator: str = "cpu",
     data_roots: DataRoots = NO_ROOTS,
+    teachers: tuple[str, ...] = (),
 ) -> SearchJob:
     """Read a search's request and table, and make its folder."""
     with transaction() as session:
@@ -128,6 +131,7 @@ def open_search_job(
         events_dir,
         accelerator,
         data_roots,
+        teachers,
     )
     job.folder.mkdir(parents=True, exist_ok=True)
     return job

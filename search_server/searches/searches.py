@@ -17,6 +17,7 @@ from search_server.resources.page import Page
 from search_server.resources.searches import FoundArchitecture, Search, SearchCreate, SearchStep
 from search_server.searches.data_check import check_data
 from search_server.searches.data_classes import check_classes
+from search_server.searches.named_teachers import check_teacher
 from search_server.searches.search_tables import other_table, require_positive_log, require_usable
 from shared.protocol.plain_json import MAX_INTEGER
 from shared.protocol.wire import from_dict
@@ -42,6 +43,7 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
             data = submission.data_roots.find(create.data)
             check_data(data)
             check_classes(replace(create, data=data), space)
+    check_teacher(session, create, space, submission.teachers)
     table = require_table(session, device, space.name, create.conditions, create.snapshot)
     target_ms = create.target_ms if create.combine == "worst" else None
     require_usable(table, device.name, target_ms, "body.target_ms", create.loss)

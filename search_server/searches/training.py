@@ -1,6 +1,5 @@
 """Finalists and baselines trained alike; what is trained is kept as a file."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +11,13 @@ from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.data.images import DataSplits
 from search_server.nas.network_weights import load_network, save_network
 from search_server.nas.supernet.supernet import Supernet
+from search_server.nas.teacher import Teacher
 from search_server.nas.train import TrainConfig, evaluate, train
-from search_server.resources.searches import ROLE_WORDS, FoundArchitecture
+from search_server.resources.searches import ROLE_WORDS, FoundArchitecture, SearchCreate
 from search_server.searches.recording import record_architecture
 from search_server.searches.search_job import SearchJob
 from search_server.searches.stages import MEASURED, TRAINED
+from search_server.searches.teachers import load_teacher, weights_name
 from shared.architecture import Architecture, parse_architecture
 
 
@@ -27,6 +28,8 @@ class Beginning:
     accelerator: torch.device
     heirs_of: Supernet | None = None
     """The supernet whose weights they inherit; None: from scratch."""
+    teacher: Teacher | None = None
+    """What all of them learn from beside the labels."""
 
 
 def train_all(
@@ -34,8 +37,11 @@ def train_all(
 ) -> list[FoundArchitecture]:
     """Train each network, all alike, and record its accuracy."""
     span = (TRAINED - MEASURED) / len(networks)
+    teacher = load_teacher(job, data, beginning.accelerator)
     return [
-        train_network(job, beginning, network, data, MEASURED + span * index, span)
+        train_network(
+            job, replace(beginning, teacher=teacher), network, data, MEASURED + span * index, span
+        )
         for index, network in enumerate(networks)
     ]
 
@@ -60,8 +66,7 @@ def train_network(
         )
         batches = training_batches(data.training, request.batch_size, seed=request.seed)
         how = "fine-tuning" if beginning.heirs_of else "training"
-        settings = TrainConfig(epochs=request.train_epochs, mixed_precision=is_mixed)
-        for facts in train(module, batches, settings):
+        for facts in train(module, batches, _settings(request), beginning.teacher):
             epoch = facts.epoch + 1
             message = (
                 f"{how} the {ROLE_WORDS[network.role]} network: epoch {epoch} of {request.train_epochs}"
@@ -78,6 +83,16 @@ def train_network(
     return trained
 
 
+def _settings(request: SearchCreate) -> TrainConfig:
+    return TrainConfig(
+        epochs=request.train_epochs,
+        label_smoothing=request.label_smoothing,
+        mixup=request.mixup,
+        ema_decay=request.ema_decay,
+        mixed_precision=request.mixed_precision,
+    )
+
+
 def most_accurate(networks: Sequence[FoundArchitecture]) -> FoundArchitecture:
     """Return the found network with the best accuracy on the validation split."""
     found = [network for network in networks if network.role == "found"]
@@ -86,5 +101,4 @@ def most_accurate(networks: Sequence[FoundArchitecture]) -> FoundArchitecture:
 
 def weights_path(job: SearchJob, architecture: Architecture) -> Path:
     """Return where the trained weights of a network are kept."""
-    blocks = hashlib.sha256(str(architecture).encode()).hexdigest()[:16]
-    return job.folder / f"{blocks}.pt"
+    return job.folder / weights_name(architecture)
