@@ -9,11 +9,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from search_server.db.models import TokenRow
 from search_server.errors import ForbiddenError, TooManyRequestsError
 from search_server.jobs.registry import Submission
+from search_server.routes.browser_session import session_token
 from search_server.routes.context import Context, ContextDep, DatabaseDep, IdempotencyKey, NowDep
 from search_server.tokens import SCOPES, Caller, Scope, authenticate, note_use, unauthenticated
-
-SESSION_COOKIE = "edgenas_session"
-"""Where the pages keep a user's token; it counts for GET only, so no other site can change anything."""
 
 LAST_USED_STEP = timedelta(minutes=1)
 """``last_used_at`` is exact to this, so that reading stays without writing."""
@@ -30,7 +28,7 @@ def _caller(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    text = credentials.credentials if credentials else _session_token(request)
+    text = credentials.credentials if credentials else session_token(request, context.public_url)
     if text is None:
         raise unauthenticated("the request has no 'Authorization: Bearer' header")
     with database.reading() as session:
@@ -59,11 +57,6 @@ def _require_rate(context: Context, token: TokenRow, now: datetime) -> None:
             f"as EDGENAS_MAX_REQUESTS_PER_MINUTE allows; come again in {wait_s} s",
             wait_s,
         )
-
-
-def _session_token(request: Request) -> str | None:
-    """Return the token of a browser's session; it only reads, so no other site can make it act."""
-    return request.cookies.get(SESSION_COOKIE) if request.method == "GET" else None
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

@@ -1,8 +1,9 @@
 """Pages and sign-in.
 
 A page is a shell without data. A browser signs in with a token of scope user, which the server keeps in
-a cookie that no script can read and that only GET requests of this site carry; so pages can read all and
-change nothing. ``/login#token=...`` signs in by itself: what stands behind ``#`` is never sent or logged.
+a cookie that no script can read and no other site's request carries. To change something a page sends the
+word of its session as well, which ``GET /session`` tells it. ``/login#token=...`` signs in by itself: what
+stands behind ``#`` is never sent or logged.
 """
 
 import shlex
@@ -13,11 +14,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from search_server.errors import ForbiddenError
-from search_server.routes.auth import SESSION_COOKIE
+from search_server.routes.auth import UserDep
+from search_server.routes.browser_session import SESSION_COOKIE, csrf_token, require_own_origin
 from search_server.routes.context import Context, ContextDep, DatabaseDep, NowDep
 from search_server.routes.error_answers import answer_error
 from search_server.routes.install import InstallCommandDep
-from search_server.tokens import authenticate
+from search_server.tokens import authenticate, unauthenticated
 from search_server.web.assets import asset_response
 from shared.blocks import CANDIDATE_NAMES
 
@@ -54,6 +56,16 @@ class SessionCreate:
     """A browser signs in."""
 
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """What a page knows of its session."""
+
+    user: str
+    is_admin: bool
+    csrf_token: str
+    """What the page's script sends with a change."""
 
 
 @router.get("/")
@@ -117,9 +129,23 @@ def static_file(name: str) -> Response:
     return asset_response(name)
 
 
+@router.get("/session")
+def get_session(caller: UserDep, request: Request, response: Response) -> BrowserSession:
+    """Return who is signed in; another site's page may ask, but never sees the answer."""
+    text = request.cookies.get(SESSION_COOKIE)
+    if text is None:
+        raise unauthenticated("the browser is not signed in")
+    response.headers["Cache-Control"] = "no-store"
+    return BrowserSession(caller.owner, caller.is_admin, csrf_token(text))
+
+
 @router.post("/session", status_code=204)
-def sign_in(create: SessionCreate, request: Request, database: DatabaseDep, now: NowDep) -> Response:
+def sign_in(
+    create: SessionCreate, request: Request, context: ContextDep, database: DatabaseDep, now: NowDep
+) -> Response:
     """Keep a token in the browser's cookie."""
+    if "Origin" in request.headers:  # else another site could sign a person in as somebody else
+        require_own_origin(request, context.public_url)
     with database.reading() as session:
         scope = authenticate(session, create.token.strip(), now).scope
     if scope not in ("user", "admin"):

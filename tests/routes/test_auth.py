@@ -12,7 +12,7 @@ from search_server.app import ROUTERS
 from search_server.db.models import TokenRow
 from search_server.db.session import Database
 from search_server.errors import UnauthenticatedError
-from search_server.routes.auth import SESSION_COOKIE, Allow
+from search_server.routes.auth import Allow
 from search_server.tokens import Scope, authenticate, create_token, revoke_token
 from tests.conftest import Clock
 from tests.search_server.api import Api
@@ -141,12 +141,6 @@ async def test_users_are_no_agents_and_agents_no_users(api: Api, device: Synthet
 
 async def test_admin_may_do_what_users_may(api: Api) -> None:
     await api.get("/devices", token=api.make_token("admin", None))
-
-
-async def test_cookie_reads_but_changes_nothing(api: Api) -> None:
-    cookie = {"Cookie": f"{SESSION_COOKIE}={api.user}"}
-    assert (await api.http.get("/devices", headers=cookie)).status_code == 200
-    assert (await api.http.post("/predictions", headers=cookie, json={})).status_code == 401
 
 
 def test_secret_is_stored_as_a_hash_and_compared_whole(database: Database, clock: Clock) -> None:

@@ -70,17 +70,38 @@ def test_a_device_fetches_its_agent_without_a_token(served: Served) -> None:
         assert device.get("/install/edgenas_agent-9-py3-none-any.whl").status_code == 404
 
 
-def test_a_session_reads_but_does_not_write(served: Served, http: httpx.Client) -> None:
+def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(
+    served: Served, http: httpx.Client
+) -> None:
     assert http.get("/api/v1/devices").status_code == 401
+    assert http.get("/session").status_code == 401
     signed_in = http.post("/session", json={"token": served.token})
     assert signed_in.status_code == 204
     cookie = signed_in.headers["Set-Cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert http.get("/api/v1/devices").status_code == 200
-    assert http.delete("/api/v1/devices/any").status_code == 401
     http.delete("/session")
     assert http.get("/api/v1/devices").status_code == 401
+
+
+def test_a_page_changes_things_with_the_word_of_its_session(served: Served, http: httpx.Client) -> None:
+    served.enrol()
+    http.post("/session", json={"token": served.token})
+    assert http.delete("/api/v1/devices/bench").status_code == 403
+    session = http.get("/session")
+    assert session.json().keys() == {"user", "is_admin", "csrf_token"}
+    assert session.headers["Cache-Control"] == "no-store"
+    assert "Access-Control-Allow-Origin" not in session.headers
+    headers = {"Origin": served.url, "X-Edgenas-CSRF": session.json()["csrf_token"]}
+    assert http.delete("/api/v1/devices/bench", headers=headers).status_code == 204
+
+
+def test_another_site_signs_nobody_in(served: Served, http: httpx.Client) -> None:
+    token = {"token": served.token}
+    refused = http.post("/session", json=token, headers={"Origin": "https://elsewhere.example"})
+    assert (refused.status_code, refused.json()["type"]) == (403, "foreign_origin")
+    assert http.post("/session", json=token, headers={"Origin": served.url}).status_code == 204
 
 
 @pytest.mark.parametrize(("scope", "status"), [("enrol", 403), ("user", 204), ("admin", 204)])

@@ -1,32 +1,93 @@
-// The REST interface, read with the browser's session; errors are shown in the page's notice.
+// The REST interface, used with the browser's session: what is read, and what a button changes.
 
 import { byId, h } from "./dom.js";
 
 /** An answer that is not what was asked for; the message is the server's own sentence. */
 export class ApiError extends Error {
-  constructor(status, message) {
-    super(message);
+  constructor(status, body) {
+    super(body.detail ?? `status ${status}`);
     this.status = status;
+    this.type = body.type ?? "";
+    this.errors = body.errors ?? []; // of fields: {path, message}
   }
 }
 
-/** Return one resource of `/api/v1`. Without a session the browser goes to the sign-in page. */
-export async function get(path) {
+/** Send a request to this server. Without a session the browser goes to the sign-in page. */
+async function ask(address, options = {}) {
   let response;
   try {
-    response = await fetch(`/api/v1${path}`, { headers: { Accept: "application/json" } });
+    response = await fetch(address, { ...options, headers: { Accept: "application/json", ...options.headers } });
   } catch {
-    throw new ApiError(0, "The server does not answer; is 'search-server serve' running?");
+    throw new ApiError(0, { detail: "The server does not answer; is 'search-server serve' running?" });
   }
   if (response.status === 401) {
-    location.replace(`/login?next=${encodeURIComponent(location.pathname)}`);
+    location.replace(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     return new Promise(() => {});
   }
-  if (!response.ok) {
-    const body = await response.json().catch(() => ({}));
-    throw new ApiError(response.status, body.detail ?? `status ${response.status}`);
+  if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => ({})));
+  return response.status === 204 ? null : response.json();
+}
+
+/** Return one resource of `/api/v1`. */
+export function get(path) {
+  return ask(`/api/v1${path}`);
+}
+
+let session = null;
+
+/** Return who is signed in: `{user, is_admin, csrf_token}`. */
+export function signedIn() {
+  session ??= ask("/session");
+  return session;
+}
+
+/** Return whether the person may change a thing of this owner. */
+export async function mayChange(owner) {
+  const { user, is_admin } = await signedIn();
+  return is_admin || user === owner;
+}
+
+/** Change something: `send("POST", "/searches", {...})`. Returns the answer. */
+export async function send(method, path, body = undefined) {
+  const { csrf_token } = await signedIn();
+  try {
+    return await ask(`/api/v1${path}`, {
+      method,
+      headers: { "X-Edgenas-CSRF": csrf_token, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (error.type === "wrong_csrf_token") session = null; // somebody signed in again: press once more
+    throw error;
   }
-  return response.json();
+}
+
+/**
+ * Do what a button is for. While it lasts the button is busy and keeps the focus; what goes wrong stands in
+ * words beside it. Returns whether it succeeded.
+ */
+export async function act(button, step) {
+  if (button.ariaDisabled === "true") return false;
+  const words = button.nextElementSibling?.matches(".beside") ? button.nextElementSibling
+    : h("span", { class: "failure beside", role: "alert" });
+  words.textContent = "";
+  button.after(words);
+  button.ariaDisabled = "true";
+  try {
+    await step();
+    return true;
+  } catch (error) {
+    words.textContent = error.message;
+    if (!(error instanceof ApiError)) throw error;
+    return false;
+  } finally {
+    button.ariaDisabled = null;
+  }
+}
+
+/** Return a button that does something when it is pressed. */
+export function actButton(text, step, attributes = {}) {
+  return h("button", { type: "button", ...attributes, onclick: ({ currentTarget }) => act(currentTarget, step) }, text);
 }
 
 /** Return all items of a paged list, up to `most`. */

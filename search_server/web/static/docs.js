@@ -49,7 +49,7 @@ function section(tag, rows) {
 
 await run(async () => {
   const response = await fetch("/openapi.json");
-  if (!response.ok) throw new ApiError(response.status, `status ${response.status}`);
+  if (!response.ok) throw new ApiError(response.status, {});
   const { paths } = await response.json();
   const sections = new Map();
   for (const [path, operations] of Object.entries(paths)) {

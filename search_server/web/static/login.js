@@ -11,7 +11,7 @@ async function signIn(token) {
   });
   if (!response.ok) {
     const body = await response.json().catch(() => ({}));
-    throw new ApiError(response.status, body.detail ?? `status ${response.status}`);
+    throw new ApiError(response.status, body);
   }
   location.replace(nextPage());
 }
