@@ -13,7 +13,12 @@ import typer
 from rich.console import Console
 
 from profiler_agent.agent import AgentCore
-from profiler_agent.apply_settings import measuring_command, offered_bounds, offered_device
+from profiler_agent.apply_settings import (
+    measuring_command,
+    offered_bounds,
+    present_device,
+    with_offers,
+)
 from profiler_agent.carriers.credentials import (
     Credentials,
     credentials_path,
@@ -24,7 +29,6 @@ from profiler_agent.carriers.dial_out import DialOutError
 from profiler_agent.carriers.enrolment import enrol_device, read_enrolment_token
 from profiler_agent.carriers.errands import UpgradedError
 from profiler_agent.carriers.run_agent import run_agent
-from profiler_agent.only_when import OnlyWhen
 from profiler_agent.runtimes import HOW_TO_INSTALL_ONE
 from profiler_agent.selftest.measure import NETWORK, run_selftest
 from profiler_agent.settings import (
@@ -149,11 +153,6 @@ def run(
             f"this device is not enrolled at {settings.server} ({known}); "
             f"run: profiler-agent enrol {settings.server}"
         )
-    if settings.only_when != OnlyWhen() and settings.listen is not None:
-        _misuse(
-            "--only-when is for an agent that dials out: one that listens answers whoever calls; leave out "
-            "--listen, or --only-when"
-        )
     device = _device(settings)
     core = AgentCore(
         settings.data, credentials.device_id, offered_bounds(settings), measuring_command(settings)
@@ -192,7 +191,7 @@ def info(
     """
     settings = _settings(runtime=runtime, simulated_device=simulated_device, data=data, name=name)
     credentials = _credentials(settings)
-    device = _device(settings)
+    device = asyncio.run(with_offers(_device(settings)))
     if as_json:
         enrolment = {"server": credentials.server, "device_id": credentials.device_id}
         typer.echo(json.dumps({**to_dict(device), **enrolment}, indent=2))
@@ -276,7 +275,8 @@ def enrol(
         _fail(f"to move to {url}, run: profiler-agent enrol {url} --replace")
     try:
         token = read_enrolment_token(token_file, os.environ)
-        create = DeviceCreate(_device(settings), agent_url, tuple(tag or ()))
+        device = asyncio.run(with_offers(_device(settings)))
+        create = DeviceCreate(device, agent_url, tuple(tag or ()))
         enrolled = asyncio.run(enrol_device(url, token, create, credentials))
     except ValueError as error:
         _misuse(str(error))
@@ -313,7 +313,7 @@ def _credentials(settings: AgentSettings) -> Credentials:
 
 def _device(settings: AgentSettings) -> Device:
     try:
-        return offered_device(settings)
+        return present_device(settings)
     except ValueError as error:
         _misuse(str(error))
 

@@ -30,6 +30,9 @@ _THREAD_ADDRESS_SPACE_BYTES = 128 << 20
 """Stack and malloc arena of a thread, reserved rather than used."""
 
 
+_OWN_LOAD_LASTS_S = 180.0
+"""The load average of a minute forgets a lease in so long."""
+
 _NOT_RENEWED = "nobody renewed the lease in time: the agent had lost its server or was asleep"
 
 
@@ -96,6 +99,8 @@ class AgentCore:
         self._canary = CanaryMemory()
         self._command = tuple(command)
         self._running: _RunningLease | None = None
+        self._last_threads = 0
+        self._last_end_s = -math.inf
         self._lock = threading.Lock()
 
     def run(self, lease: Lease) -> Iterator[Result]:
@@ -115,6 +120,7 @@ class AgentCore:
                     "wait until it is done, or cancel it"
                 )
             self._running = running = _RunningLease(lease, self.bounds.max_lease_s)
+            self._last_threads = lease.conditions.threads
         return self._results(running)
 
     def renew(self, lease_id: str, ttl_s: float) -> bool:
@@ -143,6 +149,12 @@ class AgentCore:
         running = self._running
         return running.progress if running else None
 
+    @property
+    def own_load(self) -> int:
+        """How much of the device's load of the last minute may come from leases."""
+        is_felt = self._running is not None or time.monotonic() < self._last_end_s + _OWN_LOAD_LASTS_S
+        return self._last_threads if is_felt else 0
+
     def missing_artifacts(self, lease: Lease) -> tuple[Artifact, ...]:
         """Return the model files that must be put into ``artifacts`` before the lease can run.
 
@@ -167,6 +179,7 @@ class AgentCore:
                 self._canary.learn(running.lease.conditions.key, result)
                 yield replace(result, agent_version=agent_version())
         finally:
+            self._last_end_s = time.monotonic()
             self._running = None
 
     def _measure(self, running: _RunningLease) -> Iterator[Result]:

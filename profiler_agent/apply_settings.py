@@ -19,8 +19,13 @@ from profiler_agent.settings import AgentSettings
 from shared.protocol.device import Device, RuntimeInfo
 
 
-def offered_device(settings: AgentSettings) -> Device:
-    """Return this device with the runtimes that it offers.
+async def with_offers(device: Device) -> Device:
+    """Return a device with what computes the networks of each of its runtimes; asking takes seconds."""
+    return replace(device, runtimes=await with_accelerators(device.runtimes))
+
+
+def present_device(settings: AgentSettings) -> Device:
+    """Return this device with the runtimes that are installed, without asking them anything.
 
     Raises:
         ValueError: the runtime that was asked for is unknown or not installed, no such device can be
@@ -42,7 +47,7 @@ def offered_device(settings: AgentSettings) -> Device:
         runtimes = tuple(runtime for runtime in runtimes if runtime.name == settings.runtime)
         if not runtimes:
             load_runtime(settings.runtime)
-    device = read_device(settings.name, with_accelerators(runtimes))
+    device = read_device(settings.name, runtimes)
     return _installed(settings, _lending(settings.cores, device))
 
 

@@ -29,8 +29,12 @@ class InferenceRuntime:
     """Whether it also runs model files that somebody brought, beside those that are written for it."""
     accelerators: tuple[str, ...] = ("cpu",)
     """What may compute its networks; the first is meant where nothing else is said."""
+    tables_by: tuple[str, ...] = ("cpu",)
+    """Those of them under which it tells the times of segments, so that tables can be made."""
     must_be_asked: bool = False
     """Which of them are there depends on the build and on the device."""
+    max_batch: int | None = None
+    """Most images a run; None: any number."""
 
 
 RUNTIMES = {
@@ -63,6 +67,7 @@ RUNTIMES = {
             DTYPES,
             runs_own_files=True,
             accelerators=("xnnpack", "cpu"),
+            tables_by=("xnnpack", "cpu"),
         ),
         InferenceRuntime(
             "ncnn",
@@ -72,6 +77,7 @@ RUNTIMES = {
             "pip install ncnn numpy (PyPI has no wheel for Termux)",
             accelerators=("cpu", "gpu"),
             must_be_asked=True,
+            max_batch=1,
         ),
         InferenceRuntime(
             "executorch",
@@ -80,6 +86,7 @@ RUNTIMES = {
             "each segment is a method of the program; time-stamps between calls in shared memory",
             "pip install torch && pip install --no-deps executorch (PyPI has no wheel for Termux)",
             accelerators=("xnnpack",),
+            tables_by=("xnnpack",),
         ),
     )
 }

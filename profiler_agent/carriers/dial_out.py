@@ -23,9 +23,6 @@ _FIRST_HEARTBEAT_INTERVAL_S = 5.0
 _SHORTEST_HEARTBEAT_INTERVAL_S = 0.01
 _GIVE_BACK_TIMEOUT_S = 5.0
 
-_OWN_LOAD_LASTS_S = 180.0
-"""The load average of a minute forgets a lease in so long."""
-
 _ASK_EVERY_S = 3600.0
 """Errands that no answer hinted at, such as a credential that has become old."""
 
@@ -36,10 +33,7 @@ _WRONG_DEVICE = 403
 _WRONG_VERSION = 426
 
 
-WaitsFor = Callable[[Environment, float], str]
-
-
-def _for_nothing(_: Environment, __: float) -> str:
+def _for_nothing(_: Environment) -> str:
     return ""
 
 
@@ -60,7 +54,7 @@ class DialOut:
         wait_s: float = 50.0,
         device: Device | None = None,
         errands: Errands | None = None,
-        waits_for: WaitsFor = _for_nothing,
+        waits_for: Callable[[Environment], str] = _for_nothing,
         check_s: float = 20.0,
     ) -> None:
         """Prepare, without connecting.
@@ -75,8 +69,8 @@ class DialOut:
             wait_s: how long the server may hold a request for work open.
             device: what this device is; the server is told with the first request that it answers.
             errands: does what the server asks between leases; None does not ask what that is.
-            waits_for: what lacks of the owner's conditions for a lease, from how the device is and how
-                much of the load may be the agent's own; empty: nothing.
+            waits_for: what lacks of the owner's conditions for a lease, from how the device is; empty:
+                nothing.
             check_s: how often to look again while something lacks.
         """
         self._core = core
@@ -89,9 +83,6 @@ class DialOut:
         self._errands = errands
         self._waits_for = waits_for
         self._check_s = check_s
-        self._own_load = 0
-        """Threads of the last lease."""
-        self._own_load_until_s = 0.0
         self._ask_at_s = 0.0
         """When to ask for errands again; on a clock that never goes back."""
 
@@ -131,8 +122,7 @@ class DialOut:
     async def _ask_for_lease(self) -> Lease | None:
         """Long-poll for work; None also when drained meanwhile, or while the owner's conditions lack."""
         environment = await asyncio.to_thread(read_environment)
-        own_load = self._own_load if time.monotonic() < self._own_load_until_s else 0
-        lacking = self._waits_for(environment, own_load)
+        lacking = self._waits_for(environment)
         request = LeaseRequest(
             environment=environment,
             device=self._device,
@@ -189,8 +179,6 @@ class DialOut:
             raise
         finally:
             heartbeats.cancel()
-            self._own_load = lease.conditions.threads
-            self._own_load_until_s = time.monotonic() + _OWN_LOAD_LASTS_S
         await self._deliver()
 
     async def _measure(self, lease: Lease, lost: asyncio.Event) -> None:

@@ -5,7 +5,6 @@ the server at which the device is enrolled: pip checks its hash and takes what i
 device's own package index.
 """
 
-import asyncio
 import logging
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from profiler_agent.carriers.credentials import load_credentials, save_credentials
 from profiler_agent.facts.installation import note_installed_wheel
+from profiler_agent.programs import run_program
 from shared.protocol.call_server import ServerClient
 from shared.protocol.device import Device, DeviceCreate
 from shared.protocol.measurement import AgentWheel, HeartbeatReply
@@ -21,7 +21,8 @@ from shared.protocol.measurement import AgentWheel, HeartbeatReply
 _log = logging.getLogger(__name__)
 
 _PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install")
-_PIP_TIMEOUT_S = 600.0
+_AGENT = (sys.executable, "-P", "-m", "profiler_agent", "--version")
+_TIMEOUT_S = 600.0
 
 
 class UpgradedError(Exception):
@@ -40,6 +41,8 @@ class Errands:
     """The environment that an upgrade changes."""
     pip: Sequence[str] = _PIP
     """The command that installs what stands behind it."""
+    agent: Sequence[str] = _AGENT
+    """The command that tells whether the agent on disk starts."""
 
     async def do(self, reply: HeartbeatReply) -> str:
         """Do what is asked; return why an upgrade did not succeed, if one was asked for.
@@ -75,24 +78,26 @@ class Errands:
             )
         _log.info("upgrading to %s", wheel.name)
         for arguments in upgrade_steps(self.client.url, wheel):
-            process = await asyncio.create_subprocess_exec(
-                *self.pip,
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            try:
-                async with asyncio.timeout(_PIP_TIMEOUT_S):
-                    _, said = await process.communicate()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-                return f"pip did not end within {_PIP_TIMEOUT_S:.0f} s"
-            if process.returncode:
-                return f"pip ended with status {process.returncode}: {said.decode(errors='replace')[-300:]}"
+            failure = await _run_to_end("pip", *self.pip, *arguments)
+            if failure:
+                return failure
+        failure = await _run_to_end("the new agent", *self.agent)
+        if failure:  # this process, which still runs, can take another upgrade; one that restarts cannot
+            return failure
         note_installed_wheel(self.prefix, wheel.sha256)
         return ""
+
+
+async def _run_to_end(name: str, *command: str) -> str:
+    """Run a program; return how it failed, if it did."""
+    try:
+        ended = await run_program(command, _TIMEOUT_S)
+    except TimeoutError:
+        return f"{name} did not end within {_TIMEOUT_S:.0f} s"
+    except OSError as error:
+        return f"{name} cannot be started: {error}"
+    said = ended.stderr.decode(errors="replace")[-300:]
+    return f"{name} ended with status {ended.returncode}: {said}" if ended.returncode else ""
 
 
 def upgrade_steps(server_url: str, wheel: AgentWheel) -> tuple[tuple[str, ...], ...]:

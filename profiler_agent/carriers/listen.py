@@ -6,7 +6,7 @@ them, and are kept only if their bytes hash to their name.
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -22,8 +22,9 @@ from profiler_agent.agent import AgentBusyError, AgentCore
 from profiler_agent.artifact_cache import ArtifactMismatchError
 from profiler_agent.carriers.lease_thread import LeaseThread
 from profiler_agent.carriers.metrics import agent_registry
-from shared.protocol.device import Device
-from shared.protocol.measurement import Artifact, Lease
+from profiler_agent.facts.environment import read_environment
+from shared.protocol.device import Device, Environment
+from shared.protocol.measurement import AgentState, Artifact, Lease
 from shared.protocol.wire import ErrorBody, WireError, from_json, to_dict, to_json
 
 MAX_LEASE_BYTES = 16 << 20
@@ -31,15 +32,27 @@ MAX_LEASE_BYTES = 16 << 20
 _WORDS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 422: "invalid_request"}
 _MIN_TOKEN_LENGTH = 32
 _MAX_HOLD_INTERVAL_S = 5.0
+_LATER_S = 20
+"""When to ask again a device that its owner does not lend now."""
 
 
-def create_app(core: AgentCore, device: Device, token: str) -> Starlette:
+def _for_nothing(_: Environment) -> str:
+    return ""
+
+
+def create_app(
+    core: AgentCore,
+    tell_device: Callable[[], Awaitable[Device]],
+    token: str,
+    waits_for: Callable[[Environment], str] = _for_nothing,
+) -> Starlette:
     """Return the agent's application.
 
     Args:
         core: runs the leases.
-        device: what this device is.
+        tell_device: returns what this device is.
         token: what callers must present as ``Authorization: Bearer``.
+        waits_for: what lacks of the owner's conditions for a lease, from how the device is; empty: nothing.
 
     Raises:
         ValueError: the token is too short to be a secret.
@@ -48,12 +61,13 @@ def create_app(core: AgentCore, device: Device, token: str) -> Starlette:
         raise ValueError(
             f"the agent's token needs at least {_MIN_TOKEN_LENGTH} characters, got {len(token)}"
         )
-    endpoints = _Endpoints(core, device)
+    endpoints = _Endpoints(core, tell_device, waits_for)
     return Starlette(
         routes=[
             Route("/healthz", endpoints.healthz),
             Route("/metrics", endpoints.metrics),
             Route("/v1/device", endpoints.device),
+            Route("/v1/state", endpoints.state),
             Route("/v1/leases", endpoints.run_lease, methods=["POST"]),
             Route("/v1/leases/{lease_id}", endpoints.cancel_lease, methods=["DELETE"]),
             Route("/v1/artifacts/{sha256}", endpoints.put_artifact, methods=["PUT"]),
@@ -89,9 +103,15 @@ class _RequireToken:
 class _Endpoints:
     """The routes, with the core that they call."""
 
-    def __init__(self, core: AgentCore, device: Device) -> None:
+    def __init__(
+        self,
+        core: AgentCore,
+        tell_device: Callable[[], Awaitable[Device]],
+        waits_for: Callable[[Environment], str],
+    ) -> None:
         self._core = core
-        self._device = device
+        self._tell_device = tell_device
+        self._waits_for = waits_for
         self._registry = agent_registry(core)
 
     async def healthz(self, request: Request) -> Response:
@@ -102,10 +122,17 @@ class _Endpoints:
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def device(self, request: Request) -> Response:
-        return JSONResponse(to_dict(self._device))
+        return JSONResponse(to_dict(await self._tell_device()))
+
+    async def state(self, request: Request) -> Response:
+        return JSONResponse(to_dict(await self._state()))
 
     async def run_lease(self, request: Request) -> Response:
         lease = from_json(await _body(request, MAX_LEASE_BYTES), Lease)
+        lacking = (await self._state()).waiting_for
+        if lacking:
+            detail = f"the owner does not lend this device now, which waits for: {lacking}; try again later"
+            return _problem(503, "not_now", detail, {"Retry-After": str(_LATER_S)})
         run = LeaseThread(self._core, lease)
         return StreamingResponse(self._lines(run, lease, request), media_type="application/x-ndjson")
 
@@ -126,6 +153,10 @@ class _Endpoints:
     async def head_artifact(self, request: Request) -> Response:
         is_here = self._core.artifacts.path(_sha256(request)) is not None
         return Response(status_code=200 if is_here else 404)
+
+    async def _state(self) -> AgentState:
+        environment = await asyncio.to_thread(read_environment)
+        return AgentState(environment, self._waits_for(environment), self._core.lease_id)
 
     async def _lines(self, run: LeaseThread, lease: Lease, request: Request) -> AsyncIterator[str]:
         """Yield a result a line; the open connection is the heartbeat that renews the lease."""

@@ -5,7 +5,7 @@ import logging
 import random
 import signal
 import socket
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from profiler_agent.agent import AgentCore
+from profiler_agent.apply_settings import with_offers
 from profiler_agent.carriers.backoff import Backoff
 from profiler_agent.carriers.bounded_http import MAX_HEAD_BYTES, BoundedProtocol
 from profiler_agent.carriers.credentials import Credentials, credentials_path, ensure_serve_token
@@ -24,10 +25,14 @@ from profiler_agent.carriers.listen import create_app
 from profiler_agent.carriers.spool import Spool
 from profiler_agent.only_when import OnlyWhen
 from profiler_agent.settings import parse_address
-from shared.protocol.call_server import ServerClient
+from shared.protocol.call_server import NoAnswerError, RequestRefusedError, ServerClient
 from shared.protocol.device import Device, Environment
+from shared.protocol.measurement import LeaseRequest
 
 _log = logging.getLogger(__name__)
+
+_ASKING = "its runtimes to say what they offer"
+"""They are asked at each start, for seconds in which nothing should be timed."""
 
 _DRAIN_S = 60.0
 """Less than the TimeoutStopSec of ``deploy/edgenas-agent.service``, which kills without asking."""
@@ -46,7 +51,7 @@ async def run_agent(
 
     Args:
         core: runs the leases of both carriers.
-        device: what this device is.
+        device: what this device is; what its runtimes offer is asked of them meanwhile.
         data_dir: where secrets and waiting results lie.
         credentials: with the token for ``server``.
         listen: ``HOST:PORT`` to serve on; None does not serve.
@@ -62,29 +67,64 @@ async def run_agent(
         OSError: the address cannot be listened on.
     """
     drain = asyncio.Event()
+    facts = asyncio.create_task(with_offers(device))
+
+    async def tell_device() -> Device:
+        return await asyncio.shield(facts)
+
+    def waits_for(environment: Environment) -> str:
+        now = datetime.now().time()  # the owner's hours go by the device's own clock
+        return only_when.waits_for(environment, now, len(device.usable_cores), core.own_load)
+
     carriers: list[Coroutine[Any, Any, None]] = []
     if listen is not None:
         listener = _listener(*parse_address(listen))
-        carriers.append(serve(create_app(core, device, ensure_serve_token(data_dir)), listener, drain))
+        app = create_app(core, tell_device, ensure_serve_token(data_dir), waits_for)
+        carriers.append(serve(app, listener, drain))
         where = credentials_path(data_dir)
         _log.info("serving on %s; callers need the serve_token of %s", _address(listener), where)
-    if server is None:
+    if server is not None:
+        client = ServerClient(server, credentials.token)
+        carriers.append(_dial_out(core, client, data_dir, drain, facts, waits_for))
+        _log.info("dialling %s as device %s", server, credentials.device_id)
+    try:
         return await run_until_stopped(carriers, drain)
-    async with ServerClient(server, credentials.token) as client:
-        backoff = Backoff(random.Random())
-        spool = Spool(data_dir / "spool")
+    finally:
+        facts.cancel()
 
-        def waits_for(environment: Environment, own_load: float) -> str:
-            now = datetime.now().time()  # the owner's hours go by the device's own clock
-            return only_when.waits_for(environment, now, len(device.usable_cores), own_load)
 
+async def _dial_out(
+    core: AgentCore,
+    client: ServerClient,
+    data_dir: Path,
+    drain: asyncio.Event,
+    facts: asyncio.Task[Device],
+    waits_for: Callable[[Environment], str],
+) -> None:
+    """Say at once that the agent is there, and work once the runtimes have said what they offer."""
+
+    async def say_hello() -> Device:
+        with suppress(NoAnswerError, RequestRefusedError):  # what speaks against it is told again
+            lease = await client.lease(LeaseRequest(waiting_for=_ASKING), 0.0)
+            if lease is not None:
+                await client.give_back(lease)
+        return await asyncio.shield(facts)
+
+    async with client:
+        hello, drained = asyncio.create_task(say_hello()), asyncio.create_task(drain.wait())
+        try:
+            await asyncio.wait((hello, drained), return_when=asyncio.FIRST_COMPLETED)
+            if drain.is_set():
+                return
+            device, spool, backoff = hello.result(), Spool(data_dir / "spool"), Backoff(random.Random())
+        finally:
+            hello.cancel()
+            drained.cancel()
         errands = Errands(client, data_dir, device)
         dialling = DialOut(
             core, client, spool, drain, backoff, device=device, errands=errands, waits_for=waits_for
         )
-        carriers.append(dialling.run())
-        _log.info("dialling %s as device %s", server, credentials.device_id)
-        return await run_until_stopped(carriers, drain)
+        await dialling.run()
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -26,4 +26,5 @@ def note_installed_wheel(prefix: Path, sha256: str) -> None:
 
 def can_change_itself(prefix: Path) -> bool:
     """Tell whether this user may install into the environment of this program."""
-    return all(os.access(path, os.W_OK) for path in (prefix, sysconfig.get_path("purelib")))
+    paths = (prefix, sysconfig.get_path("purelib"), sysconfig.get_path("scripts"))
+    return all(os.access(path, os.W_OK) for path in paths)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from profiler_agent.measuring.last_words import last_words
 from profiler_agent.measuring.limits import excess
 from profiler_agent.measuring.process import Order, Report
 from shared.protocol.wire import from_json, to_json
@@ -121,8 +122,11 @@ class MeasuringProcess:
         how = (
             f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         )
-        last_words = self._stderr_tail.decode(errors="replace").strip().rpartition("\n")[2]
-        return f"the measuring process {how}" + (f": {last_words}" if last_words else "")
+        tail = self._stderr_tail
+        if len(tail) == _STDERR_TAIL_BYTES:  # it begins somewhere in a line
+            tail = tail.partition(b"\n")[2] or tail
+        cause = last_words(tail)
+        return f"the measuring process {how}" + (f": {cause}" if cause else "")
 
     def _kill_locked(self, reason: str) -> None:
         if self._child.returncode is None:

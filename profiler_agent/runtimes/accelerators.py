@@ -3,12 +3,13 @@
 No library of a runtime stays in the agent, and one that crashes over a driver takes nothing along.
 """
 
+import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from profiler_agent.programs import run_program
 from shared.protocol.device import RuntimeInfo
 from shared.runtimes import RUNTIMES
 
@@ -18,34 +19,29 @@ from profiler_agent.runtimes import load_runtime
 print(json.dumps(load_runtime(sys.argv[1]).accelerators))"""
 
 
-def with_accelerators(runtimes: Sequence[RuntimeInfo]) -> tuple[RuntimeInfo, ...]:
+async def with_accelerators(runtimes: Sequence[RuntimeInfo]) -> tuple[RuntimeInfo, ...]:
     """Return runtimes with what computes their networks here, the usual one first.
 
     A runtime that does not answer has its usual one only.
     """
-    asked = {
-        runtime.name: subprocess.Popen(
-            [sys.executable, "-c", _ASK, runtime.name],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        for runtime in runtimes
-        if RUNTIMES[runtime.name].must_be_asked
-    }
-    answers = {name: _answer(process, RUNTIMES[name].accelerators) for name, process in asked.items()}
-    return tuple(
-        replace(runtime, accelerators=answers.get(runtime.name, RUNTIMES[runtime.name].accelerators))
-        for runtime in runtimes
-    )
+    return tuple(await asyncio.gather(*map(_with_accelerators, runtimes)))
 
 
-def _answer(process: "subprocess.Popen[bytes]", possible: tuple[str, ...]) -> tuple[str, ...]:
+async def _with_accelerators(runtime: RuntimeInfo) -> RuntimeInfo:
+    known = RUNTIMES.get(runtime.name)
+    if known is None:  # simulated
+        return runtime
+    possible = known.accelerators
+    if known.must_be_asked:
+        said = await _ask(runtime.name)
+        possible = tuple(name for name in possible if name in said) or possible[:1]
+    return replace(runtime, accelerators=possible)
+
+
+async def _ask(runtime: str) -> Sequence[str]:
+    """Return what a runtime says that computes its networks; nothing if it does not answer."""
     try:
-        said, _ = process.communicate(timeout=_TIMEOUT_S)
-        found = json.loads(said.decode().splitlines()[-1])
-    except (subprocess.TimeoutExpired, ValueError, IndexError):
-        process.kill()
-        process.wait()
-        return possible[:1]
-    return tuple(name for name in possible if name in found) or possible[:1]
+        answer = await run_program((sys.executable, "-c", _ASK, runtime), _TIMEOUT_S)
+        return [str(name) for name in json.loads(answer.stdout.decode().splitlines()[-1])]
+    except (OSError, TimeoutError, ValueError, IndexError):
+        return ()

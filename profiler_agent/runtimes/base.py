@@ -85,16 +85,13 @@ def require_dtype(runtime: str, conditions: Conditions) -> None:
         )
 
 
-def required_accelerator(
-    runtime: Runtime, item: LeaseItem, conditions: Conditions, tell_segments: Sequence[str]
-) -> str:
+def required_accelerator(runtime: Runtime, item: LeaseItem, conditions: Conditions) -> str:
     """Return by its name what computes under these conditions.
 
     Args:
         runtime: what runs the item.
         item: what is measured.
         conditions: as a lease has them.
-        tell_segments: accelerators under which the runtime tells the times of segments.
 
     Raises:
         UnsupportedWorkloadError: the runtime lacks it here, or does not tell the times of segments.
@@ -105,7 +102,8 @@ def required_accelerator(
         raise UnsupportedWorkloadError(
             f"{runtime.name} computes by {', '.join(offered)} here, not by {wanted!r}"
         )
-    if item.profile_segments and wanted not in tell_segments:
+    is_for_table = item.profile_segments and item.workload is not None
+    if is_for_table and wanted not in RUNTIMES[runtime.name].tables_by:
         raise UnsupportedWorkloadError(
             f"{runtime.name} does not tell the times of segments on {wanted}, so no table can be made; "
             "whole networks can be measured"

@@ -46,7 +46,7 @@ class ExecutorchRuntime:
         """Load the program of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
         path = require_file(self.name, item, artifact_path)
         require_dtype(self.name, conditions)
-        required_accelerator(self, item, conditions, self.accelerators)
+        required_accelerator(self, item, conditions)
         if bindings._threadpool_get_thread_count() != conditions.threads:
             bindings._unsafe_reset_threadpool(conditions.threads)  # unsafe for models that are loaded
         try:

@@ -44,7 +44,7 @@ class LitertRuntime:
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> LoadedModel:
         """Load the tflite file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
         path = require_file(self.name, item, artifact_path)
-        by_xnnpack = required_accelerator(self, item, conditions, self.accelerators) == "xnnpack"
+        by_xnnpack = required_accelerator(self, item, conditions) == "xnnpack"
         kernels = CpuKernelMode.DELEGATE if by_xnnpack else CpuKernelMode.BUILTIN
         cpu_options = CpuOptions(num_threads=conditions.threads, kernel_mode=kernels)
         model = _loaded(path, Options(cpu_options=cpu_options))

@@ -57,7 +57,7 @@ class NcnnRuntime:
             raise UnsupportedWorkloadError(f"ncnn runs batch 1, not {conditions.batch}; ask for batch 1")
         on_gpu = False
         if conditions.accelerator:  # only then Vulkan is looked for
-            on_gpu = required_accelerator(self, item, conditions, tell_segments=("cpu",)) == "gpu"
+            on_gpu = required_accelerator(self, item, conditions) == "gpu"
         return NcnnModel(item, conditions.threads, path, on_gpu)
 
 

@@ -45,8 +45,7 @@ class OnnxRuntime:
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> LoadedModel:
         """Load the ONNX file of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
         path = require_file(self.name, item, artifact_path)
-        tell_segments = ("cpu",) if item.workload is not None else self.accelerators
-        accelerator = required_accelerator(self, item, conditions, tell_segments)
+        accelerator = required_accelerator(self, item, conditions)
         if item.workload is None:
             return OwnOnnxModel(item, conditions, path, accelerator)
         return OnnxRuntimeModel(item, conditions, path, accelerator)

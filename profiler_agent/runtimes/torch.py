@@ -34,7 +34,7 @@ class TorchRuntime:
     def load(self, item: LeaseItem, conditions: Conditions, artifact_path: Path | None) -> "TorchModel":
         """Build the network of an item; see :class:`profiler_agent.runtimes.base.Runtime`."""
         require_dtype(self.name, conditions)
-        required_accelerator(self, item, conditions, self.accelerators)
+        required_accelerator(self, item, conditions)
         torch.set_num_threads(conditions.threads)
         return TorchModel(item, conditions.batch)
 

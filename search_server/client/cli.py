@@ -14,6 +14,7 @@ from search_server.client import (
     gate_command,
     latency_commands,
     model_commands,
+    model_measure_command,
     sample_commands,
     search_commands,
     submit_command,
@@ -30,6 +31,7 @@ app.add_typer(data_commands.app, name="data")
 app.add_typer(table_commands.app, name="tables")
 app.add_typer(sample_commands.app, name="samples")
 app.add_typer(model_commands.app, name="model")
+model_measure_command.add_command(model_commands.app)
 gate_command.add_command(model_commands.app)
 app.add_typer(architecture_commands.app, name="architecture")
 app.add_typer(search_commands.app, name="search")

@@ -64,6 +64,13 @@ MineOption = Annotated[bool, typer.Option("--mine", help="Only what is yours.")]
 PrivateOption = Annotated[
     bool, typer.Option("--private", help="Only you and administrators find it and what comes of it.")
 ]
+AcceptNoiseOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-noise",
+        help="Measure a slow or restless device as it is, where it would be refused; the result says so.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 OutputOption = Annotated[
     Path | None,

@@ -77,7 +77,7 @@ def list_devices(
             age(device.last_seen_at, now),
             " ".join(device.tags),
             _runtimes(facts_of) if wide else ", ".join(each.name for each in facts_of.runtimes),
-            facts_of.agent_version or "-",
+            (facts_of.agent_version or "-") + (", upgrade offered" if device.can_upgrade else ""),
             *(more if wide else ()),
         )
     out.print(table)
@@ -245,7 +245,11 @@ def _upgrade(device: DeviceResource) -> str:
         return "when it next calls"
     if device.upgrade_failure:
         return f"failed: {device.upgrade_failure}"
-    return "from here" if device.device.accepts_upgrade else "on the device only"
+    if device.is_agent_current:
+        return "not needed: it is the server's own agent"
+    if device.can_upgrade:
+        return f"offered: edgenas devices upgrade {device.name}"
+    return "on the device only, by the line of 'edgenas devices add'"
 
 
 def _cores(device: Device) -> str:

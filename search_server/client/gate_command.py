@@ -9,6 +9,7 @@ from rich.markup import escape
 from search_server.client.commands import (
     EXIT_FAILED,
     EXIT_USAGE,
+    AcceptNoiseOption,
     DeviceOption,
     JsonOption,
     command,
@@ -48,6 +49,7 @@ def gate(
         list[str] | None,
         typer.Option("--input", metavar="NAME=1x3x224x224", help="Shape of an input with open sizes."),
     ] = None,
+    accept_noise: AcceptNoiseOption = False,
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write a report in Markdown.", show_default=False),
@@ -67,7 +69,13 @@ def gate(
     try:
         models = [_model(client, each) for each in (new, against)]
         create = GateCreate(
-            device, models[0].model_id, models[1].model_id, limit, fitting(conditions, models[0]), shapes
+            device,
+            models[0].model_id,
+            models[1].model_id,
+            limit,
+            fitting(conditions, models[0]),
+            shapes,
+            accept_noise=accept_noise,
         )
         done = follow(client.start_gate(create), client.gate_events, client.cancel_gate)
     except SearchClientError as error:
@@ -132,6 +140,7 @@ def _rows(gate: Gate, verdict: GateVerdict) -> list[tuple[str, str]]:
         ("as timed", f"new {milliseconds(verdict.new_us)} ms, old {milliseconds(verdict.old_us)} ms"),
         ("windows", str(len(verdict.window_ratios))),
         ("job", gate.job.job_id),
+        *([("note", verdict.note)] if verdict.note else []),
     ]
 
 

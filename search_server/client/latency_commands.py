@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from search_server.client.check_commands import check_if_old
 from search_server.client.commands import (
+    AcceptNoiseOption,
     DeviceOption,
     DevicesOption,
     JsonOption,
@@ -45,15 +46,6 @@ ArchitecturesArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="A...", help="Known names, or blocks separated by commas, or one block for all."
-    ),
-]
-
-
-AcceptNoiseOption = Annotated[
-    bool,
-    typer.Option(
-        "--accept-noise",
-        help="Measure a slow or restless device as it is, where it would be refused; the result says so.",
     ),
 ]
 

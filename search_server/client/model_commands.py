@@ -11,7 +11,6 @@ from search_server.client.commands import (
     JsonOption,
     MineOption,
     OutputOption,
-    PrivateOption,
     command,
     err,
     out,
@@ -19,29 +18,19 @@ from search_server.client.commands import (
     print_json,
     write_file,
 )
-from search_server.client.job_progress import follow
+from search_server.client.model_measure_command import ModelArgument, TopOption, print_latency
 from search_server.client.model_view import (
     comparison_facts,
     differences_grid,
-    fitting,
-    latency_facts,
-    measurement_document,
     model_facts,
     node_differences_grid,
-    nodes_grid,
-    operators_grid,
-    read_input,
-    slowest,
 )
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, count, grid
 from search_server.resources.formats import TableFormat
-from search_server.resources.models import Model, ModelMeasurement, ModelMeasurementCreate
-from shared.protocol.device import Conditions
+from search_server.resources.models import Model, ModelMeasurement
 
 app = typer.Typer(no_args_is_help=True, help="Models of your own: times of the whole and of each node.")
-
-ModelArgument = Annotated[str, typer.Argument(metavar="M", help="Name or id of a model.")]
 
 
 @command(app, "add")
@@ -124,7 +113,7 @@ def show_model(
         str | None,
         typer.Option("--device", "-d", metavar="D", help="The newest on this device.", show_default=False),
     ] = None,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="So many of the slowest nodes.")] = 10,
+    top: TopOption = 10,
     json: JsonOption = False,
 ) -> None:
     """Show what a model is, and what its newest measurement says of the whole, of operators and nodes.
@@ -141,53 +130,7 @@ def show_model(
         err.print(f"not measured yet: edgenas model measure {escape(found.name)} -d DEVICE", soft_wrap=True)
         return
     out.print()
-    _print_latency(measured, top)
-
-
-@command(app, "measure")
-def measure_model(
-    model: ModelArgument,
-    devices: Annotated[
-        list[str],
-        typer.Option("--device", "-d", metavar="D", help="Name or id of a device; give it again for more."),
-    ],
-    client: SearchClient,
-    conditions: Conditions,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option("--input", metavar="NAME=1x3x224x224", help="Shape of an input with open sizes."),
-    ] = None,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="So many of the slowest nodes.")] = 10,
-    private: PrivateOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Measure a model on devices: the whole against an anchor network, and the time of each node.
-
-    A file is measured as it is: a quantised one as int8, a .tflite file with LiteRT. Sizes that the file
-    leaves open become 1, the first one --batch, unless --input says otherwise.
-
-    Example: edgenas model measure mobilenet -d pixel -d raspi --threads 1 --input images=1x3x224x224
-    """
-    found = client.model(model)
-    shapes = tuple(map(read_input, inputs or ()))
-    fit = fitting(conditions, found)
-    started = [
-        client.start_model_measurement(found.model_id, ModelMeasurementCreate(device, fit, shapes, private))
-        for device in devices
-    ]
-    ended = []
-    for each in started:
-        ended.append(
-            follow(
-                each,
-                lambda job_id: client.model_measurement_events(found.model_id, job_id),
-                lambda job_id: client.cancel_model_measurement(found.model_id, job_id),
-            )
-        )
-        if not json:
-            _print_latency(ended[-1], top)
-    if json:
-        print_json([measurement_document(each) for each in ended])
+    print_latency(measured, top)
 
 
 @command(app, "compare")
@@ -263,16 +206,3 @@ def _measurement(
     )
     job_id = next(done, None)
     return client.model_measurement(model.model_id, job_id) if job_id else None
-
-
-def _print_latency(measured: ModelMeasurement, num_nodes: int) -> None:
-    latency = measured.latency
-    if latency is None:
-        print_facts({"job": measured.job.job_id, "status": measured.job.status})
-        return
-    print_facts(latency_facts(measured, latency))
-    if latency.nodes:
-        out.print(operators_grid(latency))
-        out.print(nodes_grid(slowest(latency, num_nodes)))
-        if len(latency.nodes) > num_nodes:
-            err.print(f"the slowest {num_nodes} of {len(latency.nodes)} nodes; --top shows more")

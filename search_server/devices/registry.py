@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from search_server.db.ids import new_id
 from search_server.db.models import SHARED, DeviceRow, LeaseRow
 from search_server.db.paging import fetch_page
-from search_server.devices.accelerators import require_accelerator
 from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_name
 from search_server.devices.tags import carries, change_tags, device_tags
-from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
+from search_server.errors import ConflictError, NotFoundError, refusing_values
+from search_server.install.agent_wheel import own_wheel
 from search_server.resources.devices import DeviceResource, DeviceUpdate
 from search_server.resources.page import Page
 from search_server.tokens import (
@@ -24,7 +24,7 @@ from search_server.tokens import (
     withdraw_unused_successor,
 )
 from shared.protocol.address import checked_agent_url
-from shared.protocol.device import Conditions, Device, DeviceCreate, DeviceCredential, Environment
+from shared.protocol.device import Device, DeviceCreate, DeviceCredential, Environment
 from shared.protocol.wire import from_dict, to_dict
 
 ONLINE_FOR = timedelta(seconds=60)
@@ -234,11 +234,13 @@ def is_online(row: DeviceRow, now: datetime) -> bool:
 
 def device_resource(session: Session, row: DeviceRow, now: datetime) -> DeviceResource:
     """Return a device as routes answer it."""
+    device = device_facts(row)
+    is_current = device.agent_sha256 == own_wheel().sha256 if device.agent_sha256 else None
     leased = select(LeaseRow.job_id).where(LeaseRow.device_id == row.device_id, LeaseRow.status == "leased")
     return DeviceResource(
         device_id=row.device_id,
         name=row.name,
-        device=device_facts(row),
+        device=device,
         agent_url=row.agent_url,
         enrolled_at=row.enrolled_at.isoformat(),
         last_seen_at=row.last_seen_at.isoformat() if row.last_seen_at else None,
@@ -252,55 +254,9 @@ def device_resource(session: Session, row: DeviceRow, now: datetime) -> DeviceRe
         should_rotate=row.should_rotate,
         should_upgrade=row.should_upgrade,
         upgrade_failure=row.upgrade_failure,
+        is_agent_current=is_current,
+        can_upgrade=is_current is False and device.accepts_upgrade and row.agent_url is None,
     )
-
-
-def require_support(row: DeviceRow, conditions: Conditions) -> None:
-    """Refuse conditions under which a device cannot measure.
-
-    Raises:
-        ConflictError: the device has no agent: a table was imported for it.
-        InvalidValueError: it lacks the runtime, its version, the dtype, the accelerator, or a core for
-            each thread.
-    """
-    if row.is_imported:
-        raise ConflictError(
-            "device_has_no_agent",
-            f"device {row.name!r} is known from an imported table only: nothing can be measured on it; "
-            "predict and search with its table, or enrol a device of this kind",
-        )
-    device = device_facts(row)
-    runtime = next((known for known in device.runtimes if known.name == conditions.runtime), None)
-    if runtime is None:
-        names = ", ".join(f"{known.name} {known.version}" for known in device.runtimes) or "none"
-        raise InvalidValueError(
-            "unsupported_runtime",
-            f"device {row.name!r} has no runtime {conditions.runtime!r}; it has {names}. Install it there "
-            "and start the agent again, or name one of these",
-        )
-    if conditions.runtime_version not in (None, runtime.version):
-        raise InvalidValueError(
-            "unsupported_runtime",
-            f"device {row.name!r} has {runtime.name} {runtime.version}, not {conditions.runtime_version}",
-        )
-    if conditions.dtype not in runtime.dtypes:
-        raise InvalidValueError(
-            "unsupported_dtype",
-            f"{runtime.name} on device {row.name!r} runs {', '.join(runtime.dtypes)}, "
-            f"not {conditions.dtype}",
-        )
-    require_accelerator(row.name, runtime, conditions)
-    usable = device.usable_cores
-    num_cores = len(conditions.cores or usable)
-    if conditions.threads > num_cores or not set(conditions.cores) <= set(usable):
-        numbers = ",".join(map(str, usable))
-        raise InvalidValueError(
-            "unsupported_cores",
-            f"device {row.name!r} can measure on {len(usable)} of its {device.num_cores} cores "
-            f"({numbers}); asked for {conditions.threads} threads on cores "
-            f"{','.join(map(str, conditions.cores)) or 'of its own choice'}. Each thread needs a core: ask "
-            "for fewer threads or other cores; or allow the agent more cores and start it again",
-        )
 
 
 def _free_name(session: Session, name: str) -> str:

@@ -77,6 +77,11 @@ as_agent() {
     fi
 }
 
+# Runs a command of the environment as the user that owns it: root runs nothing that another user may change.
+in_venv() { if is_agents; then as_agent "$@"; else "$@"; fi; }
+
+is_agents() { [ "$kind" = systemd ] && [ -n "$(find "$venv" -prune -user "$agent_user" 2>/dev/null)" ]; }
+
 read_token() {
     if [ -n "$token_file" ] && [ "$token_file" != - ]; then
         token=$(cat -- "$token_file") || fail "the token file $token_file cannot be read"
@@ -121,22 +126,37 @@ find_python() {
 }
 
 install_agent() {
-    if ! "$venv/bin/python" -c '' 2>/dev/null; then
-        "$python" -m venv --clear ${EDGENAS_INSTALL_SITE_PACKAGES:+--system-site-packages} "$venv" ||
+    # What the agent may change no more is made anew: it may have changed it already.
+    if { [ "$upgrade" = --no-upgrade ] && is_agents; } || ! in_venv "$venv/bin/python" -c '' 2>/dev/null; then
+        rm -rf "$venv"
+        "$python" -m venv ${EDGENAS_INSTALL_SITE_PACKAGES:+--system-site-packages} "$venv" ||
             fail "no virtual environment at $venv"
     fi
     say "installing the agent from $server into $venv"
     pip_install -r "$server/install/requirements.txt" || fail "the agent's dependencies cannot be installed"
     pip_install --force-reinstall --no-deps "$server/install/$wheel#sha256=$sha256" ||
         fail "the agent cannot be installed from $server"
-    printf '%s\n' "$sha256" >"$venv/edgenas-agent.sha256"
+    in_venv sh -c 'printf "%s\n" "$1" >"$2"' sh "$sha256" "$venv/edgenas-agent.sha256"
+    keep_pip_settings
     has_runtime || install_runtime
 }
 
-pip_install() { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" </dev/null >&2; }
+pip_install() { in_venv "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" </dev/null >&2; }
+
+# An upgrade that the server asks for takes packages from where pip was told to take them here.
+keep_pip_settings() {
+    in_venv "$venv/bin/python" -c 'import os, sys
+names = ("INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS", "NO_INDEX", "TRUSTED_HOST", "CERT", "PROXY")
+told = {name.lower().replace("_", "-"): os.environ.get("PIP_" + name) for name in names}
+lines = ["%s = %s\n" % pair for pair in told.items() if pair[1]]
+if lines:
+    path = os.path.join(sys.prefix, "pip.conf")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.writelines(["[global]\n", *lines])'
+}
 
 has_runtime() {
-    "$venv/bin/python" -c 'import importlib.util as util, sys
+    in_venv "$venv/bin/python" -c 'import importlib.util as util, sys
 names = ("onnxruntime", "ncnn", "ai_edge_litert", "executorch", "torch")
 sys.exit(not any(util.find_spec(name) for name in names))'
 }
@@ -158,7 +178,7 @@ make_user() {
     [ "$kind" = systemd ] || return 0
     if ! id "$agent_user" >/dev/null 2>&1; then
         useradd --system --home-dir "$data" --shell /usr/sbin/nologin "$agent_user"
-        : >"$venv/made-user"
+        : >"$data/made-user"
     fi
     chown "$agent_user" "$data"
     allow_upgrade
@@ -170,10 +190,9 @@ allow_upgrade() {
         mkdir -p "${drop_in%/*}"
         printf '[Service]\nReadWritePaths=%s\n' "$venv" >"$drop_in"
     elif [ "$upgrade" = --no-upgrade ]; then
-        rm -rf "${drop_in%/*}"
-        chown -R root "$venv"
+        rm -f "$drop_in"
     fi
-    [ ! -e "$drop_in" ] || chown -R "$agent_user" "$venv"
+    [ ! -e "$drop_in" ] || is_agents || chown -hR "$agent_user" "$venv"
 }
 
 enrol() {
@@ -188,7 +207,7 @@ enrol() {
 
 try_out() {
     say "trying each runtime for 2 s; numbers of a busy device are not usable, and that is no harm yet:"
-    as_agent "$agent" selftest --seconds 2 --json </dev/null 2>/dev/null | "$venv/bin/python" -c 'import json, sys
+    as_agent "$agent" selftest --seconds 2 --json </dev/null 2>/dev/null | in_venv "$venv/bin/python" -c 'import json, sys
 for report in json.load(sys.stdin):
     runtime, median_us = report["runtime"], report["wall_us"]["median"]
     state = "usable" if report["is_usable"] else "not usable yet (%s)" % report["status"]
@@ -225,7 +244,7 @@ uninstall() {
         rm -rf "$unit" "${drop_in%/*}"
         systemctl daemon-reload
     fi
-    [ ! -e "$venv/made-user" ] || userdel "$agent_user"
+    [ ! -e "$data/made-user" ] || userdel "$agent_user"
     [ "$kind" != termux ] || rm -f "$boot_script"
     rm -rf "$venv" "$data"
     say "The agent is gone from this device. Take the device off the list with: edgenas devices remove NAME"

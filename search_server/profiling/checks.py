@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, JobRow, TableCheckRow
-from search_server.devices.registry import require_support
+from search_server.devices.support import require_support
 from search_server.jobs.registry import Submission, create_job, earlier_job, finish_job, job_resource
 from search_server.latency.covers import cover_architectures
 from search_server.latency.drift import rescaled

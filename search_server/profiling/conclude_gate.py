@@ -17,7 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search_server.latency.estimate.relative import relative_latencies
-from search_server.profiling.evidence import Evidence, Failed, Window, reasons_of
+from search_server.profiling.evidence import (
+    Evidence,
+    Failed,
+    Window,
+    accepted_noise,
+    reasons_of,
+    remedy_of,
+)
 from search_server.profiling.plan import ANCHOR_ID
 from search_server.resources.models import GateOutcome, GateVerdict
 
@@ -56,7 +63,7 @@ def conclude_gate(evidence: Evidence, fail_above: float) -> GateVerdict | GateOn
         results = [result for window in windows for result in window]
         return Failed(
             f"{len(logs)} of {len(windows)} windows gave numbers, a gate takes {MIN_GOOD_WINDOWS}: "
-            f"{reasons_of(results)}"
+            f"{reasons_of(results)}{remedy_of(results)}"
         )
     ratio, low, high = ratio_bounds(logs)
     outcome = outcome_of(low, high, fail_above)
@@ -70,6 +77,7 @@ def conclude_gate(evidence: Evidence, fail_above: float) -> GateVerdict | GateOn
         window_ratios=tuple(math.exp(log) for log in logs),
         old_us=_median_us(windows, is_old=True),
         new_us=_median_us(windows, is_old=False),
+        note=accepted_noise(windows),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from search_server.latency.estimate.relative import relative_latencies
-from search_server.profiling.evidence import Evidence, Failed, reasons_of
+from search_server.profiling.evidence import Evidence, Failed, accepted_noise, reasons_of, remedy_of
 from search_server.profiling.network_latencies import anchor_median_us
 from search_server.profiling.plan import ANCHOR_ID
 from search_server.resources.models import ModelLatency, NodeLatency, OperatorLatency
@@ -29,6 +29,7 @@ def conclude_model(evidence: Evidence, now: datetime) -> ModelLatency | Failed:
     if relative is None:
         return Failed(
             f"the model could not be measured: {reasons_of(results) or reasons_of(evidence.results)}"
+            f"{remedy_of(evidence.results)}"
         )
     counted = [result for result in results if result.status == "ok"]
     anchor_us = anchor_median_us(evidence.results)
@@ -37,6 +38,7 @@ def conclude_model(evidence: Evidence, now: datetime) -> ModelLatency | Failed:
     nodes = node_latencies([result.nodes for result in counted], latency_us)
     item = next(item for item in evidence.items if item.item_id == MODEL_ID)
     remarks = sorted({result.reason for result in counted if result.reason})
+    noise = accepted_noise(evidence.windows)
     return ModelLatency(
         latency_us=latency_us,
         low_us=relative.low * anchor_us,
@@ -51,7 +53,7 @@ def conclude_model(evidence: Evidence, now: datetime) -> ModelLatency | Failed:
         profiled_us=statistics.median(profiled_us) if profiled_us and nodes else None,
         nodes=nodes,
         operators=operator_latencies(nodes),
-        note="; ".join([*remarks, *([] if nodes else [NO_PROFILE])]),
+        note="; ".join([*remarks, *([noise] if noise else []), *([] if nodes else [NO_PROFILE])]),
     )
 
 

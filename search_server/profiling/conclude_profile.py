@@ -15,7 +15,14 @@ from search_server.latency.estimate.fit import MAX_REPEAT_MEDIAN, MAX_REPEAT_P95
 from search_server.latency.estimate.observations import UnfittableError
 from search_server.latency.table import LatencyTable
 from search_server.latency.verdict import Verdict
-from search_server.profiling.evidence import ACCEPT_NOISE, Evidence, Failed, Window, noise_of, reasons_of
+from search_server.profiling.evidence import (
+    ACCEPT_NOISE,
+    Evidence,
+    Failed,
+    Window,
+    accepted_noise,
+    reasons_of,
+)
 from search_server.profiling.plan import (
     ANCHOR_ID,
     MAX_LOST_WINDOWS,
@@ -210,13 +217,10 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
 
 def _with_accepted_noise(verdict: Verdict, evidence: Evidence) -> Verdict:
     """Return the verdict, lifted if the request accepts the noise that speaks against it or its windows."""
-    windows = evidence.windows
-    noises = [noise for noise in map(noise_of, windows) if noise]
-    if not evidence.accept_noise or not (verdict.reasons or noises):
+    noise = accepted_noise(evidence.windows)
+    if not evidence.accept_noise or not (verdict.reasons or noise):
         return verdict
-    notes = verdict.notes
-    if noises:
-        notes = (*notes, f"{len(noises)} of {len(windows)} windows would have been refused: {noises[0]}")
+    notes = (*verdict.notes, noise) if noise else verdict.notes
     return replace(verdict, is_accepted=True, is_noise_accepted=True, notes=notes)
 
 

@@ -23,14 +23,16 @@ from search_server.errors import ServerError
 from search_server.leases.agent_address import Network, PinnedTransport, resolve_agent
 from search_server.leases.artifacts import artifact_path
 from search_server.leases.ingest import ingest_result
-from search_server.leases.leases import HEARTBEAT_S, claim_lease, renew_lease
+from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_lease, renew_lease
 from search_server.profiling.advance import advance_job
-from shared.protocol.call_agent import AgentClient, AgentError
+from shared.protocol.call_agent import AgentClient, AgentError, NotNowError
 from shared.protocol.device import Device
-from shared.protocol.measurement import Lease, Result
+from shared.protocol.measurement import AgentState, Lease, Result
 
 PING_EVERY = timedelta(seconds=30)
 """An agent without work is asked so often whether it is there."""
+
+OTHER_LEASE = "the lease of another caller to end"
 
 _log = structlog.get_logger()
 
@@ -71,13 +73,17 @@ class Dispatcher:
             await repeat_forever("looking for agents to call", call_due, interval_s)
 
     def due_targets(self) -> list[Target]:
-        """Return the devices to call: with work waiting, or not heard of for a while."""
-        waiting = exists().where(LeaseRow.device_id == DeviceRow.device_id, LeaseRow.status == "pending")
+        """Return the devices to call: with work for them, or not heard of for a while.
+
+        What its owner does not lend now is asked again when it was not heard of for a while.
+        """
+        work = exists().where(LeaseRow.device_id == DeviceRow.device_id, LeaseRow.status == "pending")
+        is_wanted = work & (DeviceRow.waiting_for == "")
         is_silent = DeviceRow.last_seen_at.is_(None) | (DeviceRow.last_seen_at <= self.now() - PING_EVERY)
         statement = (
             select(DeviceRow)
             .where(DeviceRow.agent_url.is_not(None), DeviceRow.agent_token.is_not(None))
-            .where(DeviceRow.removed_at.is_(None), waiting | is_silent)
+            .where(DeviceRow.removed_at.is_(None), is_wanted | is_silent)
         )
         with self.database.reading() as session:
             return [
@@ -100,8 +106,8 @@ class Dispatcher:
             _log.error("agent call failed", device=target.name, exc_info=error)
 
     async def _serve(self, agent: AgentClient, target: Target) -> None:
-        device = await agent.device()
-        lease = await run_in_threadpool(self._claim, target, device)
+        device, state = await agent.device(), await agent.state()
+        lease = await run_in_threadpool(self._claim, target, device, state)
         if lease is None:
             return
         _log.info("lease handed out", device=target.name, lease=lease.lease_id)
@@ -113,6 +119,8 @@ class Dispatcher:
                     await agent.ensure_artifact(sha256, artifact_path(self.data_dir, sha256))
             async for result in agent.run(lease):
                 await run_in_threadpool(self._ingest, target, result)
+        except NotNowError as error:
+            await run_in_threadpool(self._take_back, target, lease, str(error))
         finally:
             renewal.cancel()
 
@@ -126,11 +134,18 @@ class Dispatcher:
                 await asyncio.sleep(HEARTBEAT_S)
         await agent.cancel(lease.lease_id)
 
-    def _claim(self, target: Target, device: Device) -> Lease | None:
+    def _claim(self, target: Target, device: Device, state: AgentState) -> Lease | None:
+        waiting_for = state.waiting_for or (OTHER_LEASE if state.lease_id else "")
         with self.database.transaction() as session:
-            touch(session, target.device_id, None, self.now())
+            touch(session, target.device_id, state.environment, self.now(), waiting_for)
             renew_facts(session, target.device_id, device)
-            return claim_lease(session, target.device_id, self.now())
+            return None if waiting_for else claim_lease(session, target.device_id, self.now())
+
+    def _take_back(self, target: Target, lease: Lease, waiting_for: str) -> None:
+        """Queue a lease again that the agent did not take, for something that came up meanwhile."""
+        with self.database.transaction() as session:
+            touch(session, target.device_id, None, self.now(), waiting_for)
+            give_back_lease(session, target.device_id, lease.lease_id, lease.fence)
 
     def _renew_once(self, lease: Lease) -> bool:
         with self.database.transaction() as session:

@@ -1,6 +1,6 @@
 """What the leases of a job gave: what its conclusion rests on. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from shared.protocol.device import Conditions
@@ -54,6 +54,12 @@ class Failed:
 def noise_of(results: Iterable[Result]) -> str | None:
     """Return what would speak against results, had it not been accepted: one example; None if nothing."""
     return next((result.noise for result in results if result.noise), None)
+
+
+def accepted_noise(windows: Sequence[Window]) -> str:
+    """Return how many windows would have been refused for their noise, with one example; else nothing."""
+    noises = [noise for noise in map(noise_of, windows) if noise]
+    return f"{len(noises)} of {len(windows)} windows would have been refused: {noises[0]}" if noises else ""
 
 
 def reasons_of(results: Iterable[Result]) -> str:

@@ -66,7 +66,13 @@ def _queue_windows(
     conditions = from_dict(job.conditions, Conditions)
     job.num_windows = end
     for index in range(first, end):
-        how_long = policy(index, conditions, window_s=GATE_WINDOW_S, is_first=index == 0)
+        how_long = policy(
+            index,
+            conditions,
+            window_s=GATE_WINDOW_S,
+            is_first=index == 0,
+            accept_noise=job.request.get("accept_noise", False),
+        )
         create_lease(session, job, items, how_long, now)
 
 

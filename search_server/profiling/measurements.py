@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import ArtifactRow, JobRow, MeasuredLatencyRow
-from search_server.devices.registry import find_device, require_support
+from search_server.devices.registry import find_device
+from search_server.devices.support import require_support
 from search_server.errors import InvalidValueError, refusing_values
 from search_server.jobs.registry import ENDED, Submission, create_job, earlier_job, find_job, job_resource
 from search_server.leases.leases import create_lease

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from search_server.db.models import ArtifactRow, DeviceRow, JobRow, ModelLatencyRow, ModelRow
 from search_server.db.paging import fetch_page
-from search_server.devices.registry import device_facts, find_device, require_support
+from search_server.devices.registry import device_facts, find_device
+from search_server.devices.support import require_support
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
 from search_server.jobs.registry import Submission, create_job, earlier_job, find_job, job_resource
 from search_server.leases.leases import create_lease
@@ -60,7 +61,7 @@ def submit_model_measurement(
     items = (factory.item(ANCHOR_ID, anchor_architecture(space)), item)
     job.num_windows = MODEL_LEASES
     for index in range(MODEL_LEASES):
-        how_long = policy(index, create.conditions, is_first=index == 0)
+        how_long = policy(index, create.conditions, is_first=index == 0, accept_noise=create.accept_noise)
         create_lease(session, job, items, how_long, now)
     return job
 

@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, JobRow, LeaseRow
-from search_server.devices.registry import device_facts, find_device, require_support
+from search_server.devices.registry import device_facts, find_device
+from search_server.devices.support import require_table_support
 from search_server.errors import refusing_values
 from search_server.jobs.registry import (
     ENDED,
@@ -51,7 +52,7 @@ def request_profile(
     device = find_device(session, create.device)
     with refusing_values("body.space"):
         space = search_space(create.space)
-    require_support(device, create.conditions)
+    require_table_support(device, create.conditions)
     if not create.force:
         running = _unfinished_profile(session, device, space.name, create)
         if running is not None:

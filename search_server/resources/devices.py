@@ -58,5 +58,9 @@ class DeviceResource:
     """It upgrades its agent when it next calls."""
     upgrade_failure: str = ""
     """Why the last upgrade that was asked for did not succeed."""
+    is_agent_current: bool | None = None
+    """Its agent is the server's own; None: unknown, as it was not installed by the server's line."""
+    can_upgrade: bool = False
+    """It has another agent than the server, and would take the server's if it were asked to."""
     owner: str = "shared"
     """The user who made the token that it enrolled with, or imported its first table."""

@@ -98,6 +98,8 @@ class ModelMeasurementCreate:
     """Shapes of inputs whose sizes are open; those that are not named get 1, and the batch in front."""
     private: bool = False
     """Only you and administrators find the job."""
+    accept_noise: bool = False
+    """Take a slow or restless device as it is; the latency's note says so."""
 
     def __post_init__(self) -> None:
         # The usual accelerator by its name is the same as none.
@@ -196,8 +198,12 @@ class GateCreate:
     """Shapes of open sizes, for both models."""
     private: bool = False
     """Only you and administrators find the job."""
+    accept_noise: bool = False
+    """Take a slow or restless device as it is; the verdict's note says so."""
 
     def __post_init__(self) -> None:
+        # The usual accelerator by its name is the same as none.
+        object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
         if not 0 <= self.fail_above <= 10:
             raise ValueError(f"fail_above must lie in 0..10, got {self.fail_above}; 0.02 is 2 %")
 
@@ -217,6 +223,8 @@ class GateVerdict:
     old_us: float
     new_us: float
     """Median wall times as they were."""
+    note: str = ""
+    """What a reader should know, such as that noise was accepted."""
 
 
 @dataclass(frozen=True, slots=True)

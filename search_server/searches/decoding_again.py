@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, JobRow
 from search_server.devices.registry import find_device
+from search_server.devices.support import is_supported
 from search_server.errors import ConflictError, refusing_values
 from search_server.jobs.registry import Submission, find_job
 from search_server.latency.stored.required_table import require_table
@@ -110,7 +111,8 @@ def newest_tables(session: Session, device: DeviceRow, space: str) -> Sequence[L
     for row in newest:
         conditions = replace(LatencyTable.from_json(row.content).conditions, runtime_version=None)
         table = newest_accepted(session, device.device_id, space, conditions)
-        if table is not None and table.snapshot not in [each.snapshot for each in tables]:
+        is_usable = device.is_imported or is_supported(device, conditions)  # what is found is measured
+        if table is not None and is_usable and table.snapshot not in [each.snapshot for each in tables]:
             tables.append(table)
     return tables
 

@@ -1,12 +1,14 @@
 """The latency tables of a search: found for each of its devices, and checked before it is queued."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from search_server.db.models import LatencyTableRow
+from search_server.db.models import DeviceRow, LatencyTableRow
 from search_server.devices.registry import find_device
+from search_server.devices.support import require_support
 from search_server.errors import ConflictError, InvalidValueError
 from search_server.latency.stored.required_table import require_table
 from search_server.latency.stored.snapshots import accepted_tables
@@ -80,6 +82,20 @@ def require_usable(
             f"{table.snapshot}; choose a target between"
         )
         raise InvalidValueError("unreachable_target", message, (FieldError(path, message),))
+
+
+def require_measurable(session: Session, tables: Sequence[LatencyTable]) -> None:
+    """Refuse tables under whose conditions their devices, if they have agents, measure no more.
+
+    A search measures what it finds, so it would fail in the end.
+
+    Raises:
+        InvalidValueError: a device lacks the runtime, the accelerator or another condition by now.
+    """
+    for table in tables:
+        device = session.get_one(DeviceRow, table.device_id)
+        if not device.is_imported:
+            require_support(device, replace(table.conditions, runtime_version=None))
 
 
 def require_positive_log(create: SearchCreate, table: LatencyTable) -> None:

@@ -18,7 +18,12 @@ from search_server.resources.searches import FoundArchitecture, Search, SearchCr
 from search_server.searches.data_check import check_data
 from search_server.searches.data_classes import check_classes
 from search_server.searches.named_teachers import check_teacher
-from search_server.searches.search_tables import other_table, require_positive_log, require_usable
+from search_server.searches.search_tables import (
+    other_table,
+    require_measurable,
+    require_positive_log,
+    require_usable,
+)
 from shared.protocol.plain_json import MAX_INTEGER
 from shared.protocol.wire import from_dict
 from shared.search_space import search_space
@@ -52,6 +57,7 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
         other_table(session, create, other, space.name, f"body.also.{index}")
         for index, other in enumerate(create.also)
     ]
+    require_measurable(session, [table, *others])
     job = create_job(session, submission, "search", device, space.name, table.conditions, create, now)
     job.snapshot = table.snapshot
     job.other_snapshots = [other.snapshot for other in others]

@@ -11,7 +11,7 @@ from typing import TypeVar
 import httpx
 
 from shared.protocol.device import Device
-from shared.protocol.measurement import Lease, Result
+from shared.protocol.measurement import AgentState, Lease, Result
 from shared.protocol.wire import ErrorBody, WireError, from_json, from_peer, to_json
 
 T = TypeVar("T")
@@ -22,10 +22,15 @@ MAX_LINE_BYTES = 32 << 20
 
 _TIMEOUT = httpx.Timeout(10.0, read=60.0)
 _CHUNK_BYTES = 1 << 16
+_NOT_NOW = (httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE)
 
 
 class AgentError(Exception):
     """The agent cannot be reached, refused, or did not answer as an agent does."""
+
+
+class NotNowError(AgentError):
+    """The agent took no lease because of something that passes; the message says what."""
 
 
 class AgentClient:
@@ -51,6 +56,17 @@ class AgentClient:
         """
         return self._read(await self._send("GET", "/v1/device"), Device)
 
+    async def state(self) -> AgentState:
+        """Ask how the agent is now; one from before this question lacks nothing.
+
+        Raises:
+            AgentError: no agent answers, or it refuses.
+        """
+        response = await self._send("GET", "/v1/state", accepted=(httpx.codes.NOT_FOUND,))
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return AgentState()
+        return self._read(response, AgentState)
+
     async def ensure_artifact(self, sha256: str, path: Path) -> None:
         """Send a model file unless the agent has it.
 
@@ -66,12 +82,15 @@ class AgentClient:
         """Hand a lease out and yield its results as they come.
 
         Raises:
+            NotNowError: the agent has another lease, or its owner does not lend the device now.
             AgentError: no agent answers, it refuses, or the stream breaks off or is no stream of results.
         """
         request = self._request("POST", "/v1/leases", to_json(lease).encode())
         try:
             response = await self._http.send(request, stream=True, follow_redirects=False)
             try:
+                if response.status_code in _NOT_NOW:
+                    raise NotNowError(self._detail(await _read_limited(response)))
                 if response.status_code != httpx.codes.OK:
                     raise self._refusal(response, await _read_limited(response))
                 async for line in _lines(response):
@@ -122,11 +141,13 @@ class AgentClient:
             raise AgentError(f"{self.url} does not answer as an agent: {error}") from error
 
     def _refusal(self, response: httpx.Response, body: bytes) -> AgentError:
+        return AgentError(f"agent {self.url} refused ({response.status_code}): {self._detail(body)}")
+
+    def _detail(self, body: bytes) -> str:
         try:
-            detail = from_json(body, ErrorBody).detail
+            return from_json(body, ErrorBody).detail
         except WireError:
-            detail = "no reason given"
-        return AgentError(f"agent {self.url} refused ({response.status_code}): {detail}")
+            return "no reason given"
 
     def _unreachable(self, error: httpx.TransportError) -> AgentError:
         return AgentError(f"agent {self.url} cannot be reached: {str(error) or type(error).__name__}")

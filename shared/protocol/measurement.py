@@ -235,6 +235,17 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentState:
+    """How an agent that listens is at this moment: what a caller asks before it hands out a lease."""
+
+    environment: Environment = Environment()
+    waiting_for: str = ""
+    """What lacks of the conditions under which its owner lends it; a lease would be refused now."""
+    lease_id: str | None = None
+    """The lease at work, whoever handed it out."""
+
+
+@dataclass(frozen=True, slots=True)
 class AgentWheel:
     """The server's own agent; a device gets it below the server's ``/install/``, and checks the hash."""
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from profiler_agent.agent import AgentCore
 from profiler_agent.bounds import Bounds
+from profiler_agent.facts.device import read_device
 from search_server.model_files.onnx_model import onnx_bytes
 from shared.blocks import InvertedResidual
 from shared.operators import GlobalAvgPool, Linear
-from shared.protocol.device import Conditions
+from shared.protocol.device import Conditions, Device
 from shared.protocol.measurement import Artifact, Lease, LeaseItem, Policy
 from shared.workload import Segment, Workload
 
@@ -42,6 +43,14 @@ def agent_core(folder: Path, *, is_odd: bool = False, bounds: Bounds | None = No
     if is_odd:
         return AgentCore(folder, "phone", bounds, ODD_COMMAND)
     return AgentCore(folder, "phone", bounds)
+
+
+PHONE = read_device("phone", ())
+
+
+async def tell_phone() -> Device:
+    """Tell what this device is, as an agent does whose runtimes were asked."""
+    return PHONE
 
 
 def measuring_pid(core: AgentCore) -> int:

@@ -211,3 +211,14 @@ def test_what_dies_with_its_agent_leaves_nothing_and_the_next_agent_measures(
     os.utime(left, (0, 0))
     assert [result.status for result in core.run(odd_lease("fine"))] == ["ok"]
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_the_load_of_a_lease_is_its_own_until_the_average_forgets_it(
+    core: AgentCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert core.own_load == 0
+    lease = odd_lease("fine")
+    list(core.run(replace(lease, conditions=replace(lease.conditions, threads=2))))
+    assert core.own_load == 2
+    monkeypatch.setattr("profiler_agent.agent._OWN_LOAD_LASTS_S", 0.0)
+    assert core.own_load == 0

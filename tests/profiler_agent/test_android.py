@@ -17,16 +17,18 @@ from shared.protocol.measurement import Result
 from shared.protocol.wire import from_json
 
 AGENT = """
-import sys
+import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
+from profiler_agent.apply_settings import with_offers
 from profiler_agent.facts.device import read_device
+from profiler_agent.runtimes import available_runtimes
 from shared.protocol.wire import to_json
 from tests.profiler_agent.leases import agent_core, real_lease, store_model
 
 core = agent_core(Path(sys.argv[1]))
 store_model(core)
-device = read_device("phone", ())
+device = asyncio.run(with_offers(read_device("phone", available_runtimes()[:1])))
 lease = real_lease("a")
 (result,) = core.run(replace(lease, policy=replace(lease.policy, accept_noise=True)))
 Path(sys.argv[2]).write_text(to_json(device) + chr(10) + to_json(result))
@@ -76,6 +78,15 @@ def refuse(*_):
 resource.setrlimit = refuse
 """
 
+PIDFD_OPEN_KILLS = """
+import os
+
+def kill(*_):
+    os.abort()
+
+os.pidfd_open = kill
+"""
+
 COUNTED = """
 import os, sys
 
@@ -122,7 +133,7 @@ def has_measured(result: Result) -> bool:
     return len(result.runs.wall_us) >= 2 and result.status == "ok"
 
 
-@pytest.mark.parametrize("trap", [NO_SEM_OPEN, NO_LIMITS, LIMITS_ARE_FORBIDDEN])
+@pytest.mark.parametrize("trap", [NO_SEM_OPEN, NO_LIMITS, LIMITS_ARE_FORBIDDEN, PIDFD_OPEN_KILLS])
 def test_what_it_does_not_need_may_be_missing(phone: Phone, trap: str) -> None:
     _, result = phone.measure(trap)
     assert has_measured(result), result.reason

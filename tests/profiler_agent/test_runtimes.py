@@ -1,5 +1,6 @@
 """One conformance class for every runtime that this machine has."""
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -202,7 +203,7 @@ def test_what_a_runtime_does_not_have_here_is_refused(name: str, tmp_path: Path)
 
 
 def test_runtimes_are_asked_in_processes_of_their_own() -> None:
-    found = with_accelerators(available_runtimes())
+    found = asyncio.run(with_accelerators(available_runtimes()))
     assert [runtime.name for runtime in found] == [runtime.name for runtime in available_runtimes()]
     for runtime in found:
         assert runtime.accelerators == load_runtime(runtime.name).accelerators
@@ -213,5 +214,5 @@ def test_a_runtime_that_cannot_be_asked_has_its_usual_accelerator(
 ) -> None:
     (tmp_path / "ncnn.py").write_text("raise SystemExit(7)")  # what a broken installation does
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
-    (found,) = with_accelerators([RuntimeInfo("ncnn", "1.0")])
+    (found,) = asyncio.run(with_accelerators([RuntimeInfo("ncnn", "1.0")]))
     assert found.accelerators == ("cpu",)

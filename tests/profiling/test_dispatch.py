@@ -11,12 +11,14 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from search_server.db.session import Database
 from search_server.leases.agent_address import PinnedTransport, require_allowed, resolve_agent
+from search_server.leases.leases import MAX_HAND_OUTS
 from search_server.profiling.dispatch import Dispatcher
 from search_server.resources.devices import DeviceUpdate
 from search_server.resources.latencies import MeasurementCreate
 from shared.protocol.call_agent import AgentClient, AgentError
-from shared.protocol.measurement import Lease
-from shared.protocol.wire import from_json, to_dict, to_json
+from shared.protocol.device import Environment
+from shared.protocol.measurement import AgentState, Lease
+from shared.protocol.wire import ErrorBody, from_json, to_dict, to_json
 from tests.conftest import Clock
 from tests.search_server.api import Api
 from tests.search_server.synthetic import device_facts, lease_results
@@ -37,11 +39,17 @@ def tiny_agent() -> FastAPI:
     agent = FastAPI()
     agent.state.files = {}
     agent.state.hosts = []
+    agent.state.now = AgentState()
+    agent.state.refusal = None
 
     @agent.get("/v1/device")
     def device(request: Request) -> object:
         agent.state.hosts.append((request.headers["host"], request.headers["authorization"]))
         return to_dict(device_facts("raspi"))
+
+    @agent.get("/v1/state")
+    def state() -> object:
+        return to_dict(agent.state.now) if agent.state.now else Response(status_code=404)
 
     @agent.head("/v1/artifacts/{sha256}")
     def head(sha256: str) -> Response:
@@ -52,8 +60,11 @@ def tiny_agent() -> FastAPI:
         agent.state.files[sha256] = await request.body()
 
     @agent.post("/v1/leases")
-    async def run(request: Request) -> StreamingResponse:
+    async def run(request: Request) -> Response:
         lease = from_json(await request.body(), Lease)
+        if agent.state.refusal is not None:
+            error = ErrorBody("not_now", "Service Unavailable", agent.state.refusal, "waits for: night")
+            return Response(to_json(error), agent.state.refusal)
 
         async def lines() -> AsyncIterator[str]:
             for result in lease_results(lease):
@@ -83,6 +94,84 @@ async def test_listening_agent_is_called(api: Api, database: Database, clock: Cl
     assert set(agent.state.hosts) == {("localhost:8765", "Bearer " + "t" * 32)}
     clock.pass_s(31)
     assert [target.name for target in dispatcher.due_targets()] == ["raspi"]
+
+
+async def called(api: Api, database: Database, clock: Clock, agent: FastAPI) -> tuple[Dispatcher, str]:
+    """Return a dispatcher that calls an agent, and the path of a job for it."""
+    change = DeviceUpdate(agent_url="http://localhost:8765", agent_token="t" * 32)
+    await api.send("PATCH", "/devices/raspi", change)
+    data_dir = api.app.state.context.data_dir
+    dispatcher = Dispatcher(database, data_dir, LOOPBACK, clock, lambda: httpx.ASGITransport(agent))
+    job = await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("k3_e1",)))
+    return dispatcher, f"/measurements/{job['job']['job_id']}"
+
+
+async def call_due(dispatcher: Dispatcher) -> int:
+    targets = dispatcher.due_targets()
+    for target in targets:
+        await dispatcher.call(target)
+    return len(targets)
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize(
+    ("now", "waits_for"),
+    [
+        (AgentState(Environment(load_1m=1.5), "charging"), "charging"),
+        (AgentState(Environment(load_1m=1.5), lease_id="by-hand"), "the lease of another caller to end"),
+    ],
+)
+async def test_a_listening_agent_that_is_not_lent_now_is_asked_again_later(
+    api: Api, database: Database, clock: Clock, now: AgentState, waits_for: str
+) -> None:
+    agent = tiny_agent()
+    agent.state.now = now
+    dispatcher, path = await called(api, database, clock, agent)
+    assert await call_due(dispatcher) == 1
+    device = await api.get("/devices/raspi")
+    assert (device["waiting_for"], device["environment"]["load_1m"]) == (waits_for, 1.5)
+    job = (await api.get(path))["job"]
+    assert (job["status"], job["message"]) == (
+        "queued",
+        f"waiting for device raspi, which waits for: {waits_for}",
+    )
+    assert await call_due(dispatcher) == 0  # it is not pestered
+    clock.pass_s(31)
+    agent.state.now = AgentState()
+    while await call_due(dispatcher):
+        pass
+    assert (await api.get(path))["job"]["status"] == "done"
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize("refusal", [409, 503])
+async def test_a_lease_that_a_listening_agent_does_not_take_now_is_queued_again(
+    api: Api, database: Database, clock: Clock, refusal: int
+) -> None:
+    agent = tiny_agent()
+    agent.state.refusal = refusal
+    dispatcher, path = await called(api, database, clock, agent)
+    for _ in range(MAX_HAND_OUTS + 1):  # a lease that expired so often would have failed its job
+        assert await call_due(dispatcher) == 1
+        assert await call_due(dispatcher) == 0
+        clock.pass_s(31)
+    assert (await api.get("/devices/raspi"))["waiting_for"] == "waits for: night"
+    agent.state.refusal = None
+    while await call_due(dispatcher):
+        pass
+    assert (await api.get(path))["job"]["status"] == "done"
+
+
+@pytest.mark.usefixtures("device")
+async def test_a_listening_agent_from_before_its_state_could_be_asked_is_lent(
+    api: Api, database: Database, clock: Clock
+) -> None:
+    agent = tiny_agent()
+    agent.state.now = None
+    dispatcher, path = await called(api, database, clock, agent)
+    while await call_due(dispatcher):
+        pass
+    assert (await api.get(path))["job"]["status"] == "done"
 
 
 @pytest.mark.usefixtures("device")

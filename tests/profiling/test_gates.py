@@ -9,6 +9,7 @@ from search_server.db.session import Database
 from search_server.profiling.conclude_gate import LOOKS
 from search_server.profiling.plan import ANCHOR_ID
 from search_server.resources.models import Gate, GateCreate
+from shared.protocol.device import Conditions
 from shared.protocol.measurement import Lease
 from shared.protocol.wire import from_dict
 from tests.own_models.files import create_for, onnx_bytes
@@ -70,3 +71,32 @@ def test_a_limit_is_a_share() -> None:
     for text in ("two", "-1%", "2000%"):
         with pytest.raises(ValueError, match=r"such as 2% or 0\.02"):
             read_share(text)
+
+
+@pytest.mark.parametrize("accepts", [False, True])
+async def test_a_gate_takes_a_restless_device_as_it_is_where_that_is_asked_for(
+    api: Api, device: SyntheticDevice, database: Database, accepts: bool
+) -> None:
+    await two_models(api, database, device)
+    create = GateCreate("raspi", "new", "old", 0.02, accept_noise=accepts)
+    started = await api.post("/gates", create)
+    while (lease := await device.lease()) is not None:
+        assert lease.policy.accept_noise is accepts
+        for result in window(0, 1.0):
+            noise = "takes 1.3 times its best"
+            noisy = replace(result, lease_id=lease.lease_id, fence=lease.fence, noise=noise)
+            refused = replace(noisy, noise=None, status="throttled", reason=noise)
+            await device.post(noisy if accepts else refused)
+    gate = from_dict(await api.get(f"/gates/{started['job']['job_id']}"), Gate)
+    if accepts:
+        assert gate.verdict is not None
+        assert gate.verdict.note == "6 of 6 windows would have been refused: takes 1.3 times its best"
+        assert f"| note | {gate.verdict.note} |" in report_text(gate, gate.verdict)
+    else:
+        assert gate.verdict is None
+        assert "--accept-noise (REST: accept_noise)" in gate.job.message
+
+
+def test_the_usual_accelerator_by_its_name_is_the_usual_one() -> None:
+    create = GateCreate("raspi", "new", "old", conditions=Conditions("litert", accelerator="xnnpack"))
+    assert create.conditions == Conditions("litert")

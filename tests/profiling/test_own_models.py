@@ -153,3 +153,26 @@ async def test_nodes_are_exported(api: Api, device: SyntheticDevice, database: D
     ]
     assert [row["latency_us"] for row in rows] == pytest.approx([24, 24, 32])
     assert (await api.get(f"{path}?format=json"))["latency"]["nodes"][0]["node"] == "conv1"
+
+
+@pytest.mark.parametrize("accepts", [False, True])
+async def test_a_restless_device_is_measured_as_it_is_where_that_is_asked_for(
+    api: Api, device: SyntheticDevice, database: Database, accepts: bool
+) -> None:
+    await add(api, onnx_bytes())
+    renew(database, device, **with_runtime())
+    create = ModelMeasurementCreate("raspi", accept_noise=accepts)
+    started = await api.post("/models/small/measurements", create)
+    while (lease := await device.lease()) is not None:
+        assert lease.policy.accept_noise is accepts
+        for result in window(lease.lease_id):
+            noisy = replace(result, fence=lease.fence, noise="spread 0.4 is above 0.1")
+            refused = replace(noisy, noise=None, status="unstable", reason="spread 0.4 is above 0.1")
+            await device.post(noisy if accepts else refused)
+    done = await api.get(f"/models/small/measurements/{started['job']['job_id']}")
+    if accepts:
+        note = done["latency"]["note"]
+        assert note == "3 of 3 windows would have been refused: spread 0.4 is above 0.1"
+    else:
+        assert done["job"]["status"] == "failed"
+        assert "--accept-noise (REST: accept_noise)" in done["job"]["message"]

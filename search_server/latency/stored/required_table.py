@@ -3,7 +3,8 @@
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, LatencyTableRow
-from search_server.errors import ConflictError
+from search_server.devices.support import require_table_support
+from search_server.errors import ConflictError, InvalidValueError
 from search_server.latency.other_classes import head_change, is_alike_but_for_classes, with_classes
 from search_server.latency.stored.snapshots import (
     accepted_tables,
@@ -76,11 +77,7 @@ def _of_other_classes(
 
 
 def _no_table_message(session: Session, device: DeviceRow, space: str, conditions: Conditions) -> str:
-    way_out = f"measure one: edgenas profile -d {device.name} -s {space} --runtime {conditions.runtime}"
-    if conditions.threads > 1:
-        way_out += f" --threads {conditions.threads}"
-    if device.is_imported:
-        way_out = "name one of its snapshots, or the conditions of one"
+    way_out = _way_to_table(device, space, conditions)
     stale = newest_snapshot(session, device.device_id, space, conditions)
     if stale is not None:
         return (
@@ -93,3 +90,20 @@ def _no_table_message(session: Session, device: DeviceRow, space: str, condition
     ]
     known = f"; it has {', '.join(others)}" if others else ""
     return f"device {device.name} has no accepted table of space {space} for {conditions}{known}; {way_out}"
+
+
+def _way_to_table(device: DeviceRow, space: str, conditions: Conditions) -> str:
+    """Return the command that measures a table, or why none can be measured."""
+    if device.is_imported:
+        return "name one of its snapshots, or the conditions of one"
+    try:
+        require_table_support(device, conditions)
+    except InvalidValueError as error:
+        return f"none can be measured: {error}"
+    options = {"-d": device.name, "-s": space, "--runtime": conditions.runtime}
+    usual = Conditions()
+    for name in ("threads", "dtype", "batch", "cores", "thermal", "accelerator"):
+        value = getattr(conditions, name)
+        if value != getattr(usual, name):
+            options[f"--{name}"] = ",".join(map(str, value)) if name == "cores" else str(value)
+    return f"measure one: edgenas profile {' '.join(f'{name} {said}' for name, said in options.items())}"

@@ -11,8 +11,7 @@ from pathlib import Path
 from profiler_agent.agent import AgentCore
 from profiler_agent.carriers.listen import create_app
 from profiler_agent.carriers.run_agent import serve
-from profiler_agent.facts.device import read_device
-from tests.profiler_agent.leases import agent_core
+from tests.profiler_agent.leases import agent_core, tell_phone
 
 TOKEN = "edg_agent_" + "x" * 40
 
@@ -29,7 +28,7 @@ def served(folder: Path, *, is_odd: bool = True) -> Iterator[Served]:
     """Let an agent listen until the block is left: an odd one, or one enrolled nowhere."""
     listener = socket.create_server(("127.0.0.1", 0))
     core = agent_core(folder, is_odd=True) if is_odd else AgentCore(folder)
-    app = create_app(core, read_device("phone", ()), TOKEN)
+    app = create_app(core, tell_phone, TOKEN)
     loop = asyncio.new_event_loop()
     drain = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve(app, listener, drain)))

@@ -13,11 +13,17 @@ from profiler_agent.carriers.backoff import Backoff
 from profiler_agent.carriers.dial_out import DialOut
 from profiler_agent.carriers.listen import create_app
 from profiler_agent.carriers.spool import Spool
-from profiler_agent.facts.device import read_device
 from shared.protocol.call_server import ServerClient
 from shared.protocol.measurement import Lease, Result
 from shared.protocol.wire import from_json, to_json
-from tests.profiler_agent.leases import ARTIFACT, MODEL, agent_core, odd_lease, real_lease
+from tests.profiler_agent.leases import (
+    ARTIFACT,
+    MODEL,
+    agent_core,
+    odd_lease,
+    real_lease,
+    tell_phone,
+)
 from tests.profiler_agent.tiny_server import TOKEN, URL, TinyServer
 
 
@@ -64,7 +70,7 @@ class CarrierContract(ABC):
 class TestServe(CarrierContract):
     async def carry(self, core: AgentCore, lease: Lease, folder: Path) -> Sequence[Result]:
         token = "edg_agent_" + "x" * 40
-        app = create_app(core, read_device("phone", ()), token)
+        app = create_app(core, tell_phone, token)
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://agent", headers=headers

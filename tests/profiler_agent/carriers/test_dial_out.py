@@ -64,7 +64,7 @@ class Scene:
                     wait_s=0,
                     device=self._device,
                     errands=Errands(client, self._folder, DEVICE) if self._does_errands else None,
-                    waits_for=lambda *_: self._lacking(),
+                    waits_for=lambda _: self._lacking(),
                     check_s=0.001,
                 ).run()
             )

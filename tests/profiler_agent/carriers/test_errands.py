@@ -29,13 +29,14 @@ def do(
     reply: HeartbeatReply,
     device: Device = WILLING,
     pip: Sequence[str] = ("false",),
+    agent: Sequence[str] = ("true",),
     server: TinyServer | None = None,
 ) -> str:
     async def play() -> str:
         transport = httpx.ASGITransport((server or TinyServer()).app)
         async with httpx.AsyncClient(transport=transport) as http:
             client = ServerClient(URL, TOKEN, http)
-            return await Errands(client, folder, device, prefix=folder, pip=pip).do(reply)
+            return await Errands(client, folder, device, prefix=folder, pip=pip, agent=agent).do(reply)
 
     return asyncio.run(play())
 
@@ -70,6 +71,14 @@ def test_a_failed_upgrade_says_why_and_the_agent_goes_on(tmp_path: Path) -> None
     pip = ("sh", "-c", "echo hashes do not match >&2; exit 3", "pip")
     failure = do(tmp_path, HeartbeatReply(upgrade=WHEEL), WILLING, pip)
     assert failure.startswith("pip ended with status 3: hashes do not match")
+    assert installed_wheel(tmp_path) == OLD
+
+
+def test_an_agent_that_would_not_start_is_no_upgrade(tmp_path: Path) -> None:
+    note_installed_wheel(tmp_path, OLD)
+    agent = ("sh", "-c", "echo ImportError: no module named attrs >&2; exit 1")
+    failure = do(tmp_path, HeartbeatReply(upgrade=WHEEL), WILLING, ("true",), agent)
+    assert failure.startswith("the new agent ended with status 1: ImportError: no module named attrs")
     assert installed_wheel(tmp_path) == OLD
 
 

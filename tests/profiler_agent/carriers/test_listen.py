@@ -10,19 +10,28 @@ import pytest
 from profiler_agent.agent import AgentCore
 from profiler_agent.bounds import Bounds
 from profiler_agent.carriers.listen import MAX_LEASE_BYTES, create_app
-from profiler_agent.facts.device import read_device
 from shared.protocol.device import Device
-from shared.protocol.measurement import Result
+from shared.protocol.measurement import AgentState, Result
 from shared.protocol.wire import ErrorBody, from_json, to_json
-from tests.profiler_agent.leases import ARTIFACT, MODEL, agent_core, odd_lease, real_lease
+from tests.profiler_agent.leases import (
+    ARTIFACT,
+    MODEL,
+    PHONE,
+    agent_core,
+    odd_lease,
+    real_lease,
+    tell_phone,
+)
 
 TOKEN = "edg_agent_" + "x" * 40
-DEVICE = read_device("phone", ())
 
 
 @asynccontextmanager
-async def caller(core: AgentCore, token: str = TOKEN) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(core, DEVICE, TOKEN))
+async def caller(
+    core: AgentCore, token: str = TOKEN, lacking: Callable[[], str] = str
+) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(core, tell_phone, TOKEN, lambda _: lacking())
+    transport = httpx.ASGITransport(app)
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://agent", headers=headers) as client:
         yield client
@@ -48,6 +57,7 @@ def check_problem(response: httpx.Response, status: int, kind: str) -> ErrorBody
     ("method", "path"),
     [
         ("GET", "/v1/device"),
+        ("GET", "/v1/state"),
         ("GET", "/metrics"),
         ("POST", "/v1/leases"),
         ("DELETE", "/v1/leases/x"),
@@ -65,7 +75,7 @@ def test_nothing_without_the_token(tmp_path: Path, method: str, path: str, token
 
 def test_a_short_token_is_no_secret(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 32"):
-        create_app(agent_core(tmp_path), DEVICE, "secret")
+        create_app(agent_core(tmp_path), tell_phone, "secret")
 
 
 def test_says_who_it_is_and_how_it_is(tmp_path: Path) -> None:
@@ -73,7 +83,7 @@ def test_says_who_it_is_and_how_it_is(tmp_path: Path) -> None:
         client.headers.pop("Authorization")
         assert (await client.get("/healthz")).text == "ok\n"
         client.headers["Authorization"] = f"Bearer {TOKEN}"
-        assert from_json((await client.get("/v1/device")).content, Device) == DEVICE
+        assert from_json((await client.get("/v1/device")).content, Device) == PHONE
         check_problem(await client.get("/nowhere"), 404, "not_found")
         check_problem(await client.get("/v1/leases"), 405, "method_not_allowed")
 
@@ -154,3 +164,22 @@ def test_a_server_that_hangs_up_ends_the_measurement(
         await asyncio.gather(request, return_exceptions=True)
 
     ask(agent_core(tmp_path, is_odd=True), talk)
+
+
+def test_what_its_owner_does_not_lend_now_takes_no_lease_and_says_when_to_ask_again(tmp_path: Path) -> None:
+    lacking = ["charging"]
+
+    async def talk() -> None:
+        async with caller(agent_core(tmp_path, is_odd=True), lacking=lambda: lacking[0]) as client:
+            state = from_json((await client.get("/v1/state")).content, AgentState)
+            assert (state.waiting_for, state.lease_id) == ("charging", None)
+            assert state.environment.memory_available_bytes
+            refused = await client.post("/v1/leases", content=to_json(odd_lease("fine")))
+            assert "waits for: charging" in check_problem(refused, 503, "not_now").detail
+            assert int(refused.headers["Retry-After"]) > 0
+            lacking[0] = ""
+            assert from_json((await client.get("/v1/state")).content, AgentState).waiting_for == ""
+            taken = await client.post("/v1/leases", content=to_json(odd_lease("fine")))
+            assert from_json(taken.text, Result).status == "ok"
+
+    asyncio.run(talk())

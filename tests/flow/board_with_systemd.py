@@ -1,0 +1,135 @@
+"""A board with systemd, played on this machine: folders of its own, and its unit run as systemd would.
+
+In a mount namespace ``/opt``, ``/etc``, ``/run`` and ``/var/lib`` are the board's own, and this Python with
+its packages, but for ours, is that of the board. ``systemctl`` only notes what it is told. The unit is read
+and run as it says: with its user and its variables and nothing of the caller's, and able to write where
+``ReadWritePaths`` lets it and nowhere else.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+UNIT = "/etc/systemd/system/edgenas-agent.service"
+TOLD = "/run/systemctl-was-told"
+
+_OURS = ("edgenas", "_edgenas", "_editable", "pip")
+_NEEDED = ("curl", "findmnt", "nsenter", "runuser", "setpriv", "unshare", "useradd")
+_SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+
+_MAKE = f"""set -e
+etc=$(mktemp -d)
+cp -a /etc/. "$etc"
+mount --bind "$etc" /etc
+for folder in /opt /run /var/lib; do mount -t tmpfs tmpfs $folder; done
+mkdir -p /run/systemd/system /etc/systemd/system /opt/python /opt/site /opt/packages /opt/bin
+mount --bind "$1" /opt/python
+mount --bind "$2" /opt/site
+mount -t tmpfs tmpfs /opt/python/{_SITE}
+echo /opt/packages >/opt/python/{_SITE}/board.pth
+for name in $3; do ln -s "/opt/site/$name" /opt/packages; done
+printf '#!/bin/sh\\necho "$*" >>{TOLD}\\n' >/opt/bin/systemctl
+chmod +x /opt/bin/systemctl
+echo made
+cat
+rm -rf "$etc"
+"""
+
+_RUN_UNIT = """set -e
+for path in $2; do mount --bind "$path" "$path"; done
+findmnt -rn -o TARGET | grep -vE '^/(dev|proc|sys)(/|$)' | while read -r path; do
+    case " $2 " in *" $path "*) ;; *) mount -o remount,bind,ro "$path" ;; esac
+done
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs -o mode=0 tmpfs /root
+user=$1
+shift 2
+exec setpriv --reuid "$user" --regid "$user" --init-groups --no-new-privs env -i "$@"
+"""
+
+
+def why_not_here() -> str:
+    """Return why no board can be played here; empty if one can."""
+    missing = [name for name in _NEEDED if shutil.which(name) is None]
+    if os.geteuid() != 0 or missing:
+        return f"needs root and {', '.join(_NEEDED)}"
+    probe = ["unshare", "-m", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/opt"]
+    return "" if subprocess.run(probe, check=False).returncode == 0 else "nothing can be mounted here"
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A mount namespace that a process holds open."""
+
+    pid: int
+
+    def run(self, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command as root on the board."""
+        return subprocess.run(
+            self._entering(*command),
+            env={"PATH": f"/opt/bin:/opt/python/bin:{os.environ['PATH']}", "HOME": "/root", **variables},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
+        )
+
+    def start_unit(self) -> "subprocess.Popen[bytes]":
+        """Start what the unit and its drop-ins say."""
+        unit = self._unit()
+        (user,), (start,), paths = unit["User"], unit["ExecStart"], " ".join(unit["ReadWritePaths"])
+        home = self.run("sh", "-c", f"getent passwd {user} | cut -d: -f6").stdout.strip()
+        variables = (
+            "PATH=/usr/bin:/bin",
+            f"HOME={home}",
+            f"USER={user}",
+            *unit["Environment"],
+        )
+        arguments = ("sh", user, paths, *variables, *start.split())
+        return subprocess.Popen(
+            self._entering("unshare", "-m", "sh", "-c", _RUN_UNIT, *arguments),
+            cwd="/",
+            start_new_session=True,
+        )
+
+    def _unit(self) -> Mapping[str, list[str]]:
+        """Return the values of the unit and its drop-ins by name, for those that this file plays."""
+        text = self.run("sh", "-c", f"cat {UNIT}; cat {UNIT}.d/*.conf 2>/dev/null").stdout
+        values: dict[str, list[str]] = defaultdict(list)
+        for line in text.splitlines():
+            name, equals, value = line.partition("=")
+            if equals and not name.startswith("#"):
+                values[name].append(value)
+        for name in ("NoNewPrivileges", "ProtectHome", "PrivateTmp"):
+            assert values[name] == ["yes"], f"{name} is played as yes"
+        assert values["ProtectSystem"] == ["strict"]
+        return values
+
+    def _entering(self, *command: str) -> tuple[str, ...]:
+        return ("nsenter", "-t", str(self.pid), "-m", "--", *command)
+
+
+@contextmanager
+def board_with_systemd() -> Iterator[Board]:
+    """Make a board; nothing of it stays."""
+    packages = Path(sysconfig.get_path("purelib"))
+    names = " ".join(path.name for path in packages.iterdir() if not path.name.startswith(_OURS))
+    making = ("sh", "-c", _MAKE, "sh", sys.base_prefix, str(packages), names)
+    holder = subprocess.Popen(
+        ["unshare", "-m", "--propagation", "private", *making],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"made\n"
+        yield Board(holder.pid)
+        holder.communicate()
