@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select, text
@@ -34,6 +33,7 @@ from search_server.latency.verdict import Verdict
 from search_server.leases.ingest import ingest_result
 from search_server.leases.leases import create_lease, to_lease
 from search_server.profiling.plan import ItemFactory, policy, profile_items
+from search_server.store import Store
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Result
 from shared.search_space import search_space
@@ -69,13 +69,13 @@ class Template:
         )
 
 
-def make_template(session: Session, data_dir: Path) -> Template:
+def make_template(session: Session, store: Store) -> Template:
     """Let the server plan a lease of a profile, and store its answers."""
     now = utc_now()
     row = add_device(session, device("history"), now)
     job = create_job(session, Submission(None), "profile", row, SPACE.name, CONDITIONS, {}, now)
     job.status = "cancelled"  # nothing follows from its results
-    items = profile_items(SPACE, ItemFactory(session, data_dir, CONDITIONS, now), 0)
+    items = profile_items(SPACE, ItemFactory(session, store, CONDITIONS, now), 0)
     lease = create_lease(session, job, items, policy(0, CONDITIONS), now)
     lease.status, lease.fence = "leased", 1
     answers = tuple(simulated_results(to_lease(lease)))

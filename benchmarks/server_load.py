@@ -29,6 +29,7 @@ from search_server.clock import utc_now
 from search_server.db.models import JobRow
 from search_server.db.session import Database
 from search_server.devices.registry import enrol
+from search_server.store import Store
 from search_server.tokens import Caller, create_token
 from shared.protocol.device import DeviceCreate
 from shared.protocol.wire import to_json
@@ -41,7 +42,7 @@ async def play(server: LoadServer, num_samples: int, options: argparse.Namespace
     """Fill the database, put load on the server, and return the figures."""
     database = Database(server.database_url)
     with database.transaction() as session:
-        template = make_template(session, server.folder)
+        template = make_template(session, Store.at(server.folder))
         user = create_token(session, "user", utc_now())
     begin_s = time.monotonic()
     snapshots = fill(database, template, num_samples)

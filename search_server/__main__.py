@@ -129,12 +129,14 @@ def worker(
         importlib.import_module("search_server.nas.supernet.accelerator").choose_accelerator(
             settings.accelerator
         )
-    database = open_database(settings)
+    store, database = settings.job_store, open_database(settings)
     environment = {
         "EDGENAS_DATABASE_URL": settings.url,
         "EDGENAS_DATA": str(settings.data.absolute()),
         "EDGENAS_ACCELERATOR": settings.accelerator,
     }
+    if settings.store is not None:
+        environment["EDGENAS_STORE"] = settings.store
     if settings.tensorboard is not None:
         environment["EDGENAS_TENSORBOARD"] = str(settings.tensorboard.absolute())
     running = Worker(
@@ -146,7 +148,7 @@ def worker(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop.set())
     if settings.agent_networks:
-        dispatcher = Dispatcher(database, settings.data, settings.agent_networks, utc_now)
+        dispatcher = Dispatcher(database, store, settings.agent_networks, utc_now)
         threading.Thread(target=asyncio.run, args=(dispatcher.run_forever(),), daemon=True).start()
     running.run()
     database.close()

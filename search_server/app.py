@@ -98,6 +98,7 @@ def equip_app(app: FastAPI, settings: Settings, now: Clock, poll_s: float) -> No
     registry.register(ServerCollector(database, settings.data, house, now))
     app.state.context = Context(
         data_dir=settings.data,
+        store=settings.job_store,
         bell=bell,
         metrics=registry,
         figures=RequestFigures.of(registry),
@@ -127,9 +128,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch_pending_leases, database, context.bell, context.poll_s)
-        tasks.start_soon(keep_house_forever, database, context.data_dir, context.now, context.house)
+        tasks.start_soon(
+            keep_house_forever, database, context.data_dir, context.store, context.now, context.house
+        )
         if context.retention is not None:
-            tasks.start_soon(compact_forever, database, context.data_dir, context.retention, context.now)
+            tasks.start_soon(compact_forever, database, context.store, context.retention, context.now)
         yield
         tasks.cancel_scope.cancel()
     database.close()

@@ -16,7 +16,7 @@ from search_server.durations import parse_duration
 from search_server.opening import DataOption, JsonOption, open_database, open_unmigrated, read_settings
 from search_server.operating.backup import write_backup
 from search_server.operating.deep_check import examine_deeply
-from search_server.operating.doctor import Finding, examine, image_folders
+from search_server.operating.doctor import Finding, examine, image_folders, shared_store
 from search_server.operating.restore import restore_backup
 from search_server.operating.retention import compact as compact_old
 
@@ -40,7 +40,7 @@ def backup(
     settings, now = read_settings(data), utc_now()
     target = path / f"edgenas-{now:%Y%m%dT%H%M%SZ}.tar" if path.is_dir() else path
     database = open_database(settings)
-    manifest = write_backup(database, settings.data, target, now)
+    manifest = write_backup(database, settings.job_store, target, now)
     database.close()
     size_mb = sum(stored.size_bytes for stored in manifest.files) / 1e6
     typer.echo(f"{target}: {len(manifest.files)} files, {size_mb:.1f} MB, schema {manifest.migration}")
@@ -64,7 +64,7 @@ def restore(
     """
     settings = read_settings(data)
     database = open_unmigrated(settings)
-    manifest = restore_backup(database, settings.data, path, is_forced=force)
+    manifest = restore_backup(database, settings.job_store, path, is_forced=force)
     database.close()
     typer.echo(f"restored {len(manifest.files)} files as they were at {manifest.made_at}", err=True)
 
@@ -86,7 +86,7 @@ def compact(
     settings = read_settings(data)
     database = open_database(settings)
     age = parse_duration(older_than)
-    given_up = compact_old(database, settings.data, age, utc_now(), is_dry=dry_run)
+    given_up = compact_old(database, settings.job_store, age, utc_now(), is_dry=dry_run)
     database.close()
     typer.echo(
         f"{'would give' if dry_run else 'gave'} up the samples of {given_up.num_results} results "
@@ -119,8 +119,10 @@ def doctor(
     else:
         findings += examine(database, settings.data, utc_now)
         if deep and all(finding.level != "fail" for finding in findings):
-            findings += examine_deeply(database, settings.data)
+            findings += examine_deeply(database, settings.job_store)
         database.close()
+    if settings.store is not None:
+        findings.append(shared_store(settings.job_store))
     findings += image_folders(DataRoots(settings.data_roots))  # the default one need not be there
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))

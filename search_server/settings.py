@@ -18,6 +18,7 @@ from pydantic_settings import (
 from search_server.data_roots import DataRoots
 from search_server.logs import LogFormat, LogLevel
 from search_server.search_options import AcceleratorName
+from search_server.store import Store
 
 
 class Settings(BaseSettings):
@@ -29,6 +30,9 @@ class Settings(BaseSettings):
 
     data: Path = Path(".edgenas")
     """Folder for the default database, model files, checkpoints and exports."""
+    store: str | None = None
+    """Where jobs leave model files, checkpoints and exports: a URL such as ``file:///srv/edgenas`` or
+    ``s3://bucket/edgenas``; None: the data folder. Server and workers need the same, and no common disk."""
     database_url: str | None = None
     """``postgresql://user@host/name`` or ``sqlite:///path``; None: SQLite in the data folder."""
     host: str = "127.0.0.1"
@@ -92,6 +96,15 @@ class Settings(BaseSettings):
     def image_roots(self) -> DataRoots:
         """Where the images of searches lie."""
         return DataRoots(self.data_roots or (self.data / "images",))
+
+    @property
+    def job_store(self) -> Store:
+        """Where jobs leave their files.
+
+        Raises:
+            ValueError: nothing here reads such a URL.
+        """
+        return Store.at(self.data if self.store is None else self.store)
 
     @property
     def url(self) -> str:

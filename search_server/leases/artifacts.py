@@ -1,9 +1,6 @@
-"""Model files by SHA-256: the bytes in the data folder, the facts in the database."""
+"""Model files by SHA-256: the bytes in the store, the facts in the database."""
 
-import os
-import tempfile
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -11,23 +8,20 @@ from sqlalchemy.orm import Session
 from search_server.db.models import ArtifactRow, LeaseArtifactRow, LeaseRow
 from search_server.errors import NotFoundError
 from search_server.model_files.model_file import ModelFile
+from search_server.store import Store
 from shared.protocol.measurement import Artifact
 
 
-def artifact_path(data_dir: Path, sha256: str) -> Path:
-    """Return where the bytes of an artifact lie."""
-    return data_dir / "artifacts" / sha256[:2] / sha256
+def artifact_name(sha256: str) -> str:
+    """Return what the bytes of an artifact are called in the store."""
+    return f"artifacts/{sha256[:2]}/{sha256}"
 
 
-def store_artifact(session: Session, data_dir: Path, model: ModelFile, now: datetime) -> Artifact:
+def store_artifact(session: Session, store: Store, model: ModelFile, now: datetime) -> Artifact:
     """Keep a model file; storing the same bytes again changes nothing."""
     artifact = model.artifact()
-    path = artifact_path(data_dir, artifact.sha256)
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(model.content)
-        os.replace(file.name, path)
+    if not store.has(artifact_name(artifact.sha256)):
+        store.write(artifact_name(artifact.sha256), model.content)
     if session.get(ArtifactRow, artifact.sha256) is None:
         session.merge(
             ArtifactRow(
@@ -41,8 +35,8 @@ def store_artifact(session: Session, data_dir: Path, model: ModelFile, now: date
     return artifact
 
 
-def find_artifact(session: Session, data_dir: Path, sha256: str, device_id: str | None) -> Path:
-    """Return the file of an artifact; a device sees only what one of its leases names.
+def find_artifact(session: Session, sha256: str, device_id: str | None) -> str:
+    """Return the name of an artifact in the store; a device sees only what one of its leases names.
 
     Raises:
         NotFoundError: no such artifact, or not for this device.
@@ -50,7 +44,7 @@ def find_artifact(session: Session, data_dir: Path, sha256: str, device_id: str 
     row = session.get(ArtifactRow, sha256)
     if row is None or (device_id is not None and not _is_named(session, sha256, device_id)):
         raise NotFoundError("unknown_artifact", f"no artifact {sha256!r} in a lease of this device")
-    return artifact_path(data_dir, row.sha256)
+    return artifact_name(row.sha256)
 
 
 def _is_named(session: Session, sha256: str, device_id: str) -> bool:

@@ -9,8 +9,9 @@ same bits on the CPU only, since others do not sum in a fixed order.
 
 import os
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import IO, Any, Protocol, runtime_checkable
 
 import torch
 
@@ -35,23 +36,30 @@ class CheckpointMismatchError(ValueError):
 
 
 def save_checkpoint(run: SearchRun, path: Path) -> None:
-    """Write the state between two epochs as tensors of the CPU; the file is whole or not there."""
+    """Write the state between two epochs; the file is whole or not there."""
     part = path.with_suffix(".part")
-    torch.save(_on_cpu({**circumstances(run), **state(run)}), part)
+    part.write_bytes(checkpoint_bytes(run))
     os.replace(part, path)
 
 
-def load_checkpoint(run: SearchRun, path: Path) -> None:
+def checkpoint_bytes(run: SearchRun) -> bytes:
+    """Return the state between two epochs as a file of torch, with tensors of the CPU."""
+    file = BytesIO()
+    torch.save(_on_cpu({**circumstances(run), **state(run)}), file)
+    return file.getvalue()
+
+
+def load_checkpoint(run: SearchRun, file: Path | IO[bytes]) -> None:
     """Bring a new run of the same search to the state that was saved.
 
     Raises:
         CheckpointMismatchError: the checkpoint was written by another search, or by other code.
     """
-    saved = torch.load(path, weights_only=True)
+    saved = torch.load(file, weights_only=True)
     differing = _differing(saved, circumstances(run))
     if differing:
         raise CheckpointMismatchError(
-            f"checkpoint {path} is of another search: {', '.join(differing)} differ; submit the search "
+            f"the checkpoint is of another search: {', '.join(differing)} differ; submit the search "
             "anew instead of resuming it"
         )
     run.supernet.load_state_dict(saved["supernet"])

@@ -4,7 +4,7 @@ Shape letters: L layers, K candidates.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import IO
 
 import torch
 
@@ -28,18 +28,15 @@ class Learnt:
     compute."""
 
 
-def load_learnt(checkpoint: Path, space: SearchSpace, options: SearchOptions) -> Learnt:
+def load_learnt(checkpoint: IO[bytes] | None, space: SearchSpace, options: SearchOptions) -> Learnt:
     """Return what a search knows of the candidates.
 
     Args:
-        checkpoint: of the search; not read where it trained no supernet.
+        checkpoint: of the search; None where it trained no supernet.
         space: of the search.
         options: of the search.
-
-    Raises:
-        ValueError: the checkpoint is gone.
     """
-    if options.paths == "none":
+    if checkpoint is None:
         return Learnt(share_LK(space, options.most), are_effects=False)
     saved = _saved(checkpoint)
     if saved["effects"]["gram"].any():
@@ -51,23 +48,15 @@ def load_learnt(checkpoint: Path, space: SearchSpace, options: SearchOptions) ->
 
 
 def load_supernet(
-    checkpoint: Path, space: SearchSpace, options: SearchOptions, accelerator: torch.device
+    checkpoint: IO[bytes], space: SearchSpace, options: SearchOptions, accelerator: torch.device
 ) -> Supernet:
-    """Return the trained supernet of a search.
-
-    Raises:
-        ValueError: the checkpoint is gone.
-    """
+    """Return the trained supernet of a search."""
     supernet = Supernet(space, options.weights, torch.Generator())
     supernet.load_state_dict(_saved(checkpoint)["supernet"])
     supernet.place(accelerator)
     return supernet
 
 
-def _saved(checkpoint: Path) -> dict[str, dict[str, torch.Tensor]]:
-    if not checkpoint.exists():
-        raise ValueError(
-            f"{checkpoint} is gone, and with it what the search has learnt; submit the search again"
-        )
+def _saved(checkpoint: IO[bytes]) -> dict[str, dict[str, torch.Tensor]]:
     saved: dict[str, dict[str, torch.Tensor]] = torch.load(checkpoint, weights_only=True)
     return saved

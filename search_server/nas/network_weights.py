@@ -1,7 +1,8 @@
 """The weights of a trained network: as a file of torch, and as numpy arrays for other formats."""
 
-import os
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -11,17 +12,17 @@ from shared.modules import NetworkModule
 from shared.workload import Workload
 
 
-def save_network(network: NetworkModule, path: Path) -> None:
-    """Write the state of a network as tensors of the CPU; the file is whole or not there."""
-    part = path.with_suffix(".part")
-    torch.save({name: value.cpu() for name, value in network.state_dict().items()}, part)
-    os.replace(part, path)
+def network_bytes(network: NetworkModule) -> bytes:
+    """Return the state of a network as a file of torch, with tensors of the CPU."""
+    file = BytesIO()
+    torch.save({name: value.cpu() for name, value in network.state_dict().items()}, file)
+    return file.getvalue()
 
 
-def load_network(workload: Workload, path: Path) -> NetworkModule:
-    """Return the network of a workload with a state that :func:`save_network` wrote."""
+def load_network(workload: Workload, file: Path | IO[bytes]) -> NetworkModule:
+    """Return the network of a workload with a state that :func:`network_bytes` returned."""
     network = NetworkModule(workload)
-    network.load_state_dict(torch.load(path, weights_only=True))
+    network.load_state_dict(torch.load(file, weights_only=True))
     return network
 
 

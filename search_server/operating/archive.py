@@ -72,6 +72,13 @@ class ArchiveWriter:
         self.files.append(StoredFile(name, info.size, hashing.sha256.hexdigest()))
         return True
 
+    def add_content(self, content: bytes, name: str) -> None:
+        """Take bytes in under a name."""
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), 0o600
+        self.tar.addfile(info, io.BytesIO(content))
+        self.files.append(StoredFile(name, info.size, hashlib.sha256(content).hexdigest()))
+
 
 @contextmanager
 def written_archive(path: Path) -> Iterator[ArchiveWriter]:

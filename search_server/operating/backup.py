@@ -1,8 +1,6 @@
 """Write a backup while all goes on: the database, and the files that its jobs refer to."""
 
-import shutil
 import tempfile
-from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +12,7 @@ from sqlalchemy.orm import Session
 from search_server.db.models import ArtifactRow, JobRow
 from search_server.db.session import Database
 from search_server.jobs.registry import ENDED, UNFINISHED
-from search_server.leases.artifacts import artifact_path
+from search_server.leases.artifacts import artifact_name
 from search_server.operating.archive import (
     DATABASE,
     ArchiveWriter,
@@ -23,9 +21,11 @@ from search_server.operating.archive import (
     written_archive,
 )
 from search_server.operating.database_copy import copied_database
+from search_server.searches.searches import job_folder
+from search_server.store import Store
 
 
-def write_backup(database: Database, data_dir: Path, path: Path, now: datetime) -> Manifest:
+def write_backup(database: Database, store: Store, path: Path, now: datetime) -> Manifest:
     """Write a backup and return what is in it.
 
     A search that runs is copied before the database: its checkpoint is then as old as the steps that the
@@ -34,7 +34,7 @@ def write_backup(database: Database, data_dir: Path, path: Path, now: datetime) 
 
     Args:
         database: may be written to meanwhile.
-        data_dir: the server's data folder.
+        store: what jobs left.
         path: the file to write; there must be none.
         now: the time.
 
@@ -46,12 +46,12 @@ def write_backup(database: Database, data_dir: Path, path: Path, now: datetime) 
         written_archive(path) as writer,
         tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.absolute().parent) as folder,
     ):
-        early, copy = Path(folder) / "searches", Path(folder) / DATABASE
-        _copy_running(database, data_dir / "searches", early)
+        early, copy = Store.at(Path(folder)), Path(folder) / DATABASE
+        _copy_running(database, store, early)
         with copied_database(database, copy) as session:
             writer.add(copy, DATABASE)
-            missing = _add_artifacts(session, writer, data_dir)
-            _add_searches(session, writer, data_dir / "searches", early)
+            missing = _add_artifacts(session, writer, store)
+            _add_searches(session, writer, store, early)
             manifest = Manifest(
                 made_at=now.isoformat(),
                 edgenas_version=version("edgenas"),
@@ -65,37 +65,39 @@ def write_backup(database: Database, data_dir: Path, path: Path, now: datetime) 
     return manifest
 
 
-def _copy_running(database: Database, searches: Path, target: Path) -> None:
+def _copy_running(database: Database, store: Store, target: Store) -> None:
     with database.reading() as session:
         unfinished = select(JobRow.job_id).where(JobRow.kind == "search", JobRow.status.in_(UNFINISHED))
         job_ids = session.scalars(unfinished).all()
     for job_id in job_ids:
-        for source in _files(searches / job_id):
-            copy = target / source.relative_to(searches)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                shutil.copyfile(source, copy)
-            except FileNotFoundError:
-                continue  # a file that was still being written has got its name meanwhile
+        for name in store.names(job_folder(job_id)):
+            target.write(name, store.read(name))
 
 
-def _add_artifacts(session: Session, writer: ArchiveWriter, data_dir: Path) -> list[str]:
+def _add_artifacts(session: Session, writer: ArchiveWriter, store: Store) -> list[str]:
     """Add all model files; return the names of those that are not there."""
-    paths = [artifact_path(data_dir, sha256) for sha256 in session.scalars(select(ArtifactRow.sha256))]
-    names = {path: path.relative_to(data_dir).as_posix() for path in paths}
-    return [name for path, name in names.items() if not writer.add(path, name)]
+    names = [artifact_name(sha256) for sha256 in session.scalars(select(ArtifactRow.sha256))]
+    return [name for name in names if not _add(writer, store, name)]
 
 
-def _add_searches(session: Session, writer: ArchiveWriter, searches: Path, early: Path) -> None:
+def _add_searches(session: Session, writer: ArchiveWriter, store: Store, early: Store) -> None:
     jobs = session.execute(select(JobRow.job_id, JobRow.status).where(JobRow.kind == "search")).all()
     for job_id, status in jobs:
-        root = searches if status in ENDED else early
-        for source in _files(root / job_id):
-            writer.add(source, f"searches/{source.relative_to(root).as_posix()}")
+        source = store if status in ENDED else early
+        for name in source.names(job_folder(job_id)):
+            _add(writer, source, name)
 
 
-def _files(folder: Path) -> Sequence[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+def _add(writer: ArchiveWriter, store: Store, name: str) -> bool:
+    """Take a file of the store in; False if there is none (any more)."""
+    path = store.local_path(name)
+    if path is not None:
+        return writer.add(path, name)
+    try:
+        writer.add_content(store.read(name), name)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _database_version(session: Session) -> str:

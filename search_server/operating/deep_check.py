@@ -2,27 +2,27 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from sqlalchemy import select
 
 from search_server.db.models import ArtifactRow, LatencyTableRow, ResultRow
 from search_server.db.session import Database
 from search_server.latency.table import LatencyTable
-from search_server.leases.artifacts import artifact_path
+from search_server.leases.artifacts import artifact_name
 from search_server.leases.stored_result import is_whole
 from search_server.operating.doctor import Finding
+from search_server.store import Store
 
 _BATCH = 200
 _MOST_NAMED = 5
 _NEXT_STEP = "bring a backup back with 'search-server restore', or remove what they belong to"
 
 
-def examine_deeply(database: Database, data_dir: Path) -> Iterator[Finding]:
+def examine_deeply(database: Database, store: Store) -> Iterator[Finding]:
     """Yield a finding for each kind of stored thing, after all of them were read."""
     yield _finding("results", *_damaged_results(database))
     yield _finding("latency tables", *_damaged_tables(database))
-    yield _finding("model files", *_damaged_files(database, data_dir))
+    yield _finding("model files", *_damaged_files(database, store))
 
 
 def _finding(subject: str, num_read: int, damaged: Sequence[str]) -> Finding:
@@ -67,15 +67,14 @@ def _is_table(content: str, snapshot: str) -> bool:
         return False
 
 
-def _damaged_files(database: Database, data_dir: Path) -> tuple[int, list[str]]:
+def _damaged_files(database: Database, store: Store) -> tuple[int, list[str]]:
     with database.reading() as session:
         hashes = session.scalars(select(ArtifactRow.sha256)).all()
-    return len(hashes), [sha256[:12] for sha256 in hashes if not _is_file(data_dir, sha256)]
+    return len(hashes), [sha256[:12] for sha256 in hashes if not _is_file(store, sha256)]
 
 
-def _is_file(data_dir: Path, sha256: str) -> bool:
+def _is_file(store: Store, sha256: str) -> bool:
     try:
-        with artifact_path(data_dir, sha256).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        return hashlib.sha256(store.read(artifact_name(sha256))).hexdigest() == sha256
     except OSError:
         return False

@@ -19,8 +19,11 @@ from search_server.db.models import DeviceRow, JobRow, LeaseRow
 from search_server.db.session import Database
 from search_server.devices.registry import ONLINE_FOR
 from search_server.searches.worker_book import ALIVE_FOR, newest_worker
+from search_server.store import Store
 
 Level = Literal["ok", "warn", "fail"]
+
+_PROBE = "doctor.probe"
 
 MAX_CLOCK_S = 5.0
 """Clocks that differ by less agree: leases last for minutes."""
@@ -92,6 +95,21 @@ def image_folders(roots: DataRoots) -> Iterator[Finding]:
         else:
             next_step = "mount it, let the server's user read it, or take it out of EDGENAS_DATA_ROOTS"
             yield Finding("images", "warn", f"{root} is no folder that can be read", next_step)
+
+
+def shared_store(store: Store) -> Finding:
+    """Look whether a store that is not the data folder can be written and read."""
+    try:
+        store.write(_PROBE, b"doctor")
+        is_read = store.read(_PROBE) == b"doctor"
+        store.remove(_PROBE)
+    except Exception as error:
+        # Each kind of store has errors of its own.
+        next_step = "put EDGENAS_STORE right, and the credentials that its kind of store reads"
+        return Finding("store", "fail", f"{store.url}: {error}", next_step)
+    if not is_read:
+        return Finding("store", "fail", f"{store.url} does not return what was written", "ask its host")
+    return Finding("store", "ok", f"{store.url} can be written and read")
 
 
 def _disk(data_dir: Path) -> Finding:

@@ -1,6 +1,5 @@
 """Bring a backup back: checked as a whole first, then files and database, then the newest schema."""
 
-import shutil
 import tarfile
 import tempfile
 from pathlib import Path
@@ -10,16 +9,17 @@ from search_server.db.session import Database
 from search_server.errors import ConflictError
 from search_server.operating.archive import DATABASE, Manifest, extract, verified_manifest
 from search_server.operating.database_copy import has_rows, replace_database, require_program
+from search_server.store import Store
 
 _FOLDERS = ("artifacts", "searches")
 
 
-def restore_backup(database: Database, data_dir: Path, path: Path, *, is_forced: bool = False) -> Manifest:
+def restore_backup(database: Database, store: Store, path: Path, *, is_forced: bool = False) -> Manifest:
     """Put a backup in place of what is there and return what it holds.
 
     Args:
         database: where to; of the kind that the backup is of.
-        data_dir: the server's data folder.
+        store: takes the files.
         path: the backup.
         is_forced: give up what is there.
 
@@ -32,19 +32,22 @@ def restore_backup(database: Database, data_dir: Path, path: Path, *, is_forced:
         tar = tarfile.open(path)  # noqa: SIM115 - closed below
     except (OSError, tarfile.TarError) as error:
         raise ValueError(f"{path} cannot be read as a backup ({error}); take another file") from error
-    with tar, tempfile.TemporaryDirectory(prefix=".restore-", dir=data_dir) as folder:
+    place = store.local_path("")  # where there is room; else where temporary files lie
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
+    with tar, tempfile.TemporaryDirectory(prefix=".restore-", dir=place) as folder:
         try:
             manifest = verified_manifest(tar)
         except tarfile.TarError as error:
             raise ValueError(f"{path} is damaged ({error}); take another file") from error
         _require_fitting(database, manifest)
         if not is_forced:
-            _require_empty(database, data_dir)
+            _require_empty(database, store)
         for stored in manifest.files:
             extract(tar, stored, Path(folder) / stored.path)
         replace_database(database, Path(folder) / DATABASE)
         for name in _FOLDERS:
-            _replace_folder(Path(folder) / name, data_dir / name)
+            _replace_folder(Path(folder), name, store)
     migrate_to_head(database.engine)
     return manifest
 
@@ -65,8 +68,8 @@ def _require_fitting(database: Database, manifest: Manifest) -> None:
         require_program("pg_restore")
 
 
-def _require_empty(database: Database, data_dir: Path) -> None:
-    full = [str(data_dir / name) for name in _FOLDERS if any((data_dir / name).glob("*"))]
+def _require_empty(database: Database, store: Store) -> None:
+    full = [f"{store.url}/{name}" for name in _FOLDERS if store.names(name)]
     if has_rows(database):
         full.insert(0, "the database")
     if full:
@@ -77,8 +80,8 @@ def _require_empty(database: Database, data_dir: Path) -> None:
         )
 
 
-def _replace_folder(source: Path, target: Path) -> None:
-    if target.exists():
-        shutil.rmtree(target)
-    if source.exists():
-        source.rename(target)
+def _replace_folder(source: Path, name: str, store: Store) -> None:
+    store.remove_folder(name)
+    for path in sorted(each for each in (source / name).rglob("*") if each.is_file()):
+        store.write(path.relative_to(source).as_posix(), path.read_bytes())
+        path.unlink()  # so that a disk need not hold everything twice

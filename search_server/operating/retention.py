@@ -7,7 +7,6 @@ never look at samples again. A result keeps its status, its conditions and a sum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import structlog
@@ -20,6 +19,8 @@ from search_server.errors import DamagedError
 from search_server.jobs.registry import ENDED
 from search_server.leases.stored_result import pack_result, unpack_result
 from search_server.resources.samples import Quantiles, SampleSummary
+from search_server.searches.searches import checkpoint_name
+from search_server.store import Store
 from shared.protocol.measurement import Result, RunSamples
 from shared.protocol.wire import to_dict
 
@@ -42,7 +43,7 @@ class Compacted:
 
 
 def compact(
-    database: Database, data_dir: Path, age: timedelta, now: datetime, *, is_dry: bool = False
+    database: Database, store: Store, age: timedelta, now: datetime, *, is_dry: bool = False
 ) -> Compacted:
     """Replace old samples by summaries and remove checkpoints of searches that are done.
 
@@ -51,7 +52,7 @@ def compact(
 
     Args:
         database: may be written to meanwhile.
-        data_dir: where checkpoints lie.
+        store: where checkpoints lie.
         age: how old a measurement or the end of a search must be, at least a day.
         now: the time.
         is_dry: only tell.
@@ -70,12 +71,12 @@ def compact(
             with database.transaction() as session:
                 for row in rewritten:
                     row.write(session)
-    paths = _old_checkpoints(database, data_dir, now - age)
-    checkpoint_bytes = sum(path.stat().st_size for path in paths)
+    checkpoints = _old_checkpoints(database, store, now - age)
+    checkpoint_bytes = sum(map(store.size_bytes, checkpoints))
     if not is_dry:
-        for path in paths:
-            path.unlink(missing_ok=True)
-    return Compacted(num_results, num_bytes, len(paths), checkpoint_bytes)
+        for name in checkpoints:
+            store.remove(name)
+    return Compacted(num_results, num_bytes, len(checkpoints), checkpoint_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +138,8 @@ def _quantiles(samples_us: Sequence[float]) -> Quantiles | None:
     return Quantiles(len(samples_us), q10_us, median_us, q90_us)
 
 
-def _old_checkpoints(database: Database, data_dir: Path, until: datetime) -> list[Path]:
+def _old_checkpoints(database: Database, store: Store, until: datetime) -> list[str]:
     done = select(JobRow.job_id).where(JobRow.kind == "search", JobRow.status == "done")
     with database.reading() as session:
         job_ids = session.scalars(done.where(JobRow.finished_at < until)).all()
-    paths = (data_dir / "searches" / job_id / "search.pt" for job_id in job_ids)
-    return [path for path in paths if path.exists()]
+    return [name for name in map(checkpoint_name, job_ids) if store.has(name)]

@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,12 +11,13 @@ from search_server.db.models import SHARED, ArtifactRow, LeaseArtifactRow, Lease
 from search_server.db.paging import fetch_page
 from search_server.db.visibility import SEES_ALL
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
-from search_server.leases.artifacts import artifact_path, store_artifact
+from search_server.leases.artifacts import artifact_name, store_artifact
 from search_server.model_files.model_file import ModelFile
 from search_server.own_models.onnx_check import onnx_facts
 from search_server.own_models.tflite_check import tflite_facts
 from search_server.resources.models import MAX_MODEL_BYTES, Model, ModelCreate, ModelFacts, ModelFormat
 from search_server.resources.page import Page
+from search_server.store import Store
 from shared.protocol.wire import from_dict, to_dict
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -54,7 +54,7 @@ def checked_facts(model_format: ModelFormat, content: bytes) -> ModelFacts:
 
 def add_model(
     session: Session,
-    data_dir: Path,
+    store: Store,
     create: ModelCreate,
     content: bytes,
     facts: ModelFacts,
@@ -74,7 +74,7 @@ def add_model(
             "name_taken",
             f"another file is called {create.name!r}; choose another name, or remove that model first",
         )
-    store_artifact(session, data_dir, ModelFile(create.format, content), now)
+    store_artifact(session, store, ModelFile(create.format, content), now)
     row = ModelRow(
         model_id=new_id("model", now),
         name=create.name,
@@ -88,12 +88,12 @@ def add_model(
     return model_resource(session, row)
 
 
-def stored_content(session: Session, data_dir: Path, sha256: str) -> bytes | None:
+def stored_content(session: Session, store: Store, sha256: str) -> bytes | None:
     """Return the bytes of a model's file that has come before; None if it must come again."""
     if _present(session, ModelRow.sha256 == sha256) is None:
         return None
-    path = artifact_path(data_dir, sha256)
-    return path.read_bytes() if path.exists() else None
+    name = artifact_name(sha256)
+    return store.read(name) if store.has(name) else None
 
 
 def find_model(session: Session, id_or_name: str) -> ModelRow:
@@ -122,8 +122,8 @@ def list_models(session: Session, cursor: str | None, limit: int, owner: str | N
     return Page(tuple(model_resource(session, row) for row in rows), next_cursor)
 
 
-def remove_model(session: Session, data_dir: Path, row: ModelRow, now: datetime) -> None:
-    """Take a model off the list, and its file from the disk unless something else needs it.
+def remove_model(session: Session, store: Store, row: ModelRow, now: datetime) -> None:
+    """Take a model off the list, and its file from the store unless something else needs it.
 
     Raises:
         ConflictError: it is being measured.
@@ -143,7 +143,7 @@ def remove_model(session: Session, data_dir: Path, row: ModelRow, now: datetime)
     artifact = session.get_one(ArtifactRow, row.sha256)
     is_only_here = artifact.created_at >= row.created_at  # else a search or a measurement had it before
     if is_only_here and _present(session, ModelRow.sha256 == row.sha256) is None:
-        artifact_path(data_dir, row.sha256).unlink(missing_ok=True)
+        store.remove(artifact_name(row.sha256))
 
 
 def model_resource(session: Session, row: ModelRow) -> Model:

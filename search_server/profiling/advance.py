@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import structlog
 from sqlalchemy import exists, select
@@ -57,6 +56,7 @@ from search_server.profiling.samples import own_leases
 from search_server.resources.checks import Drift
 from search_server.resources.latencies import MeasurementCreate
 from search_server.resources.models import GateVerdict, ModelLatency
+from search_server.store import Store
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Policy
 from shared.protocol.wire import from_dict, to_dict
@@ -65,20 +65,20 @@ from shared.search_space import search_space
 Conclusion = MeasureOn | Fitted | Compared | Drift | ModelLatency | GateVerdict | GateOn | Failed
 
 
-def advance_job(database: Database, data_dir: Path, job_id: str, now: Clock) -> None:
+def advance_job(database: Database, store: Store, job_id: str, now: Clock) -> None:
     """Do what comes next for a job whose leases are done; nothing if some are not.
 
     Args:
         database: where the job is.
-        data_dir: takes the model files of what is measured next.
+        store: takes the model files of what is measured next.
         job_id: of any kind.
         now: the time.
     """
     with structlog.contextvars.bound_contextvars(job=job_id):
-        _advance(database, data_dir, job_id, now)
+        _advance(database, store, job_id, now)
 
 
-def advance_waiting_jobs(database: Database, data_dir: Path, now: Clock) -> int:
+def advance_waiting_jobs(database: Database, store: Store, now: Clock) -> int:
     """Advance every job that a crash left with all its leases done; return how many there were."""
     lease = aliased(LeaseRow)
     unfinished = exists().where(lease.job_id == JobRow.job_id, lease.status.in_(("pending", "leased")))
@@ -89,14 +89,14 @@ def advance_waiting_jobs(database: Database, data_dir: Path, now: Clock) -> int:
         job_ids = list(session.scalars(statement))
     for job_id in job_ids:
         try:
-            advance_job(database, data_dir, job_id, now)
+            advance_job(database, store, job_id, now)
         except DamagedError as error:
             with database.transaction() as session:
                 fail_job(session, job_id, str(error), now())
     return len(job_ids)
 
 
-def _advance(database: Database, data_dir: Path, job_id: str, now: Clock) -> None:
+def _advance(database: Database, store: Store, job_id: str, now: Clock) -> None:
     with database.reading() as session:
         job = session.get(JobRow, job_id)
         evidence = _gather(session, job) if job is not None else None
@@ -107,7 +107,7 @@ def _advance(database: Database, data_dir: Path, job_id: str, now: Clock) -> Non
     with database.transaction() as session:
         locked = session.get(JobRow, job_id, with_for_update=True)
         if locked is not None and _is_unmoved(session, locked, evidence):
-            _apply(session, data_dir, locked, evidence, conclusion, now)
+            _apply(session, store, locked, evidence, conclusion, now)
 
 
 def _gather(session: Session, job: JobRow) -> Evidence | None:
@@ -168,7 +168,7 @@ def _is_unmoved(session: Session, job: JobRow, evidence: Evidence) -> bool:
 
 def _apply(
     session: Session,
-    data_dir: Path,
+    store: Store,
     job: JobRow,
     evidence: Evidence,
     conclusion: Conclusion,
@@ -181,7 +181,7 @@ def _apply(
             job.message = describe(view)
             job.result = {**(job.result or {}), "outlook": to_dict(view)}
             window = len(evidence.windows)
-            factory = ItemFactory(session, data_dir, evidence.conditions, now())
+            factory = ItemFactory(session, store, evidence.conditions, now())
             items = profile_items(search_space(job.space), factory, window)
             how_long = policy(
                 window,
@@ -199,7 +199,7 @@ def _apply(
             else:
                 fail_job(session, job.job_id, refusal(table, evidence), now())
         case Drift(outcome="stale") if num_leases == MEASUREMENT_LEASES:
-            measure_again(session, data_dir, job, conclusion, now())
+            measure_again(session, store, job, conclusion, now())
         case Drift():
             settle_check(session, job, conclusion, now())
         case Compared(latencies, lacking, level_snapshot):

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -30,6 +29,7 @@ from search_server.profiling.plan import (
 )
 from search_server.resources.checks import CheckCreate, Drift, TableCheck
 from search_server.resources.tables import Lineage
+from search_server.store import Store
 from shared.architecture import Architecture
 from shared.protocol.wire import from_dict, to_dict
 from shared.search_space import SearchSpace
@@ -38,7 +38,7 @@ NUM_NETWORKS = 3
 
 
 def submit_check(
-    session: Session, data_dir: Path, create: CheckCreate, submission: Submission, now: datetime
+    session: Session, store: Store, create: CheckCreate, submission: Submission, now: datetime
 ) -> JobRow:
     """Queue the leases that compare a device with the newest table under its conditions.
 
@@ -56,21 +56,21 @@ def submit_check(
     job = create_job(session, submission, "check", device, table.space, table.conditions, create, now)
     job.is_private = job.is_private or is_private_table(session, table.snapshot)
     job.snapshot, job.num_windows = table.snapshot, MEASUREMENT_LEASES
-    _measure(session, data_dir, job, table, 0, now)
+    _measure(session, store, job, table, 0, now)
     return job
 
 
-def measure_again(session: Session, data_dir: Path, job: JobRow, drift: Drift, now: datetime) -> None:
+def measure_again(session: Session, store: Store, job: JobRow, drift: Drift, now: datetime) -> None:
     """Queue the same leases once more: a busy moment must not take a table out of use."""
     job.num_windows = 2 * MEASUREMENT_LEASES
     job.message = f"{drift}: looks stale; measuring once more"
-    _measure(session, data_dir, job, load_table(session, drift.snapshot), MEASUREMENT_LEASES, now)
+    _measure(session, store, job, load_table(session, drift.snapshot), MEASUREMENT_LEASES, now)
 
 
 def _measure(
-    session: Session, data_dir: Path, job: JobRow, table: LatencyTable, first_lease: int, now: datetime
+    session: Session, store: Store, job: JobRow, table: LatencyTable, first_lease: int, now: datetime
 ) -> None:
-    factory = ItemFactory(session, data_dir, table.conditions, now)
+    factory = ItemFactory(session, store, table.conditions, now)
     space = table.search_space
     for items in measurement_groups(space, check_networks(space), factory):
         for index in range(first_lease, first_lease + MEASUREMENT_LEASES):

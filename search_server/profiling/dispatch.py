@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 
 import httpx
 import structlog
@@ -21,10 +21,11 @@ from search_server.db.session import Database
 from search_server.devices.registry import renew_facts, touch
 from search_server.errors import ServerError
 from search_server.leases.agent_address import Network, PinnedTransport, resolve_agent
-from search_server.leases.artifacts import artifact_path
+from search_server.leases.artifacts import artifact_name
 from search_server.leases.ingest import ingest_result
 from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_lease, renew_lease
 from search_server.profiling.advance import advance_job
+from search_server.store import Store
 from shared.protocol.call_agent import AgentClient, AgentError, NotNowError
 from shared.protocol.device import Device
 from shared.protocol.measurement import AgentState, Lease, Result
@@ -54,7 +55,7 @@ class Dispatcher:
     """Calls agents in the networks that an operator allows."""
 
     database: Database
-    data_dir: Path
+    store: Store
     networks: Sequence[Network]
     now: Clock
     make_transport: MakeTransport | None = None
@@ -116,7 +117,7 @@ class Dispatcher:
             for item in lease.items:
                 if item.artifact is not None:
                     sha256 = item.artifact.sha256
-                    await agent.ensure_artifact(sha256, artifact_path(self.data_dir, sha256))
+                    await agent.ensure_artifact(sha256, partial(self.store.read, artifact_name(sha256)))
             async for result in agent.run(lease):
                 await run_in_threadpool(self._ingest, target, result)
         except NotNowError as error:
@@ -157,4 +158,4 @@ class Dispatcher:
             touch(session, target.device_id, result.environment_after, self.now())
             _, job_id = ingest_result(session, target.device_id, result, self.now())
         if job_id is not None:
-            advance_job(self.database, self.data_dir, job_id, self.now)
+            advance_job(self.database, self.store, job_id, self.now)

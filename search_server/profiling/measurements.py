@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,6 +14,7 @@ from search_server.jobs.registry import ENDED, Submission, create_job, earlier_j
 from search_server.leases.leases import create_lease
 from search_server.profiling.plan import MEASUREMENT_LEASES, ItemFactory, measurement_groups, policy
 from search_server.resources.latencies import MeasuredLatency, Measurement, MeasurementCreate
+from search_server.store import Store
 from shared.architecture import Architecture, parse_architecture
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Artifact
@@ -27,7 +27,7 @@ MAX_NETWORKS = 120
 
 def request_measurement(
     session: Session,
-    data_dir: Path,
+    store: Store,
     device_id: str,
     space: str,
     architectures: Sequence[str],
@@ -40,11 +40,11 @@ def request_measurement(
     """Queue the measuring of whole networks for another job and return the new job's id."""
     create = MeasurementCreate(device_id, space, tuple(architectures), conditions, file, accept_noise)
     submission = Submission(caller=None, parent_job_id=parent_job_id)
-    return submit_measurement(session, data_dir, create, submission, now).job_id
+    return submit_measurement(session, store, create, submission, now).job_id
 
 
 def submit_measurement(
-    session: Session, data_dir: Path, create: MeasurementCreate, submission: Submission, now: datetime
+    session: Session, store: Store, create: MeasurementCreate, submission: Submission, now: datetime
 ) -> JobRow:
     """Queue the leases that measure whole networks."""
     earlier = earlier_job(session, submission, "measurement", create)
@@ -64,7 +64,7 @@ def submit_measurement(
     file = _requested_file(session, create)
     job = create_job(session, submission, "measurement", device, space.name, create.conditions, create, now)
     groups = measurement_groups(
-        space, architectures, ItemFactory(session, data_dir, create.conditions, now), file
+        space, architectures, ItemFactory(session, store, create.conditions, now), file
     )
     job.num_windows = MEASUREMENT_LEASES * len(groups)
     for repeat in range(MEASUREMENT_LEASES):

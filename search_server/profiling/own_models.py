@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,6 +24,7 @@ from search_server.resources.models import (
     ModelMeasurementCreate,
 )
 from search_server.resources.page import Page
+from search_server.store import Store
 from shared.architecture import anchor_architecture
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import OWN_FILES_PROTOCOL, Artifact, LeaseItem, ModelInput
@@ -40,7 +40,7 @@ MODEL_LEASES = 3
 
 def submit_model_measurement(
     session: Session,
-    data_dir: Path,
+    store: Store,
     row: ModelRow,
     create: ModelMeasurementCreate,
     submission: Submission,
@@ -57,7 +57,7 @@ def submit_model_measurement(
     item = model_item(session, model, MODEL_ID, create.inputs, create.conditions)
     space = search_space(ANCHOR_SPACE)
     job = create_job(session, submission, "model", device, space.name, create.conditions, request, now)
-    factory = ItemFactory(session, data_dir, create.conditions, now)
+    factory = ItemFactory(session, store, create.conditions, now)
     items = (factory.item(ANCHOR_ID, anchor_architecture(space)), item)
     job.num_windows = MODEL_LEASES
     for index in range(MODEL_LEASES):

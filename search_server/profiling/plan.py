@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from search_server.latency.covers import window_architectures
 from search_server.leases.artifacts import store_artifact
 from search_server.model_files.model_file import model_file
+from search_server.store import Store
 from shared.architecture import Architecture, anchor_architecture
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Artifact, LeaseItem, Policy
@@ -46,7 +46,7 @@ class ItemFactory:
     """Makes lease items, with their model files where the runtime needs one."""
 
     session: Session
-    data_dir: Path
+    store: Store
     conditions: Conditions
     now: datetime
 
@@ -54,7 +54,7 @@ class ItemFactory:
         """Return an item that measures a network; the id ``anchor`` makes it the anchor."""
         workload = architecture.workload()
         file = model_file(workload, self.conditions)
-        artifact = store_artifact(self.session, self.data_dir, file, self.now) if file else None
+        artifact = store_artifact(self.session, self.store, file, self.now) if file else None
         is_anchor = item_id == ANCHOR_ID
         return LeaseItem(item_id, workload, artifact, is_anchor, profile_segments)
 

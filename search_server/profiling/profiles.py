@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -32,13 +31,14 @@ from search_server.profiling.plan import (
     profile_items,
 )
 from search_server.resources.tables import Outlook, Profile, ProfileCreate
+from search_server.store import Store
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict
 from shared.search_space import search_space
 
 
 def request_profile(
-    session: Session, data_dir: Path, create: ProfileCreate, submission: Submission, now: datetime
+    session: Session, store: Store, create: ProfileCreate, submission: Submission, now: datetime
 ) -> JobRow:
     """Queue what it takes to measure a space's table on a device, or answer with what there is.
 
@@ -73,7 +73,7 @@ def request_profile(
         session.flush()
         session.refresh(job)
         return job
-    factory = ItemFactory(session, data_dir, create.conditions, now)
+    factory = ItemFactory(session, store, create.conditions, now)
     num_kept = 0 if create.force else keep_windows(session, job, device, factory, create.accept_noise)
     job.num_windows = MIN_PROFILE_LEASES - num_kept
     items = profile_items(space, factory, num_kept)

@@ -24,6 +24,7 @@ from search_server.routes.auth import CallingDeviceDep, DeviceDep, ReaderDep
 from search_server.routes.context import ContextDep, DatabaseDep, NowDep
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.sessions import SessionDep
+from search_server.routes.stored_file import stored_file
 from search_server.routes.transaction_route import TransactionRoute
 from search_server.tokens import Caller
 from shared.protocol.measurement import (
@@ -94,7 +95,7 @@ def post_result(
     touch(session, device_id, result.environment_after, now)
     receipt, job_id = ingest_result(session, device_id, result, now)
     if job_id is not None:
-        tasks.add_task(advance_job, database, context.data_dir, job_id, context.now)
+        tasks.add_task(advance_job, database, context.store, job_id, context.now)
     return receipt
 
 
@@ -121,10 +122,10 @@ def heartbeat(caller: DeviceDep, beat: Heartbeat, session: SessionDep, now: NowD
 
 
 @router.get("/artifacts/{sha256}", response_class=FileResponse)
-def get_artifact(caller: ReaderDep, sha256: str, session: SessionDep, context: ContextDep) -> FileResponse:
+def get_artifact(caller: ReaderDep, sha256: str, session: SessionDep, context: ContextDep) -> Response:
     """Return a model file; a device gets those that its leases name."""
-    path = find_artifact(session, context.data_dir, sha256, caller.device_id)
-    return FileResponse(path, media_type="application/octet-stream", headers={"ETag": f'"{sha256}"'})
+    name = find_artifact(session, sha256, caller.device_id)
+    return stored_file(context.store, name, {"ETag": f'"{sha256}"'})
 
 
 def _asked(session: Session, caller: Caller, beat: Heartbeat, now: datetime) -> HeartbeatReply:

@@ -38,7 +38,7 @@ def create_check(
 ) -> TableCheck:
     """Measure the anchor and three networks: does the table still hold in level and structure?"""
     submission = submission.kept_private(private)
-    job = submit_check(session, context.data_dir, CheckCreate(snapshot), submission, now)
+    job = submit_check(session, context.store, CheckCreate(snapshot), submission, now)
     return check_resource(session, job, now)
 
 

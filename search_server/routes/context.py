@@ -16,6 +16,7 @@ from search_server.leases.bell import LeaseBell
 from search_server.operating.collector import HouseBook
 from search_server.rates import RateLimit
 from search_server.routes.request_metrics import RequestFigures
+from search_server.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Context:
     """Made once per app."""
 
     data_dir: Path
+    store: Store
+    """What jobs leave: model files, checkpoints, exports."""
     bell: LeaseBell
     metrics: CollectorRegistry
     figures: RequestFigures

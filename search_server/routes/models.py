@@ -60,7 +60,7 @@ router = APIRouter(tags=["models"], responses=ERROR_RESPONSES, route_class=Trans
 def get_upload(_: UserDep, sha256: str, session: SessionDep, context: ContextDep) -> ModelUpload:
     """Return how much of a file is there: the next part begins at ``received_bytes``."""
     received = received_bytes(context.data_dir, sha256)
-    return ModelUpload(sha256, received, stored_content(session, context.data_dir, sha256) is not None)
+    return ModelUpload(sha256, received, stored_content(session, context.store, sha256) is not None)
 
 
 @router.put(
@@ -86,12 +86,12 @@ def create_model(
     check_create(create)
     path = part_path(context.data_dir, create.sha256)
     with database.reading() as session:
-        content = stored_content(session, context.data_dir, create.sha256)
+        content = stored_content(session, context.store, create.sha256)
     if content is None:
         content = whole_file(context.data_dir, create.sha256, create.size_bytes)
     facts = checked_facts(create.format, content)
     with database.transaction() as session:
-        model = add_model(session, context.data_dir, create, content, facts, now, caller.owner)
+        model = add_model(session, context.store, create, content, facts, now, caller.owner)
     path.unlink(missing_ok=True)
     return model
 
@@ -139,7 +139,7 @@ def delete_model(
     """Take a model off the list, and its file from the disk; its measurements stay."""
     row = find_model(session, model)
     caller.require_own(row.owner, f"model {row.name}")
-    remove_model(session, context.data_dir, row, now)
+    remove_model(session, context.store, row, now)
 
 
 @router.post("/models/{model}/measurements", status_code=201)
@@ -153,7 +153,7 @@ def create_model_measurement(
 ) -> ModelMeasurement:
     """Measure a model on a device: the whole against an anchor, and each node."""
     row, submission = find_model(session, model), submission.kept_private(create.private)
-    job = submit_model_measurement(session, context.data_dir, row, create, submission, now)
+    job = submit_model_measurement(session, context.store, row, create, submission, now)
     return model_measurement_resource(session, job, now)
 
 

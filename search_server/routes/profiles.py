@@ -47,7 +47,7 @@ def create_profile(
     now: NowDep,
 ) -> Profile:
     """Measure what the latency table of a space lacks on a device."""
-    job = request_profile(session, context.data_dir, create, submission.kept_private(create.private), now)
+    job = request_profile(session, context.store, create, submission.kept_private(create.private), now)
     return profile_resource(session, job, now)
 
 
@@ -101,9 +101,7 @@ def create_measurement(
     now: NowDep,
 ) -> Measurement:
     """Measure whole networks on a device, against the anchor of their space."""
-    job = submit_measurement(
-        session, context.data_dir, create, submission.kept_private(create.private), now
-    )
+    job = submit_measurement(session, context.store, create, submission.kept_private(create.private), now)
     return measurement_resource(session, job, now)
 
 

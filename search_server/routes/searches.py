@@ -1,6 +1,7 @@
 """Searches and data sets over HTTP."""
 
 from collections.abc import AsyncIterator
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
@@ -32,13 +33,14 @@ from search_server.routes.context import (
 from search_server.routes.error_answers import ERROR_RESPONSES
 from search_server.routes.events import JobToWatch, search_events
 from search_server.routes.sessions import SessionDep
+from search_server.routes.stored_file import stored_file
 from search_server.routes.transaction_route import TransactionRoute
 from search_server.search_options import DeliverName
 from search_server.searches.curves import search_curves
 from search_server.searches.data_check import DATA_SETS
 from search_server.searches.decoding_again import submit_front, submit_retarget
 from search_server.searches.searches import (
-    export_path,
+    export_name,
     find_request,
     list_steps,
     resume_search,
@@ -163,8 +165,8 @@ def export_search(
         raise InvalidValueError(
             "invalid_value", f"dtype {dtype} is there as format onnx only, not {export_format}"
         )
-    path = export_path(context.data_dir, job_id, export_format, dtype)
-    if not path.exists():
+    name = export_name(job_id, export_format, dtype)
+    if not context.store.has(name):
         way_out = "it is written at the end"
         if dtype == "int8":
             way_out = "submit the search with deliver int8"
@@ -176,7 +178,9 @@ def export_search(
             "nothing_to_export",
             f"search {job_id} is {job.status} and has no {dtype} {export_format} file; {way_out}",
         )
-    return FileResponse(path, filename=f"{job_id}{path.suffix}", media_type="application/octet-stream")
+    suffix = PurePosixPath(name).suffix
+    disposition = {"Content-Disposition": f'attachment; filename="{job_id}{suffix}"'}
+    return stored_file(context.store, name, disposition)
 
 
 @router.post("/searches/{job_id}/cancel")

@@ -3,7 +3,8 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from io import BytesIO
+from typing import IO
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from search_server.searches.finalists import measured_finalists
 from search_server.searches.recording import record_architecture
 from search_server.searches.search_inputs import device_tables, search_data
 from search_server.searches.search_job import SearchDevice, SearchJob
+from search_server.searches.searches import checkpoint_name
 from search_server.searches.stages import SEARCHED
 from search_server.searches.targets import SPAN
 from search_server.searches.training import Beginning, train_all
@@ -104,11 +106,23 @@ def _targets_us(job: SearchJob, learnt: Learnt, device: SearchDevice) -> list[fl
 
 def learnt_by_origin(job: SearchJob) -> Learnt:
     """Return what the origin of a search knows of the candidates."""
-    return load_learnt(_checkpoint(job), job.space, job.request)
+    checkpoint = None if job.request.paths == "none" else _checkpoint(job)
+    return load_learnt(checkpoint, job.space, job.request)
 
 
-def _checkpoint(job: SearchJob) -> Path:
-    return job.data_dir / "searches" / str(job.request.origin) / "search.pt"
+def _checkpoint(job: SearchJob) -> IO[bytes]:
+    """Return the checkpoint of the origin.
+
+    Raises:
+        ValueError: it is gone.
+    """
+    name = checkpoint_name(str(job.request.origin))
+    if not job.store.has(name):
+        raise ValueError(
+            f"{name} is gone from the store {job.store.url}, and with it what the search has learnt; "
+            "submit the search again"
+        )
+    return BytesIO(job.store.read_sealed(name))
 
 
 def _beginning(job: SearchJob) -> Beginning:

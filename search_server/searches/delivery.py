@@ -18,13 +18,13 @@ from search_server.exports.tflite_file import tflite_file
 from search_server.model_files.model_file import ModelFile
 from search_server.model_files.ncnn_model import ncnn_param
 from search_server.nas.data.images import DataSplits, ImageSource
-from search_server.nas.network_weights import load_network, numpy_weights, save_network
+from search_server.nas.network_weights import network_bytes, numpy_weights
 from search_server.resources.searches import ExportedFile, FileLatency, FoundArchitecture
 from search_server.searches.recording import record_architecture
 from search_server.searches.search_job import SearchDevice, SearchJob
-from search_server.searches.searches import export_path
+from search_server.searches.searches import description_name, export_name
 from search_server.searches.stages import TRAINED
-from search_server.searches.training import weights_path
+from search_server.searches.training import trained_network
 from search_server.searches.verification import measure_file
 from shared.architecture import Architecture, parse_architecture
 from shared.protocol.wire import to_dict
@@ -63,16 +63,16 @@ def deliver(job: SearchJob, found: FoundArchitecture, data: DataSplits) -> Found
     """
     job.tell("export", TRAINED, "exporting")
     architecture = parse_architecture(found.architecture, job.space)
-    module = load_network(architecture.workload(), weights_path(job, architecture))
+    module = trained_network(job, architecture)
     description = _description(job, found, data)
-    save_network(module, export_path(job.data_dir, job.job_id, "torch"))
+    job.store.write(export_name(job.job_id, "torch"), network_bytes(module))
     text = python_file(architecture.workload(), description)
-    export_path(job.data_dir, job.job_id, "python").write_text(text, encoding="utf-8")
+    job.store.write(export_name(job.job_id, "python"), text.encode())
     written = _written(job, architecture.workload(), numpy_weights(module), description, data)
     files = tuple(_delivered(job, architecture, file, data) for file in written)
     delivered = replace(found, files=files)
     known = {**to_dict(delivered), "description": asdict(description)}
-    (job.folder / "network.json").write_text(json.dumps(known, indent=2), encoding="utf-8")
+    job.store.write(description_name(job.job_id), json.dumps(known, indent=2).encode())
     with job.transaction() as session:
         record_architecture(session, job.job_id, delivered)
     return delivered
@@ -100,7 +100,7 @@ def _written(
 
 
 def _delivered(job: SearchJob, architecture: Architecture, file: _File, data: DataSplits) -> ExportedFile:
-    export_path(job.data_dir, job.job_id, file.format, file.dtype).write_bytes(file.content)
+    job.store.write(export_name(job.job_id, file.format, file.dtype), file.content)
     job.tell("export", TRAINED, f"running and measuring the exported {file.dtype} file for {file.format}")
     latencies = tuple(
         FileLatency(device.name, measure_file(job, device, architecture, file.model))

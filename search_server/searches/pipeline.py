@@ -1,7 +1,7 @@
 """One search from its latency table to its exported network: the whole flow, a line a stage.
 
 With its parts, ``finalists.py`` and ``training.py``, the only place where torch and the database meet.
-Everything that took long is kept in the job's folder, so a search that is stopped or killed goes on:
+Everything that took long is kept in the store, so a search that is stopped or killed goes on:
 
     search.pt      the search after its last epoch
     <hash>.pt      a trained network, by its blocks
@@ -12,6 +12,7 @@ Everything that took long is kept in the job's folder, so a search that is stopp
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from search_server.clock import utc_now
 from search_server.data_roots import NO_ROOTS, DataRoots
 from search_server.jobs.registry import finish_job
 from search_server.nas.budget.search_caps import budget_caps
-from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
+from search_server.nas.checkpoint import checkpoint_bytes, load_checkpoint
 from search_server.nas.data.batches import search_batches
 from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun, search
@@ -39,16 +40,17 @@ from search_server.searches.finalists import (
 from search_server.searches.recording import record_step
 from search_server.searches.search_inputs import device_tables, search_data
 from search_server.searches.search_job import SearchJob, StoppedError, Transaction, open_search_job
-from search_server.searches.searches import search_steps_after
+from search_server.searches.searches import checkpoint_name, search_steps_after
 from search_server.searches.stages import SEARCHED
 from search_server.searches.training import Beginning, most_accurate, train_all
+from search_server.store import Store
 from shared.protocol.wire import from_dict, to_dict
 
 
 def run_search_job(
     job_id: str,
     transaction: Transaction,
-    data_dir: Path,
+    store: Store,
     should_stop: Callable[[], bool],
     events_dir: Path | None = None,
     accelerator: str = "auto",
@@ -60,7 +62,7 @@ def run_search_job(
     Args:
         job_id: a claimed search.
         transaction: opens a session that commits at its end.
-        data_dir: the server's data folder.
+        store: keeps what the search leaves.
         should_stop: asked between steps.
         events_dir: where TensorBoard reads event files; None for none.
         accelerator: what it computes on; see ``nas/accelerator.py``.
@@ -72,7 +74,7 @@ def run_search_job(
             what would.
     """
     job = open_search_job(
-        job_id, transaction, data_dir, should_stop, events_dir, accelerator, data_roots, teachers
+        job_id, transaction, store, should_stop, events_dir, accelerator, data_roots, teachers
     )
     try:
         keep_threads(job)
@@ -137,9 +139,9 @@ def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
     batches = search_batches(data, request.batch_size, request.seed)
     accelerator = choose_accelerator(job.accelerator)
     run = search(job.space, device_tables(job), *batches, request, accelerator)
-    checkpoint = job.folder / "search.pt"
-    if checkpoint.exists():
-        load_checkpoint(run, checkpoint)
+    checkpoint = checkpoint_name(job.job_id)
+    if job.store.has(checkpoint):
+        load_checkpoint(run, BytesIO(job.store.read_sealed(checkpoint)))
     job.tell("search", SEARCHED * run.epoch / request.epochs, "searching")
     with event_files(job.event_folder, run.step) as events:
         for facts in run:
@@ -148,7 +150,7 @@ def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
             step = from_dict(to_dict(replace(facts, warnings=(*notes, *facts.warnings))), SearchStep)
             with job.transaction() as session:  # refused once the search is another worker's
                 record_step(session, job.job_id, step)
-            save_checkpoint(run, checkpoint)
+            job.store.write_sealed(checkpoint, checkpoint_bytes(run))
             events.write(step)
             message = "; ".join(facts.warnings) or f"searching: epoch {run.epoch} of {request.epochs}"
             job.tell("search", SEARCHED * run.epoch / request.epochs, message)

@@ -41,7 +41,7 @@ def main(job_id: str, worker_id: str, worker_pid: int) -> int:
         pipeline.run_search_job(
             job_id,
             own,
-            settings.data,
+            settings.job_store,
             lambda: stop.is_set() or os.getppid() != worker_pid,
             settings.tensorboard,
             settings.accelerator,

@@ -14,6 +14,7 @@ from search_server.latency.table import LatencyTable
 from search_server.resources.searches import SearchCreate
 from search_server.searches.recording import set_progress
 from search_server.searches.searches import find_request
+from search_server.store import Store
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace, search_space
 
@@ -57,7 +58,7 @@ class SearchJob:
     devices: tuple[SearchDevice, ...]
     """At least one; the first is the search's own."""
     space: SearchSpace
-    data_dir: Path
+    store: Store
     transaction: Transaction
     should_stop: Callable[[], bool]
     events_dir: Path | None = None
@@ -73,11 +74,6 @@ class SearchJob:
     def event_folder(self) -> Path | None:
         """Where the search's own event files go."""
         return self.events_dir / self.job_id if self.events_dir else None
-
-    @property
-    def folder(self) -> Path:
-        """Where the search keeps checkpoints and exports."""
-        return self.data_dir / "searches" / self.job_id
 
     @property
     def targets_us(self) -> tuple[float, ...]:
@@ -107,25 +103,25 @@ class SearchJob:
 def open_search_job(
     job_id: str,
     transaction: Transaction,
-    data_dir: Path,
+    store: Store,
     should_stop: Callable[[], bool],
     events_dir: Path | None = None,
     accelerator: str = "cpu",
     data_roots: DataRoots = NO_ROOTS,
     teachers: tuple[str, ...] = (),
 ) -> SearchJob:
-    """Read a search's request and table, and make its folder."""
+    """Read a search's request and table."""
     with transaction() as session:
         row = session.get_one(JobRow, job_id)
         request = find_request(row)
         devices = _devices(session, request, [row.snapshot or "", *row.other_snapshots])
     space = search_space(request.space)
-    job = SearchJob(
+    return SearchJob(
         job_id,
         request,
         devices,
         space,
-        data_dir,
+        store,
         transaction,
         should_stop,
         events_dir,
@@ -133,8 +129,6 @@ def open_search_job(
         data_roots,
         teachers,
     )
-    job.folder.mkdir(parents=True, exist_ok=True)
-    return job
 
 
 def _devices(session: Session, request: SearchCreate, snapshots: Sequence[str]) -> tuple[SearchDevice, ...]:

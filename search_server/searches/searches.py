@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -134,9 +133,24 @@ def list_steps(session: Session, job_id: str, cursor: str | None, limit: int) ->
     return Page(steps[:limit], next_cursor)
 
 
-def export_path(data_dir: Path, job_id: str, file_format: str, dtype: str = "fp32") -> Path:
-    """Return where a search leaves the found network: ``network.onnx``, ``network-int8.onnx`` and so on."""
+def job_folder(job_id: str) -> str:
+    """Return in which folder of the store a search leaves its files."""
+    return f"searches/{job_id}"
+
+
+def checkpoint_name(job_id: str) -> str:
+    """Return what the checkpoint of a search is called in the store."""
+    return f"{job_folder(job_id)}/search.pt"
+
+
+def description_name(job_id: str) -> str:
+    """Return what the file is called in the store that says what is known of a found network."""
+    return f"{job_folder(job_id)}/network.json"
+
+
+def export_name(job_id: str, file_format: str, dtype: str = "fp32") -> str:
+    """Return what a found network is called in the store: ``network.onnx``, ``network-int8.onnx``, ..."""
     suffixes = {"onnx": "onnx", "tflite": "tflite", "ncnn": "ncnn.zip", "torch": "pt", "python": "py"}
     suffix = suffixes[file_format]
     name = "network" if dtype == "fp32" else f"network-{dtype}"
-    return data_dir / "searches" / job_id / f"{name}.{suffix}"
+    return f"{job_folder(job_id)}/{name}.{suffix}"

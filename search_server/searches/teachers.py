@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import json
+from io import BytesIO
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from search_server.nas.network_weights import load_network
 from search_server.nas.teacher import Teacher
 from search_server.searches.named_teachers import is_function, require_listed, taught_network
 from search_server.searches.search_job import SearchJob
+from search_server.searches.searches import description_name, job_folder
 from search_server.searches.stages import MEASURED
 from shared.architecture import Architecture, parse_architecture
 from shared.search_space import search_space
@@ -39,9 +41,10 @@ def load_teacher(job: SearchJob, data: DataSplits, accelerator: torch.device) ->
     return teacher
 
 
-def weights_name(architecture: Architecture) -> str:
-    """Return the name of the file that keeps the trained weights of a network."""
-    return f"{hashlib.sha256(str(architecture).encode()).hexdigest()[:16]}.pt"
+def weights_name(job_id: str, architecture: Architecture) -> str:
+    """Return what the trained weights of a network of a search are called in the store."""
+    blocks = hashlib.sha256(str(architecture).encode()).hexdigest()[:16]
+    return f"{job_folder(job_id)}/{blocks}.pt"
 
 
 def _made_by_function(job: SearchJob, name: str) -> nn.Module:
@@ -62,13 +65,13 @@ def _found_by_search(job: SearchJob, job_id: str, class_names: tuple[str, ...]) 
         if row is None:
             raise ValueError(f"search {job_id}, the teacher, is no longer there")
         space, found = search_space(str(row.space)), taught_network(row)
-    folder = job.data_dir / "searches" / job_id
     architecture = parse_architecture(found.architecture, space)
     try:
-        known = json.loads((folder / "network.json").read_text(encoding="utf-8"))
-        network = load_network(architecture.workload(), folder / weights_name(architecture))
+        known = json.loads(job.store.read(description_name(job_id)))
+        weights = job.store.read_sealed(weights_name(job_id, architecture))
     except FileNotFoundError as error:
         raise ValueError(f"the network of search {job_id}, the teacher, is no longer kept") from error
+    network = load_network(architecture.workload(), BytesIO(weights))
     taught = tuple(known["description"]["class_names"])
     if taught != class_names:
         raise ValueError(

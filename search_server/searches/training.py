@@ -1,15 +1,15 @@
-"""Finalists and baselines trained alike; what is trained is kept as a file."""
+"""Finalists and baselines trained alike; what is trained is kept in the store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from io import BytesIO
 
 import torch
 
 from search_server.nas.choosing.finalist import finalist_network
 from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.data.images import DataSplits
-from search_server.nas.network_weights import load_network, save_network
+from search_server.nas.network_weights import load_network, network_bytes
 from search_server.nas.supernet.supernet import Supernet
 from search_server.nas.teacher import Teacher
 from search_server.nas.train import TrainConfig, evaluate, train
@@ -19,6 +19,7 @@ from search_server.searches.search_job import SearchJob
 from search_server.searches.stages import MEASURED, TRAINED
 from search_server.searches.teachers import load_teacher, weights_name
 from shared.architecture import Architecture, parse_architecture
+from shared.modules import NetworkModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ def train_network(
     """Train one network as was asked, from ``progress`` to ``progress + span`` of the whole."""
     request = job.request
     architecture = parse_architecture(network.architecture, job.space)
-    path, is_mixed = weights_path(job, architecture), request.mixed_precision
-    if path.exists():
-        module = load_network(architecture.workload(), path).to(beginning.accelerator)
+    name, is_mixed = weights_name(job.job_id, architecture), request.mixed_precision
+    if job.store.has(name):
+        module = trained_network(job, architecture).to(beginning.accelerator)
     else:
         module = finalist_network(
             architecture, beginning.heirs_of, data, request.seed, beginning.accelerator, is_mixed
@@ -72,7 +73,7 @@ def train_network(
                 f"{how} the {ROLE_WORDS[network.role]} network: epoch {epoch} of {request.train_epochs}"
             )
             job.tell("train", progress + span * epoch / request.train_epochs, message)
-        save_network(module, path)
+        job.store.write_sealed(name, network_bytes(module))
     trained = replace(
         network,
         validation_accuracy=evaluate(module, evaluation_batches(data.validation), is_mixed),
@@ -99,6 +100,7 @@ def most_accurate(networks: Sequence[FoundArchitecture]) -> FoundArchitecture:
     return max(found, key=lambda network: network.validation_accuracy or 0.0)
 
 
-def weights_path(job: SearchJob, architecture: Architecture) -> Path:
-    """Return where the trained weights of a network are kept."""
-    return job.folder / weights_name(architecture)
+def trained_network(job: SearchJob, architecture: Architecture) -> NetworkModule:
+    """Return a network that this search has trained."""
+    state = job.store.read_sealed(weights_name(job.job_id, architecture))
+    return load_network(architecture.workload(), BytesIO(state))

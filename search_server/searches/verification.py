@@ -82,7 +82,7 @@ def measure_file(job: SearchJob, device: SearchDevice, network: Architecture, fi
         StoppedError: the worker is being stopped.
     """
     with job.transaction() as session:
-        artifact = store_artifact(session, job.data_dir, file, utc_now())
+        artifact = store_artifact(session, job.store, file, utc_now())
         earlier = measured_file(session, job.job_id, artifact.sha256, device.device_id)
         if earlier is not None:
             return earlier
@@ -101,7 +101,7 @@ def _request(
 ) -> str:
     """Queue the measuring of networks on a device and return the job's id."""
     conditions = replace(device.table.conditions, runtime_version=None)
-    where = job.data_dir, device.device_id, job.space.name
+    where = job.store, device.device_id, job.space.name
     accept_noise = device.table.is_noise_accepted
     return request_measurement(
         session, *where, networks, conditions, job.job_id, utc_now(), file, accept_noise

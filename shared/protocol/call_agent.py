@@ -4,8 +4,7 @@ The same ``Lease`` and ``Result`` as over :mod:`shared.protocol.call_server`; he
 be called is the caller's business: it hands in the HTTP client.
 """
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import httpx
@@ -67,8 +66,8 @@ class AgentClient:
             return AgentState()
         return self._read(response, AgentState)
 
-    async def ensure_artifact(self, sha256: str, path: Path) -> None:
-        """Send a model file unless the agent has it.
+    async def ensure_artifact(self, sha256: str, read: Callable[[], bytes]) -> None:
+        """Send a model file, which ``read`` returns, unless the agent has it.
 
         Raises:
             AgentError: no agent answers, or it refuses.
@@ -76,7 +75,7 @@ class AgentClient:
         route = f"/v1/artifacts/{sha256}"
         there = await self._send("HEAD", route, accepted=(httpx.codes.OK, httpx.codes.NOT_FOUND))
         if there.status_code == httpx.codes.NOT_FOUND:
-            await self._send("PUT", route, content=path.read_bytes())
+            await self._send("PUT", route, content=read())
 
     async def run(self, lease: Lease) -> AsyncIterator[Result]:
         """Hand a lease out and yield its results as they come.

@@ -8,6 +8,7 @@ from search_server.jobs.registry import Submission, find_job
 from search_server.resources.searches import Search, SearchCreate
 from search_server.searches.pipeline import run_search_job
 from search_server.searches.searches import search_resource, submit_search
+from search_server.store import Store
 from shared.search_space import search_space
 from tests.search_server.tables import known_table
 
@@ -29,7 +30,7 @@ def submit(database: Database, create: SearchCreate) -> str:
 
 def run(database: Database, folder: Path, create: SearchCreate) -> Search:
     job_id = submit(database, create)
-    run_search_job(job_id, database.transaction, folder, lambda: False, accelerator="cpu")
+    run_search_job(job_id, database.transaction, Store.at(folder), lambda: False, accelerator="cpu")
     with database.transaction() as session:
         search = search_resource(session, find_job(session, job_id, "search"), NOW)
     assert search.job.status == "done", search.job.message

@@ -18,6 +18,7 @@ from search_server.resources.searches import Search
 from search_server.searches.decoding_again import submit_front, submit_retarget
 from search_server.searches.pipeline import run_search_job
 from search_server.searches.searches import search_resource
+from search_server.store import Store
 from tests.flow.shelf import FEW, NOW, SPACE, request, run, submit
 from tests.search_server.tables import known_table
 
@@ -42,7 +43,7 @@ def searched(shelf: Database, tmp_path: Path) -> Search:
 
 
 def finished(database: Database, folder: Path, job_id: str) -> Search:
-    run_search_job(job_id, database.transaction, folder, lambda: False, accelerator="cpu")
+    run_search_job(job_id, database.transaction, Store.at(folder), lambda: False, accelerator="cpu")
     with database.transaction() as session:
         return search_resource(session, find_job(session, job_id, "search"), NOW)
 

@@ -6,7 +6,8 @@ import pytest
 
 from search_server.client.search_view import print_search
 from search_server.db.session import Database
-from search_server.searches.searches import export_path
+from search_server.searches.searches import export_name
+from search_server.store import Store
 from shared.architecture import parse_architecture
 from tests.flow.shelf import FEW, SPACE, request, run
 from tests.search_server.tables import known_table
@@ -46,7 +47,7 @@ def test_without_training_it_ends_with_a_prediction(shelf: Database, tmp_path: P
     assert "not trained" in search.job.message
     predicted = known_table("", SPACE.name).predict(parse_architecture(network.architecture, SPACE))
     assert network.predicted_us == pytest.approx(predicted.latency_us)
-    assert not export_path(tmp_path, search.job.job_id, "onnx").exists()
+    assert not Store.at(tmp_path).has(export_name(search.job.job_id, "onnx"))
 
 
 @pytest.mark.parametrize(

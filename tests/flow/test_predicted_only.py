@@ -16,6 +16,7 @@ from search_server.resources.searches import SearchCreate
 from search_server.searches.search_job import SearchJob, open_search_job
 from search_server.searches.searches import search_architectures, search_resource, submit_search
 from search_server.searches.verification import measure_networks
+from search_server.store import Store
 from shared.architecture import Architecture, uniform_architecture
 from tests.search_server.tables import known_table
 
@@ -33,7 +34,7 @@ def job(tmp_path: Path) -> Iterator[SearchJob]:
         target_ms = table.summary.anchor_us / 1000
         create = SearchCreate("shelf", "fbnet-tiny", "digits", target_ms=target_ms)
         job_id = submit_search(session, create, Submission(None), NOW).job_id
-    yield open_search_job(job_id, database.transaction, tmp_path, lambda: False)
+    yield open_search_job(job_id, database.transaction, Store.at(tmp_path), lambda: False)
     database.close()
 
 

@@ -10,6 +10,7 @@ from search_server.client.search_view import print_search, step_line
 from search_server.db.session import Database
 from search_server.searches.pipeline import run_search_job
 from search_server.searches.searches import search_steps_after
+from search_server.store import Store
 from tests.flow.shelf import FEW, request, run, submit
 
 
@@ -82,7 +83,7 @@ def test_a_search_that_does_not_fit_says_what_would(shelf: Database, tmp_path: P
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     with pytest.raises(ValueError, match=r"batches of 64 and paths 'one' \(CUDA out of memory\); submit"):
-        run_search_job(job_id, shelf.transaction, tmp_path, fill_memory)
+        run_search_job(job_id, shelf.transaction, Store.at(tmp_path), fill_memory)
 
 
 def test_an_accelerator_that_is_not_there_is_named(shelf: Database, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_an_accelerator_that_is_not_there_is_named(shelf: Database, tmp_path: Pa
         pytest.skip("this machine has the accelerator")
     job_id = submit(shelf, request(**FEW))
     with pytest.raises(ValueError, match=r"accelerator 'cuda' cannot be used: torch .* finds cpu"):
-        run_search_job(job_id, shelf.transaction, tmp_path, lambda: False, accelerator="cuda")
+        run_search_job(job_id, shelf.transaction, Store.at(tmp_path), lambda: False, accelerator="cuda")
 
 
 def test_the_last_step_tells_what_networks_were_drawn_with(shelf: Database, tmp_path: Path) -> None:

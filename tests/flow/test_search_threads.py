@@ -10,11 +10,12 @@ from search_server.resources.searches import SearchCreate, SearchStep
 from search_server.searches.pipeline import keep_threads
 from search_server.searches.recording import record_step
 from search_server.searches.search_job import SearchJob, open_search_job
+from search_server.store import Store
 from tests.flow.shelf import FEW, request, submit
 
 
 def opened(database: Database, folder: Path, create: SearchCreate) -> SearchJob:
-    return open_search_job(submit(database, create), database.transaction, folder, lambda: False)
+    return open_search_job(submit(database, create), database.transaction, Store.at(folder), lambda: False)
 
 
 def test_it_computes_with_the_threads_that_are_asked_for(shelf: Database, tmp_path: Path) -> None:

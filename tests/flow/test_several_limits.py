@@ -28,6 +28,7 @@ from search_server.searches.pipeline import run_search_job
 from search_server.searches.search_job import SearchJob, open_search_job
 from search_server.searches.searches import search_resource, search_steps_after, submit_search
 from search_server.searches.targets import corrections, is_on_target, loads, nearness
+from search_server.store import Store
 from shared.architecture import uniform_architecture
 from shared.search_space import search_space
 from tests.search_server.tables import known_table
@@ -92,7 +93,7 @@ def test_the_found_network_keeps_every_limit(
 ) -> None:
     create = request()
     job_id = submit(database, create)
-    run_search_job(job_id, database.transaction, tmp_path, lambda: False)
+    run_search_job(job_id, database.transaction, Store.at(tmp_path), lambda: False)
     search = show(database, job_id)
     assert search.job.status == "done", search.job.message
     assert len(search.other_snapshots) == 1
@@ -120,7 +121,7 @@ def test_event_files_hold_the_steps(database: Database, tmp_path: Path) -> None:
     reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     create = replace(request(), also=(), max_macs=None)
     job_id = submit(database, create)
-    run_search_job(job_id, database.transaction, tmp_path, lambda: False, tmp_path / "events")
+    run_search_job(job_id, database.transaction, Store.at(tmp_path), lambda: False, tmp_path / "events")
     events = reading.EventAccumulator(str(tmp_path / "events" / job_id)).Reload()
     assert {"loss/weights", "accuracy", "latency/expected_ms", "theta/entropy"} <= set(
         events.Tags()["scalars"]
@@ -141,7 +142,7 @@ def test_a_target_out_of_reach_on_the_second_device_names_it(database: Database)
 @pytest.fixture
 def job(database: Database, tmp_path: Path) -> SearchJob:
     job_id = submit(database, request())
-    return open_search_job(job_id, database.transaction, tmp_path, lambda: False)
+    return open_search_job(job_id, database.transaction, Store.at(tmp_path), lambda: False)
 
 
 def measured(job: SearchJob, quick: float, slow: float) -> FoundArchitecture:

@@ -13,6 +13,7 @@ from search_server.jobs.registry import Submission
 from search_server.resources.searches import SearchCreate
 from search_server.searches.pipeline import run_search_job
 from search_server.searches.searches import submit_search
+from search_server.store import Store
 from tests.flow.shelf import FEW, NOW, request, run, submit
 
 QUICK = {**FEW, "paths": "none", "compare_baselines": False, "ema_decay": 0.9, "mixup": 0.2}
@@ -44,7 +45,7 @@ def test_other_classes_than_the_teachers_are_refused(shelf: Database, tmp_path: 
     first = run(shelf, tmp_path, request(**QUICK))
     job_id = submit(shelf, request(**{**QUICK, "seed": 1}, teacher=first.job.job_id))
     with pytest.raises(ValueError, match="was trained on the classes"):
-        run_search_job(job_id, shelf.transaction, tmp_path, lambda: False, accelerator="cpu")
+        run_search_job(job_id, shelf.transaction, Store.at(tmp_path), lambda: False, accelerator="cpu")
 
 
 def test_only_listed_functions_are_taken(shelf: Database, tmp_path: Path) -> None:
@@ -53,8 +54,10 @@ def test_only_listed_functions_are_taken(shelf: Database, tmp_path: Path) -> Non
         submit(shelf, create)
     job_id = submit_with(shelf, create, OWN)
     with pytest.raises(ValueError, match="EDGENAS_TEACHERS"):  # the worker's list is another
-        run_search_job(job_id, shelf.transaction, tmp_path, lambda: False, accelerator="cpu")
-    run_search_job(job_id, shelf.transaction, tmp_path, lambda: False, accelerator="cpu", teachers=(OWN,))
+        run_search_job(job_id, shelf.transaction, Store.at(tmp_path), lambda: False, accelerator="cpu")
+    run_search_job(
+        job_id, shelf.transaction, Store.at(tmp_path), lambda: False, accelerator="cpu", teachers=(OWN,)
+    )
     with shelf.transaction() as session:
         assert session.get_one(JobRow, job_id).status == "done"
 
@@ -74,7 +77,12 @@ def test_a_function_that_makes_no_teacher_fails_in_words(
     job_id = submit_with(shelf, request(**QUICK, teacher=name), name)
     with pytest.raises(ValueError, match=message):
         run_search_job(
-            job_id, shelf.transaction, tmp_path, lambda: False, accelerator="cpu", teachers=(name,)
+            job_id,
+            shelf.transaction,
+            Store.at(tmp_path),
+            lambda: False,
+            accelerator="cpu",
+            teachers=(name,),
         )
 
 

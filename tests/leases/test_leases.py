@@ -20,6 +20,7 @@ from search_server.profiling.measurements import request_measurement
 from search_server.resources.latencies import MeasurementCreate
 from search_server.resources.tables import ProfileCreate
 from search_server.routes.agents import MAX_POLLS
+from search_server.store import Store
 from shared.protocol.measurement import Heartbeat, Lease, LeaseRequest
 from tests.conftest import Clock
 from tests.search_server.api import Api
@@ -119,7 +120,7 @@ async def test_a_heartbeat_revives_a_lease_that_expired_while_its_agent_was_cut_
     lease = await take(device)
     beat = Heartbeat(lease_id=lease.lease_id, fence=lease.fence)
     clock.pass_s(LEASE_TTL_S + 1)
-    keep_house(database, tmp_path, clock)
+    keep_house(database, tmp_path, Store.at(tmp_path), clock)
     assert (await api.post("/agent/heartbeat", beat, token=device.token))["cancel"] is False
     assert await device.lease() is None  # it is at work again
 
@@ -149,7 +150,7 @@ async def test_expired_lease_still_takes_results_until_handed_out_again(
     job_id = await measure(api)
     lease = await take(device)
     clock.pass_s(LEASE_TTL_S + 1)
-    keep_house(database, tmp_path, clock)
+    keep_house(database, tmp_path, Store.at(tmp_path), clock)
     for result in lease_results(lease):
         await device.post(result)
     assert await device.work() == 1
@@ -241,7 +242,7 @@ async def test_long_poll_hears_of_a_lease_of_another_process(
         with database.transaction() as session:  # not the app's sessions: its bell does not ring
             request_measurement(
                 session,
-                context.data_dir,
+                context.store,
                 device.device_id,
                 "fbnet-tiny",
                 ("skip",),
@@ -269,7 +270,7 @@ async def test_crash_between_result_and_conclusion_is_made_good(
             with database.transaction() as session:  # stored, but nobody concludes
                 ingest_result(session, device.device_id, result, clock())
     assert await status(api, job_id) == "running"
-    keep_house(database, tmp_path, clock)
+    keep_house(database, tmp_path, Store.at(tmp_path), clock)
     assert await status(api, job_id) == "done"
 
 

@@ -13,7 +13,7 @@ from search_server.nas.checkpoint import load_checkpoint, save_checkpoint
 from search_server.nas.choosing.shortlist import shortlist
 from search_server.nas.data.batches import evaluation_batches, training_batches
 from search_server.nas.data.data_sets import load_data
-from search_server.nas.network_weights import load_network, save_network
+from search_server.nas.network_weights import load_network, network_bytes
 from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.accelerator import CPU, accelerator_of, choose_accelerator
 from search_server.nas.supernet.paths import sample_paths
@@ -154,6 +154,6 @@ def test_networks_are_ranked_trained_and_saved(tmp_path: Path) -> None:
     assert facts[-1].loss < facts[0].loss
     assert accelerator_of(network).type == "cuda"
     accuracy = evaluate(network, evaluation_batches(data.validation))
-    save_network(network, tmp_path / "network.pt")
+    (tmp_path / "network.pt").write_bytes(network_bytes(network))
     loaded = load_network(workload, tmp_path / "network.pt")
     assert evaluate(loaded, evaluation_batches(data.validation)) == pytest.approx(accuracy, abs=0.02)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from search_server.nas.network_weights import load_network, numpy_weights, save_network
+from search_server.nas.network_weights import load_network, network_bytes, numpy_weights
 from shared.architecture import uniform_architecture
 from shared.modules import network_module
 from shared.operators import BatchNorm2d, Conv2d, Linear
@@ -17,7 +17,7 @@ def test_a_saved_network_answers_the_same(tmp_path: Path) -> None:
     images = torch.randn(4, *SPACE.input_shape, generator=generator(2))
     network.train()(images)
     network.eval()
-    save_network(network, tmp_path / "network.pt")
+    (tmp_path / "network.pt").write_bytes(network_bytes(network))
     loaded = load_network(WORKLOAD, tmp_path / "network.pt").eval()
     with torch.no_grad():
         assert torch.equal(loaded(images), network(images))

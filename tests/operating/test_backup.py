@@ -20,6 +20,7 @@ from search_server.model_files.model_file import ModelFile
 from search_server.operating.backup import write_backup
 from search_server.operating.restore import restore_backup
 from search_server.resources.tables import ProfileCreate
+from search_server.store import Store
 from search_server.tokens import create_token
 from tests.conftest import Clock
 from tests.search_server.api import Api
@@ -124,7 +125,7 @@ async def filled(api: Api, device: SyntheticDevice, database: Database, clock: C
         await device.post(result)
     with database.transaction() as session:
         store_known_table(session, device.device_id, clock())
-        store_artifact(session, data_dir, ModelFile("onnx", CONTENT), clock())
+        store_artifact(session, Store.at(data_dir), ModelFile("onnx", CONTENT), clock())
     add_search(database, data_dir, device.device_id, "job_done", "done")
     add_search(database, data_dir, device.device_id, "job_running", "running")
     (data_dir / "searches" / "job_of_nobody").mkdir()
@@ -152,8 +153,8 @@ async def test_what_is_restored_is_one_state_of_a_server_at_work(
     target.mkdir()
     with writing(database) as acknowledged:
         num_before = len(acknowledged)
-        manifest = write_backup(database, filled, path, utc_now())
-    restore_backup(empty, target, path)
+        manifest = write_backup(database, Store.at(filled), path, utc_now())
+    restore_backup(empty, Store.at(target), path)
     assert is_at_head(empty.engine)
     assert rows_of(empty) == rows_of(database)
     with empty.reading() as session:
@@ -179,10 +180,10 @@ async def test_a_restored_server_goes_on(
 ) -> None:
     """Identifiers that the database counts go on behind those that were restored."""
     path = tmp_path / "backup.tar"
-    write_backup(database, filled, path, utc_now())
+    write_backup(database, Store.at(filled), path, utc_now())
     target = tmp_path / "restored"
     target.mkdir()
-    restore_backup(empty, target, path)
+    restore_backup(empty, Store.at(target), path)
     insert = (
         "INSERT INTO results (lease_id, fence, item_id, status, body, received_at) "
         "SELECT lease_id, 99, item_id, status, body, received_at FROM results LIMIT 1"
@@ -197,16 +198,16 @@ async def test_what_is_there_is_kept_unless_forced(
     filled: Path, database: Database, tmp_path: Path
 ) -> None:
     path = tmp_path / "backup.tar"
-    write_backup(database, filled, path, utc_now())
+    write_backup(database, Store.at(filled), path, utc_now())
     before = rows_of(database)
     with database.transaction() as session:
         create_token(session, "admin", utc_now())
         session.execute(text("UPDATE devices SET name = 'other'"))
     (filled / "searches" / "job_done" / "search.pt").write_text("another")
     with pytest.raises(ConflictError, match=r"the database and .*searches would be overwritten.*--force"):
-        restore_backup(database, filled, path)
+        restore_backup(database, Store.at(filled), path)
     assert rows_of(database) != before
-    restore_backup(database, filled, path, is_forced=True)
+    restore_backup(database, Store.at(filled), path, is_forced=True)
     assert rows_of(database) == before
     assert (filled / "searches" / "job_done" / "search.pt").read_text() == "checkpoint of job_done"
     assert not (filled / "searches" / "job_of_nobody").exists()
@@ -223,12 +224,12 @@ SPOILT: Mapping[str, Callable[[bytes], bytes]] = {
 
 async def test_a_damaged_backup_changes_nothing(filled: Path, database: Database, tmp_path: Path) -> None:
     path = tmp_path / "backup.tar"
-    write_backup(database, filled, path, utc_now())
+    write_backup(database, Store.at(filled), path, utc_now())
     whole, before = path.read_bytes(), rows_of(database)
     for spoil in SPOILT.values():
         path.write_bytes(spoil(whole))
         with pytest.raises(ValueError, match="take another file"):
-            restore_backup(database, filled, path, is_forced=True)
+            restore_backup(database, Store.at(filled), path, is_forced=True)
         assert rows_of(database) == before
         assert (filled / "searches" / "job_of_nobody").exists()
 
@@ -237,12 +238,12 @@ async def test_a_file_that_was_added_to_a_backup_is_refused(
     filled: Path, database: Database, tmp_path: Path
 ) -> None:
     path, extra = tmp_path / "backup.tar", tmp_path / "extra"
-    write_backup(database, filled, path, utc_now())
+    write_backup(database, Store.at(filled), path, utc_now())
     extra.write_text("anything")
     with tarfile.open(path, "a") as tar:
         tar.add(extra, "../outside")
     with pytest.raises(ValueError, match=r"differ in '../outside'"):
-        restore_backup(database, filled, path, is_forced=True)
+        restore_backup(database, Store.at(filled), path, is_forced=True)
     assert not (filled.parent / "outside").exists()
 
 
@@ -250,16 +251,16 @@ async def test_a_backup_is_never_overwritten(filled: Path, database: Database, t
     path = tmp_path / "backup.tar"
     path.write_text("another")
     with pytest.raises(ValueError, match="exists already"):
-        write_backup(database, filled, path, utc_now())
+        write_backup(database, Store.at(filled), path, utc_now())
     with pytest.raises(ValueError, match="cannot be written"):
-        write_backup(database, filled, tmp_path / "nowhere" / "backup.tar", utc_now())
+        write_backup(database, Store.at(filled), tmp_path / "nowhere" / "backup.tar", utc_now())
     assert path.read_text() == "another"
 
 
 async def test_a_model_file_that_is_gone_is_told(filled: Path, database: Database, tmp_path: Path) -> None:
     (artifact,) = (filled / "artifacts").rglob("*/*")
     artifact.unlink()
-    manifest = write_backup(database, filled, tmp_path / "backup.tar", utc_now())
+    manifest = write_backup(database, Store.at(filled), tmp_path / "backup.tar", utc_now())
     assert manifest.missing == (artifact.relative_to(filled).as_posix(),)
 
 
@@ -268,11 +269,11 @@ async def test_programs_that_are_missing_are_named(
     filled: Path, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "backup.tar"
-    write_backup(database, filled, path, utc_now())
+    write_backup(database, Store.at(filled), path, utc_now())
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnavailableError, match="pg_dump is not on the PATH; install"):
-        write_backup(database, filled, tmp_path / "other.tar", utc_now())
+        write_backup(database, Store.at(filled), tmp_path / "other.tar", utc_now())
     with pytest.raises(UnavailableError, match="pg_restore is not on the PATH; install"):
-        restore_backup(database, filled, path, is_forced=True)
+        restore_backup(database, Store.at(filled), path, is_forced=True)
     assert [name.name for name in tmp_path.glob("*.tar*")] == ["backup.tar"]
     assert tarfile.is_tarfile(path)

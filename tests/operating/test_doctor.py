@@ -11,12 +11,13 @@ from search_server.clock import utc_now
 from search_server.data_roots import DataRoots
 from search_server.db.models import DeviceRow, ResultRow
 from search_server.db.session import Database
-from search_server.leases.artifacts import artifact_path, store_artifact
+from search_server.leases.artifacts import artifact_name, store_artifact
 from search_server.model_files.model_file import ModelFile
 from search_server.operating.deep_check import examine_deeply
 from search_server.operating.doctor import Finding, Level, examine, image_folders
 from search_server.resources.tables import ProfileCreate
 from search_server.searches.worker_book import note_worker
+from search_server.store import Store
 from tests.conftest import Clock
 from tests.search_server.api import Api
 from tests.search_server.outages import away
@@ -96,19 +97,20 @@ async def test_an_old_schema_is_named(clock: Clock, data_dir: Path, database: Da
 async def test_all_that_is_damaged_is_found(
     api: Api, device: SyntheticDevice, database: Database, clock: Clock, data_dir: Path
 ) -> None:
+    store = Store.at(data_dir)
     await api.post("/profiles", ProfileCreate("raspi", "fbnet-tiny", SIMULATED))
     await device.work()
     with database.transaction() as session:
-        whole = store_artifact(session, data_dir, ModelFile("onnx", b"whole"), clock())
-        other = store_artifact(session, data_dir, ModelFile("onnx", b"other"), clock())
+        whole = store_artifact(session, store, ModelFile("onnx", b"whole"), clock())
+        other = store_artifact(session, store, ModelFile("onnx", b"other"), clock())
     kinds = ("results", "latency tables", "model files")
-    assert levels(examine_deeply(database, data_dir)) == dict.fromkeys(kinds, "ok")
-    artifact_path(data_dir, other.sha256).write_bytes(b"0ther")
+    assert levels(examine_deeply(database, store)) == dict.fromkeys(kinds, "ok")
+    store.write(artifact_name(other.sha256), b"0ther")
     with database.transaction() as session:
         session.execute(text("UPDATE latency_tables SET content = replace(content, '0', '1')"))
         number = session.scalar(text("SELECT max(result_id) FROM results"))
         session.get_one(ResultRow, number).body = b"nonsense"
-    found = list(examine_deeply(database, data_dir))
+    found = list(examine_deeply(database, store))
     assert [finding.level for finding in found] == ["fail"] * 3
     assert f"damaged: {number}" in found[0].detail
     assert other.sha256[:12] in found[2].detail

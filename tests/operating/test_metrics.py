@@ -55,7 +55,8 @@ async def test_figures_are_those_of_what_happened(
     assert lease is not None
     clock.pass_s(100)
     num_leases = await device.work()
-    keep_house(database, api.app.state.context.data_dir, clock, api.app.state.context.house)
+    context = api.app.state.context
+    keep_house(database, context.data_dir, context.store, clock, context.house)
     kept_at = clock.time
     with database.transaction() as session:
         note_worker(session, "worker_1", clock())
@@ -89,7 +90,8 @@ async def test_dashboard_and_alerts_ask_for_what_is_there(
     api: Api, device: SyntheticDevice, database: Database, clock: Clock
 ) -> None:
     await api.post("/profiles", ProfileCreate(device.name, "fbnet-tiny", SIMULATED))
-    keep_house(database, api.app.state.context.data_dir, clock, api.app.state.context.house)
+    context = api.app.state.context
+    keep_house(database, context.data_dir, context.store, clock, context.house)
     there: dict[str, set[str]] = {}
     for shown, values in await figures(api):
         there.setdefault(shown, set()).update(label for label, _ in values)

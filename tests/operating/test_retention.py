@@ -52,17 +52,17 @@ async def test_what_was_concluded_reads_the_same(
     api: Api, device: SyntheticDevice, database: Database, clock: Clock
 ) -> None:
     job_id = await profiled(api, device)
-    data_dir = api.app.state.context.data_dir
+    store = api.app.state.context.store
     before = await concluded(api, database, job_id)
     (lease_id, *_) = (lease["lease_id"] for lease in before[2])
     old = (await api.get(f"/leases/{lease_id}/samples"))["items"]
     clock.pass_s(MONTH.total_seconds() + 1)
-    told = compact(database, data_dir, MONTH, clock(), is_dry=True)
+    told = compact(database, store, MONTH, clock(), is_dry=True)
     with database.reading() as session:
         assert told.num_results == session.scalar(select(func.count()).select_from(ResultRow))
     assert (await api.get(f"/leases/{lease_id}/samples"))["items"] == old
-    assert compact(database, data_dir, MONTH, clock()) == told
-    assert compact(database, data_dir, MONTH, clock()) == Compacted()
+    assert compact(database, store, MONTH, clock()) == told
+    assert compact(database, store, MONTH, clock()) == Compacted()
     assert await concluded(api, database, job_id) == before
     for item, earlier in zip((await api.get(f"/leases/{lease_id}/samples"))["items"], old, strict=True):
         wall_us = earlier["result"]["runs"]["wall_us"]
@@ -77,15 +77,15 @@ async def test_what_is_young_or_unfinished_is_kept(
     api: Api, device: SyntheticDevice, database: Database, clock: Clock
 ) -> None:
     job_id = await profiled(api, device)
-    data_dir = api.app.state.context.data_dir
+    store = api.app.state.context.store
     clock.pass_s(MONTH.total_seconds() - 3600)
-    assert compact(database, data_dir, MONTH, clock()) == Compacted()
+    assert compact(database, store, MONTH, clock()) == Compacted()
     clock.pass_s(7200)
     with database.transaction() as session:
         session.get_one(JobRow, job_id).status = "running"
-    assert compact(database, data_dir, MONTH, clock()) == Compacted()
+    assert compact(database, store, MONTH, clock()) == Compacted()
     with pytest.raises(ValueError, match="at least 1d"):
-        compact(database, data_dir, timedelta(hours=23), clock())
+        compact(database, store, timedelta(hours=23), clock())
 
 
 async def test_files_of_compacted_samples_tell_medians(
@@ -93,7 +93,7 @@ async def test_files_of_compacted_samples_tell_medians(
 ) -> None:
     job_id = await profiled(api, device)
     clock.pass_s(MONTH.total_seconds() + 1)
-    compact(database, api.app.state.context.data_dir, MONTH, clock())
+    compact(database, api.app.state.context.store, MONTH, clock())
     content = (await api.send("GET", f"/samples?job={job_id}&format=parquet")).content
     rows = parquet.read_table(io.BytesIO(content)).to_pylist()
     assert {row["kind"] for row in rows} == {"run_median", "profiled_run_median"}
@@ -104,6 +104,7 @@ async def test_checkpoints_of_done_searches_go(
     api: Api, device: SyntheticDevice, database: Database, clock: Clock
 ) -> None:
     data_dir: Path = api.app.state.context.data_dir
+    store = api.app.state.context.store
     finished = clock()
     for status in ("done", "failed", "cancelled", "running"):
         with database.transaction() as session:
@@ -126,9 +127,9 @@ async def test_checkpoints_of_done_searches_go(
         for name in ("search.pt", "network.onnx"):
             (data_dir / "searches" / f"job_{status}" / name).write_text(name)
     clock.pass_s(MONTH.total_seconds() + 1)
-    told = compact(database, data_dir, MONTH, clock())
+    told = compact(database, store, MONTH, clock())
     assert (told.num_checkpoints, told.checkpoint_bytes) == (1, len("search.pt"))
     left = {path.parent.name for path in data_dir.rglob("search.pt")}
     assert left == {"job_failed", "job_cancelled", "job_running"}
     assert len(list(data_dir.rglob("network.onnx"))) == 4
-    keep_house(database, data_dir, clock)
+    keep_house(database, data_dir, store, clock)

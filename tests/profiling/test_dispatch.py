@@ -81,7 +81,7 @@ async def test_listening_agent_is_called(api: Api, database: Database, clock: Cl
     change = DeviceUpdate(agent_url="http://localhost:8765", agent_token="t" * 32)
     await api.send("PATCH", "/devices/raspi", change)
     dispatcher = Dispatcher(
-        database, api.app.state.context.data_dir, LOOPBACK, clock, lambda: httpx.ASGITransport(agent)
+        database, api.app.state.context.store, LOOPBACK, clock, lambda: httpx.ASGITransport(agent)
     )
     job = await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("k3_e1",)))
     for _ in range(2):
@@ -182,7 +182,7 @@ async def test_agent_outside_the_networks_is_never_called(
     change = DeviceUpdate(agent_url="http://127.0.0.1:8765", agent_token="t" * 32)
     await api.send("PATCH", "/devices/raspi", change)
     dispatcher = Dispatcher(
-        database, api.app.state.context.data_dir, (), clock, lambda: httpx.ASGITransport(agent)
+        database, api.app.state.context.store, (), clock, lambda: httpx.ASGITransport(agent)
     )
     await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("k3_e1",)))
     (target,) = dispatcher.due_targets()

@@ -98,10 +98,10 @@ async def test_waiting_job_says_when_its_device_was_seen(api: Api, clock: Clock)
 async def test_pipeline_can_ask_for_measurements(
     api: Api, device: SyntheticDevice, database: Database, clock: Clock
 ) -> None:
-    data_dir = api.app.state.context.data_dir
+    store = api.app.state.context.store
     with database.transaction() as session:
         job_id = request_measurement(
-            session, data_dir, device.device_id, "fbnet-tiny", ("skip",), SIMULATED, None, clock()
+            session, store, device.device_id, "fbnet-tiny", ("skip",), SIMULATED, None, clock()
         )
     assert await device.work() == 2
     assert len((await api.get(f"/measurements/{job_id}"))["latencies"]) == 1

@@ -29,6 +29,7 @@ from search_server.jobs.registry import Submission, cancel_job
 from search_server.profiling.measurements import submit_measurement
 from search_server.resources.latencies import MeasurementCreate
 from search_server.settings import Settings
+from search_server.store import Store
 from search_server.tokens import Caller, Scope, create_token
 from shared.protocol.device import DeviceCreate
 from tests.conftest import Clock
@@ -55,7 +56,7 @@ class World:
             self.tokens |= {"device": device.token, "none": None}
             snapshot = store_known_table(session, device.device_id, clock())
             create = MeasurementCreate("raspi", "fbnet-tiny", ("skip",), SIMULATED)
-            job = submit_measurement(session, data, create, Submission(None), clock())
+            job = submit_measurement(session, Store.at(data), create, Submission(None), clock())
             cancel_job(session, job.job_id, clock())
         self.known = {"device": "raspi", "snapshot": snapshot, "other": snapshot, "job_id": job.job_id}
         """Path parameters that name something that is there."""

@@ -21,8 +21,9 @@ from search_server.profiling.measurements import request_measurement
 from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
 from search_server.searches.queue import MAX_ATTEMPTS, WORKER_LEASE, claim_search, renew_search
 from search_server.searches.recording import record_architecture, record_step, set_progress
-from search_server.searches.searches import export_path
+from search_server.searches.searches import export_name
 from search_server.searches.worker import Worker
+from search_server.store import Store
 from shared.architecture import uniform_architecture
 from shared.protocol.device import Conditions
 from shared.protocol.wire import to_dict
@@ -155,7 +156,7 @@ async def test_search_of_a_dead_worker_is_resumed_and_given_up_at_last(
     for attempt in range(MAX_ATTEMPTS):
         assert claim(database, clock, f"w{attempt}") == job_id
         clock.pass_s(WORKER_LEASE.total_seconds() + 1)
-        keep_house(database, tmp_path, clock)
+        keep_house(database, tmp_path, Store.at(tmp_path), clock)
         with database.transaction() as session:
             assert not renew_search(session, job_id, f"w{attempt}", clock())
     failed = await api.get(f"/searches/{job_id}")
@@ -189,9 +190,8 @@ async def test_finished_search_shows_and_exports_what_it_found(
     with database.transaction() as session:
         finish_job(session, job_id, clock(), result=to_dict(FOUND))
     for file_format in FORMATS:
-        path = export_path(api.app.state.context.data_dir, job_id, file_format)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file_format)
+        name = export_name(job_id, file_format)
+        api.app.state.context.store.write(name, file_format.encode())
     done = await api.get(f"/searches/{job_id}")
     assert done["result"] == done["architectures"][0]
     assert len(await api.get(f"/searches/{job_id}/architectures")) == 1
@@ -206,10 +206,10 @@ async def test_cancelling_a_search_cancels_its_measurements(
     api: Api, device: SyntheticDevice, job_id: str, database: Database, clock: Clock
 ) -> None:
     claim(database, clock)
-    data_dir = api.app.state.context.data_dir
+    store = api.app.state.context.store
     with database.transaction() as session:
         child = request_measurement(
-            session, data_dir, device.device_id, "fbnet-tiny", ("skip",), SIMULATED, job_id, clock()
+            session, store, device.device_id, "fbnet-tiny", ("skip",), SIMULATED, job_id, clock()
         )
     assert (await api.post(f"/searches/{job_id}/cancel"))["job"]["status"] == "cancelled"
     assert (await api.get(f"/measurements/{child}"))["job"]["status"] == "cancelled"
@@ -335,7 +335,7 @@ async def test_worker_keeps_its_search(
         clock.time += WORKER_LEASE - timedelta(seconds=1)
         with database.transaction() as session:
             assert renew_search(session, job_id, "w1", clock())
-        keep_house(database, tmp_path, clock)
+        keep_house(database, tmp_path, Store.at(tmp_path), clock)
     assert claim(database, clock, "w2") is None
 
 
@@ -346,7 +346,7 @@ async def test_measurements_of_a_search_take_the_level_of_its_table(
         assert store_known_table(session, device.device_id, clock(), slowdown=3.0) != snapshot
         child = request_measurement(
             session,
-            api.app.state.context.data_dir,
+            api.app.state.context.store,
             device.device_id,
             "fbnet-tiny",
             ("k3_e6",),

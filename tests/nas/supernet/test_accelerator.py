@@ -10,7 +10,7 @@ import torch
 from search_server.nas.checkpoint import load_checkpoint, save_checkpoint, state
 from search_server.nas.choosing.shortlist import shortlist
 from search_server.nas.data.batches import evaluation_batches, training_batches
-from search_server.nas.network_weights import load_network, numpy_weights, save_network
+from search_server.nas.network_weights import load_network, network_bytes, numpy_weights
 from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.accelerator import CPU, accelerator_of, choose_accelerator
 from search_server.nas.supernet.paths import single_path
@@ -117,7 +117,7 @@ def test_networks_are_ranked_trained_and_saved_elsewhere(tmp_path: Path) -> None
         moved = trained(network_module(workload, generator(1)).to(ACCELERATOR))
         accuracy = evaluate(moved, evaluation_batches(FEW.validation))
         assert accelerator_of(moved) == ACCELERATOR
-        save_network(moved, tmp_path / "network.pt")
+        (tmp_path / "network.pt").write_bytes(network_bytes(moved))
         assert numpy_weights(moved).keys() == numpy_weights(at_home).keys()
     assert set(ranked[0]) == set(ranked[1])  # rounding, learned from for 20 steps, moves the order
     loaded = load_network(workload, tmp_path / "network.pt")
