@@ -62,6 +62,11 @@ def load_checkpoint(run: SearchRun, file: Path | IO[bytes]) -> None:
             f"the checkpoint is of another search: {', '.join(differing)} differ; submit the search "
             "anew instead of resuming it"
         )
+    if saved.get("shards", 1) != run.shards.number:  # an earlier version knew no shards
+        raise CheckpointMismatchError(
+            f"the checkpoint has steps of {saved.get('shards', 1)} shards, the search has "
+            f"{run.shards.number}; go on with as many as it has: num_shards() tells"
+        )
     run.supernet.load_state_dict(saved["supernet"])
     run.weights.optimiser.load_state_dict(saved["weight_optimiser"])
     run.theta.optimiser.load_state_dict(saved["theta_optimiser"])
@@ -71,6 +76,11 @@ def load_checkpoint(run: SearchRun, file: Path | IO[bytes]) -> None:
     torch.set_rng_state(saved["torch_rng"])
     for batches, batches_state in zip(_resumable_batches(run), saved["batches"], strict=True):
         batches.load_state_dict(batches_state)
+
+
+def num_shards(file: Path | IO[bytes]) -> int:
+    """Return how many shards the steps of the search have that wrote a checkpoint."""
+    return int(torch.load(file, weights_only=True).get("shards", 1))
 
 
 def circumstances(run: SearchRun) -> dict[str, Any]:
@@ -94,6 +104,7 @@ def state(run: SearchRun) -> dict[str, Any]:
         "generator": run.generator.get_state(),
         "epoch": run.epoch,
         "step": run.step,
+        "shards": run.shards.number,
         "torch_rng": torch.get_rng_state(),
         "batches": [batches.state_dict() for batches in _resumable_batches(run)],
     }

@@ -19,11 +19,18 @@ from search_server.nas.budget.latency_loss import latency_loss
 from search_server.nas.budget.latency_model import LatencyModel, table_hash
 from search_server.nas.budget.search_caps import Tables, device_tables, search_caps
 from search_server.nas.data.batches import Batch
+from search_server.nas.shards import ONE_SHARD, Shards
 from search_server.nas.supernet.accelerator import CPU, placed
 from search_server.nas.supernet.memory import peak_memory_bytes
-from search_server.nas.supernet.paths import entropy_L, favour, log_probabilities, sample_paths
+from search_server.nas.supernet.paths import (
+    Paths,
+    entropy_L,
+    favour,
+    log_probabilities,
+    sample_paths,
+)
 from search_server.nas.supernet.supernet import Supernet
-from search_server.nas.supernet.weight_step import WeightStepper
+from search_server.nas.supernet.weight_step import WeightStepFacts, WeightStepper
 from search_server.nas.theta.search_warnings import search_warnings
 from search_server.nas.theta.theta_step import ThetaStepFacts, ThetaStepper, frozen_statistics
 from search_server.search_options import Phase, SearchOptions
@@ -40,10 +47,10 @@ class BatchSource(Protocol):
     """A data loader: ``Batches``, or any ``DataLoader`` of (images, labels)."""
 
     def __len__(self) -> int:
-        """Return the number of batches of an epoch."""
+        """Return the number of batches of an epoch; one that is shared out among shards is one."""
 
     def __iter__(self) -> Iterator[Batch]:
-        """Begin an epoch."""
+        """Begin an epoch; with several shards it yields the part of each of this process's in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class SearchRun:
         theta_batches: BatchSource,
         options: SearchOptions,
         accelerator: torch.device = CPU,
+        shards: Shards = ONE_SHARD,
     ) -> None:
         if options.paths == "none":
             raise ValueError(
@@ -96,6 +104,7 @@ class SearchRun:
         self.space = space
         self.options = options
         self.accelerator = accelerator
+        self.shards = shards
         self.weight_batches = weight_batches
         self.theta_batches = theta_batches
         devices = device_tables(tables, options)
@@ -111,9 +120,11 @@ class SearchRun:
             to_channels_last(self.supernet)
         for layer in self.supernet.mixed_layers():
             layer.recomputes_branches = options.recomputes_branches
-        self.weights = WeightStepper(self.supernet, options)
+        self.weights = WeightStepper(self.supernet, options, shards)
         loss = latency_loss(options, self.latency.min_us)
-        self.theta = ThetaStepper(self.supernet, self.latency, self.caps, loss, options, self.generator)
+        self.theta = ThetaStepper(
+            self.supernet, self.latency, self.caps, loss, options, self.generator, shards
+        )
         self.theta.hold(entropy_limit=1.0)
         self.epoch = 0
         self.step = 0
@@ -172,47 +183,77 @@ class SearchRun:
         return tuple(map(tuple, log_probabilities(self.supernet.theta_LK.detach()).exp().tolist()))
 
     def _train_weights(self, tau: float) -> tuple[float, float, int]:
+        """Return mean loss, accuracy and number of images, over all shards."""
         steps = []
-        for progress, batch in self._weight_steps():
-            paths = sample_paths(self.supernet.theta_LK.detach(), tau, self.options.paths, self.generator)
-            if self.options.paths == "one":
-                paths = favour(paths, self.supernet.own_candidates_L(), OWN_WEIGHTS_SHARE, self.generator)
-            steps.append(self.weights.step(batch, paths, progress))
+        for progress, batches in self._weight_steps():
+            own = [
+                (batch, self._weight_paths(tau, generator))
+                for batch, generator in zip(batches, self._generators(), strict=True)
+            ]
+            steps.append(self.weights.step_shards(own, progress))
             self.step += 1
-        num_images = sum(step.num_images for step in steps)
-        accuracy = sum(step.num_correct for step in steps) / num_images
-        return sum(step.loss for step in steps) / len(steps), accuracy, num_images
+        sums = [
+            [sum(figures) for figures in zip(*map(_figures, shard), strict=True)]
+            for shard in zip(*steps, strict=True)
+        ]
+        loss, num_correct, num_images = self.shards.gather(torch.tensor(sums, dtype=torch.float64)).sum(0)
+        mean_loss = float(loss) / (len(steps) * self.shards.number)
+        return mean_loss, float(num_correct / num_images), int(num_images)
 
-    def _weight_steps(self) -> Iterator[tuple[float, Batch]]:
-        """Yield the share of the search that is done, and the batch, of each step of an epoch."""
+    def _weight_paths(self, tau: float, generator: torch.Generator) -> Paths:
+        paths = sample_paths(self.supernet.theta_LK.detach(), tau, self.options.paths, generator)
+        if self.options.paths == "one":
+            paths = favour(paths, self.supernet.own_candidates_L(), OWN_WEIGHTS_SHARE, generator)
+        return paths
+
+    def _weight_steps(self) -> Iterator[tuple[float, list[Batch]]]:
+        """Yield the share of the search that is done, and each shard's batch, of each step of an epoch."""
         num_batches = self.options.epochs * len(self.weight_batches)
         first_batch = self.epoch * len(self.weight_batches)
-        for index, batch in enumerate(self.weight_batches, first_batch):
-            images_NCHW, labels_N = placed(batch, self.accelerator)
-            num_parts = max(1, len(labels_N) // self.options.step_images)
-            parts = zip(images_NCHW.tensor_split(num_parts), labels_N.tensor_split(num_parts), strict=True)
-            for part, (part_NCHW, part_N) in enumerate(parts):
-                progress = (index + part / num_parts) / num_batches
-                yield progress, (part_NCHW.to(memory_format=self._memory_format), part_N)
+        for index, batches in enumerate(self._shard_batches(self.weight_batches), first_batch):
+            num_parts = max(1, len(batches[0][1]) // self.options.step_images)
+            parts = zip(*(_parts(batch, num_parts) for batch in batches), strict=True)
+            for part, own in enumerate(parts):
+                yield (index + part / num_parts) / num_batches, [self._laid_out(each) for each in own]
 
     def _train_theta(self, tau: float) -> tuple[list[ThetaStepFacts], int]:
         facts, num_images = [], 0
         first = self.options.warmup_epochs
         num_epochs = self.options.epochs - first
-        for index, batch in enumerate(self.theta_batches):
-            images_NCHW, labels_N = placed(batch, self.accelerator)
+        for index, batches in enumerate(self._shard_batches(self.theta_batches)):
             progress = (self.epoch - first + (index + 1) / len(self.theta_batches)) / num_epochs
-            images_NCHW = images_NCHW.to(memory_format=self._memory_format)
-            entropy_limit = self.options.entropy_limit(progress)
-            facts.append(self.theta.step((images_NCHW, labels_N), tau, entropy_limit))
-            num_images += len(labels_N)
+            own = list(zip(map(self._laid_out, batches), self._generators(), strict=True))
+            facts.append(self.theta.step_shards(own, tau, self.options.entropy_limit(progress)))
+            num_images += len(batches[0][1]) * self.shards.number
             self.step += 1
         self.theta.hold(self.options.entropy_limit((self.epoch - first + 1) / num_epochs))
         return facts, num_images
 
-    @property
-    def _memory_format(self) -> torch.memory_format:
-        return torch.channels_last if self.options.channels_last else torch.contiguous_format
+    def _shard_batches(self, source: BatchSource) -> Iterator[tuple[Batch, ...]]:
+        """Yield the batches of the shards of this process, on its accelerator, step by step."""
+        batches = iter(source)
+        for own in zip(*[batches] * len(self.shards.own), strict=True):
+            yield tuple(placed(batch, self.accelerator) for batch in own)
+
+    def _generators(self) -> list[torch.Generator]:
+        """Return the sources of chance of the shards of this process in the step to come."""
+        if self.shards.number == 1:
+            return [self.generator]
+        return [self.shards.generator(self.options.seed, self.step, shard) for shard in self.shards.own]
+
+    def _laid_out(self, batch: Batch) -> Batch:
+        images_NCHW, labels_N = batch
+        layout = torch.channels_last if self.options.channels_last else torch.contiguous_format
+        return images_NCHW.to(memory_format=layout), labels_N
+
+
+def _figures(step: WeightStepFacts) -> tuple[float, int, int]:
+    return step.loss, step.num_correct, step.num_images
+
+
+def _parts(batch: Batch, number: int) -> Iterator[Batch]:
+    images_NCHW, labels_N = batch
+    return zip(images_NCHW.tensor_split(number), labels_N.tensor_split(number), strict=True)
 
 
 def search(
@@ -222,6 +263,7 @@ def search(
     theta_batches: BatchSource,
     options: SearchOptions,
     accelerator: torch.device = CPU,
+    shards: Shards = ONE_SHARD,
 ) -> SearchRun:
     """Return a search that trains an epoch each time the next facts are asked for.
 
@@ -229,12 +271,13 @@ def search(
         space: what is searched.
         tables: the latency of each candidate in each layer, on one device, whose target is
             ``options.target_ms``, or on each of several, as ``DeviceTable`` with its own target.
-        weight_batches: images that train the weights.
+        weight_batches: images that train the weights; with several shards ``ShardedBatches``.
         theta_batches: other images, that train theta.
         options: see ``SearchOptions``.
         accelerator: where weights and images are; see ``accelerator.py``.
+        shards: the parts of a step, and those that this process computes; see ``shards.py``.
 
     Raises:
         ValueError: a table does not fit the space, or no network keeps the limits.
     """
-    return SearchRun(space, tables, weight_batches, theta_batches, options, accelerator)
+    return SearchRun(space, tables, weight_batches, theta_batches, options, accelerator, shards)

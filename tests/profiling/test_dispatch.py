@@ -100,8 +100,8 @@ async def called(api: Api, database: Database, clock: Clock, agent: FastAPI) -> 
     """Return a dispatcher that calls an agent, and the path of a job for it."""
     change = DeviceUpdate(agent_url="http://localhost:8765", agent_token="t" * 32)
     await api.send("PATCH", "/devices/raspi", change)
-    data_dir = api.app.state.context.data_dir
-    dispatcher = Dispatcher(database, data_dir, LOOPBACK, clock, lambda: httpx.ASGITransport(agent))
+    store = api.app.state.context.store
+    dispatcher = Dispatcher(database, store, LOOPBACK, clock, lambda: httpx.ASGITransport(agent))
     job = await api.post("/measurements", MeasurementCreate("raspi", "fbnet-tiny", ("k3_e1",)))
     return dispatcher, f"/measurements/{job['job']['job_id']}"
 

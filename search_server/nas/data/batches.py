@@ -8,9 +8,10 @@ Shape letters: N batch, C channels, H height, W width.
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from search_server.nas.data.crops import draw_crops
 from search_server.nas.data.images import DataSplits, ImageFiles, ImageSource
 from search_server.nas.data.normalisation import MEAN, STD
+from search_server.nas.shards import Shards
 
 Batch = tuple[Tensor, Tensor]
 """float32 images ``(N, 3, H, W)`` and int64 labels ``(N,)``."""
@@ -70,6 +72,8 @@ class Batches:
         augmentation: Augmentation | None = None,
         shuffles: bool = True,
         num_threads: int | None = None,
+        shard: int = 0,
+        num_shards: int = 1,
     ) -> None:
         """Prepare epochs over a source.
 
@@ -81,14 +85,19 @@ class Batches:
             shuffles: random order, a new one each epoch.
             num_threads: that decode ``ImageFiles`` ahead, a batch each; None: up to eight. Threads, not
                 processes: Pillow decodes without the interpreter's lock, and no shared memory is needed.
+            shard: which part of each batch is had; see ``nas/shards.py``.
+            num_shards: equal parts of a batch; what is left over is left out. They need random order.
 
         Raises:
-            ValueError: the source is empty.
+            ValueError: the source is empty, or a batch has fewer images than shards.
         """
         if not len(source.labels_N):
             raise ValueError("there are no images to make batches of")
         self.source = source
-        self.batch_size = min(batch_size, len(source.labels_N))
+        self.batch_size = min(batch_size, len(source.labels_N)) // num_shards
+        if not self.batch_size:
+            raise ValueError(f"a batch of {batch_size} images has no part for each of {num_shards} shards")
+        self.shard, self.num_shards = shard, num_shards
         self.seed = seed
         self.augmentation = augmentation
         self.shuffles = shuffles
@@ -97,7 +106,8 @@ class Batches:
 
     def __len__(self) -> int:
         num_images = len(self.source.labels_N)
-        return num_images // self.batch_size if self.shuffles else -(-num_images // self.batch_size)
+        whole = self.batch_size * self.num_shards
+        return num_images // whole if self.shuffles else -(-num_images // whole)
 
     def __iter__(self) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
@@ -106,10 +116,14 @@ class Batches:
         order = (
             torch.randperm(num_images, generator=generator) if self.shuffles else torch.arange(num_images)
         )
-        chunks = [chunk.tolist() for chunk in torch.split(order, self.batch_size)][: len(self)]
+        parts = torch.split(order, self.batch_size)[self.shard :: self.num_shards]
+        chunks = [part.tolist() for part in parts][: len(self)]
         crops_N4 = None
         if self.augmentation is not None and self.augmentation.crops:
             crops_N4 = draw_crops(num_images, generator)
+        if self.num_shards > 1:
+            drawn = int(torch.randint(1 << 62, (1,), generator=generator))
+            generator = torch.Generator().manual_seed(drawn + self.shard)
         for images_NCHW, labels_N in self._load(chunks, crops_N4):
             if self.augmentation is not None:
                 images_NCHW = self.augmentation(images_NCHW, generator)
@@ -142,12 +156,37 @@ class Batches:
         return self.source.images(chunk, crops), self.source.labels_N[torch.as_tensor(chunk)]
 
 
+class ShardedBatches:
+    """The parts of the same batches for the shards of one process, in turn; iterable over epochs too."""
+
+    def __init__(self, parts: Sequence[Batches]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch, which are whole over all shards."""
+        return len(self.parts[0])
+
+    def __iter__(self) -> Iterator[Batch]:
+        return chain.from_iterable(zip(*self.parts, strict=True))
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the epochs begun so far."""
+        return self.parts[0].state_dict()
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on as if ``state['epoch']`` epochs had been begun."""
+        for part in self.parts:
+            part.load_state_dict(state)
+
+
 def normalise(images_NCHW: Tensor) -> Tensor:
     """Return uint8 images as float32 around 0."""
     return images_NCHW.float().mul_(1 / (255 * STD)).sub_(MEAN / STD)
 
 
-def training_batches(source: ImageSource, batch_size: int, seed: int) -> Batches:
+def training_batches(
+    source: ImageSource, batch_size: int, seed: int, shard: int = 0, num_shards: int = 1
+) -> Batches:
     """Return shuffled, augmented batches.
 
     Small images are shifted, and mirrored where the data allows it. Photographs of ``CROP_RESOLUTION``
@@ -156,7 +195,7 @@ def training_batches(source: ImageSource, batch_size: int, seed: int) -> Batches
     may_crop = source.mirrors if source.crops is None else source.crops
     crops = may_crop and source.resolution >= CROP_RESOLUTION
     augmentation = Augmentation(mirror=source.mirrors, crops=crops)
-    return Batches(source, batch_size, seed, augmentation=augmentation)
+    return Batches(source, batch_size, seed, augmentation=augmentation, shard=shard, num_shards=num_shards)
 
 
 def search_batches(data: DataSplits, batch_size: int, seed: int) -> tuple[Batches, Batches]:
@@ -165,6 +204,19 @@ def search_batches(data: DataSplits, batch_size: int, seed: int) -> tuple[Batche
         training_batches(data.weights, batch_size, 2 * seed),
         training_batches(data.theta, batch_size, 2 * seed + 1),
     )
+
+
+def sharded_batches(
+    data: DataSplits, batch_size: int, seed: int, shards: Shards
+) -> tuple[ShardedBatches, ShardedBatches]:
+    """Return the same, each batch shared out among the shards of a step: those of this process."""
+    weights, theta = (
+        ShardedBatches(
+            [training_batches(source, batch_size, each_seed, shard, shards.number) for shard in shards.own]
+        )
+        for source, each_seed in ((data.weights, 2 * seed), (data.theta, 2 * seed + 1))
+    )
+    return weights, theta
 
 
 def evaluation_batches(source: ImageSource, batch_size: int = 256) -> Batches:

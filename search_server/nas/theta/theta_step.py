@@ -24,6 +24,7 @@ from search_server.nas.budget.latency_loss import LatencyLoss
 from search_server.nas.budget.latency_model import LatencyModel
 from search_server.nas.budget.projection import hold, undecided
 from search_server.nas.data.batches import Batch
+from search_server.nas.shards import ONE_SHARD, Shards
 from search_server.nas.supernet.accelerator import forward_precision, repeatable
 from search_server.nas.supernet.paths import Paths, balanced_paths, log_probabilities, sample_paths
 from search_server.nas.supernet.supernet import Supernet
@@ -57,8 +58,10 @@ class ThetaStepper:
         loss: LatencyLoss,
         options: SearchOptions,
         generator: torch.Generator,
+        shards: Shards = ONE_SHARD,
     ) -> None:
         self.supernet = supernet
+        self.shards = shards
         self.latency = latency
         self.caps = caps
         self.loss = loss
@@ -73,22 +76,29 @@ class ThetaStepper:
             [supernet.theta_LK], lr=options.theta_lr, weight_decay=options.theta_decay
         )
 
-    @repeatable()
     def step(self, batch: Batch, tau: float, entropy_limit: float) -> ThetaStepFacts:
-        """Take one step.
+        """Take one step of a single shard; see :meth:`step_shards`."""
+        return self.step_shards([(batch, self.generator)], tau, entropy_limit)
+
+    @repeatable()
+    def step_shards(
+        self, own: Sequence[tuple[Batch, torch.Generator]], tau: float, entropy_limit: float
+    ) -> ThetaStepFacts:
+        """Take one step, the same on all processes.
 
         Args:
-            batch: images and labels of the theta split.
+            own: for each shard of this process images and labels of the theta split, and the source of
+                chance.
             tau: temperature of the Gumbel softmax.
             entropy_limit: largest mean entropy of theta after the step, as a share of log K.
         """
         theta_LK = self.supernet.theta_LK
         if self.uses_effects:
-            seen = self._effect_gradient(batch)
+            seen = self._effect_gradient(own)
         elif self.options.compares_paths:
-            seen = self._score_gradient(batch, tau)
+            seen = self._mean_seen([self._score_gradient(*each, tau) for each in own])
         else:
-            seen = self._path_gradient(batch, tau)
+            seen = self._mean_seen([self._path_gradient(*each, tau) for each in own])
         if self.follows_effects:
             self._follow_effects()
         else:
@@ -112,12 +122,12 @@ class ThetaStepper:
         """Return the mean latency of the networks that softmax(theta) draws."""
         return float(self.latency.expected_us(log_probabilities(self.supernet.theta_LK).exp()))
 
-    def _path_gradient(self, batch: Batch, tau: float) -> "_Seen":
+    def _path_gradient(self, batch: Batch, generator: torch.Generator, tau: float) -> "_Seen":
         """Differentiate the loss through the factors of the paths, averaged over several draws."""
         theta_LK = self.supernet.theta_LK
         draws: list[_Seen] = []
         for _ in range(self.options.num_theta_paths):
-            paths = sample_paths(theta_LK, tau, self.options.paths, self.generator)
+            paths = sample_paths(theta_LK, tau, self.options.paths, generator)
             assert paths.weights_LK is not None, "paths of a theta that learns have factors"
             logits_NC = self._logits(batch, paths)
             cross_entropy = F.cross_entropy(logits_NC, batch[1])
@@ -131,11 +141,11 @@ class ThetaStepper:
         return _mean(draws)
 
     @torch.no_grad()
-    def _score_gradient(self, batch: Batch, tau: float) -> "_Seen":
+    def _score_gradient(self, batch: Batch, generator: torch.Generator, tau: float) -> "_Seen":
         """Run several drawn networks on the same images; each loss is judged by those of the others."""
         theta_LK = self.supernet.theta_LK.detach()
         drawn = [
-            sample_paths(theta_LK, tau, self.options.paths, self.generator)
+            sample_paths(theta_LK, tau, self.options.paths, generator)
             for _ in range(self.options.num_theta_paths)
         ]
         losses_P, accuracy, draws_PLK = self._run(batch, drawn)
@@ -143,8 +153,8 @@ class ThetaStepper:
         return self._seen(float(losses_P.mean()), accuracy, gradient_LK)
 
     @torch.no_grad()
-    def _effect_gradient(self, batch: Batch) -> "_Seen":
-        """Run several networks on the same images and estimate E[CE] and its gradient from the effects.
+    def _effect_gradient(self, own: Sequence[tuple[Batch, torch.Generator]]) -> "_Seen":
+        """Run several networks a shard on its images; estimate E[CE] and its gradient from the effects.
 
         The networks are drawn evenly from all of the space: draws from a theta that leans tell little of
         what it leans away from, and effects came out half as good (docs/searching.md). With layers that
@@ -153,13 +163,36 @@ class ThetaStepper:
         theta_LK = self.supernet.theta_LK.detach()
         probability_LK = log_probabilities(theta_LK).exp()
         even_LK = torch.zeros_like(theta_LK)
-        drawn = balanced_paths(even_LK, self.options.num_theta_paths, self.generator)
-        losses_P, accuracy, draws_PLK = self._run(batch, drawn)
-        self.effects.add(draws_PLK, losses_P)
+        num_paths = self.options.num_theta_paths
+        runs = []
+        for batch, generator in own:
+            drawn = balanced_paths(even_LK, num_paths, generator)
+            losses_P, accuracy, draws_PLK = self._run(batch, drawn)
+            runs.append(_flat(accuracy, losses_P, draws_PLK))
+        accuracy_S, losses_SP, draws_SPLK = _split(
+            self.shards.gather(torch.stack(runs)), (), (num_paths,), (num_paths, *theta_LK.shape)
+        )
+        for draws_PLK, losses_P in zip(draws_SPLK, losses_SP, strict=True):
+            self.effects.add(draws_PLK, losses_P)
         effects_LK = self.effects.effects_LK().to(theta_LK.dtype)  # around 0, the mean of even draws
         means_L1 = (probability_LK * effects_LK).sum(1, keepdim=True)
-        cross_entropy = float(losses_P.mean() + means_L1.sum())
-        return self._seen(cross_entropy, accuracy, probability_LK * (effects_LK - means_L1))
+        cross_entropy = float(losses_SP.to(theta_LK.dtype).flatten().mean() + means_L1.sum())
+        gradient_LK = probability_LK * (effects_LK - means_L1)
+        return self._seen(cross_entropy, float(accuracy_S.mean()), gradient_LK)
+
+    def _mean_seen(self, own: Sequence["_Seen"]) -> "_Seen":
+        """Return the mean over all shards, the same on every process."""
+        theta_LK = self.supernet.theta_LK
+        figures_OF = torch.stack(
+            [_flat(each.loss, each.accuracy, each.ce_gradient_LK, each.latency_gradient_LK) for each in own]
+        )
+        parts = _split(self.shards.gather(figures_OF), (), (), theta_LK.shape, theta_LK.shape)
+        return _mean(
+            [
+                _Seen(float(loss), float(accuracy), ce_LK.to(theta_LK.dtype), latency_LK.to(theta_LK.dtype))
+                for loss, accuracy, ce_LK, latency_LK in zip(*parts, strict=True)
+            ]
+        )
 
     def _run(self, batch: Batch, drawn: Sequence[Paths]) -> tuple[Tensor, float, Tensor]:
         """Return losses ``(P,)``, mean accuracy and one-hot choices ``(P, L, K)`` of single paths."""
@@ -218,6 +251,17 @@ class _Seen:
     accuracy: float
     ce_gradient_LK: Tensor
     latency_gradient_LK: Tensor
+
+
+def _flat(*figures: float | Tensor) -> Tensor:
+    """Return figures in one row ``(F,)`` that keeps their bits."""
+    return torch.cat([torch.as_tensor(each, dtype=torch.float64).flatten() for each in figures])
+
+
+def _split(figures_SF: Tensor, *shapes: Sequence[int]) -> list[Tensor]:
+    """Return the figures of all shards apart again, each with the shards in front."""
+    parts = torch.split(figures_SF, [math.prod(shape) for shape in shapes], dim=1)
+    return [part.reshape(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _mean(draws: Sequence[_Seen]) -> _Seen:

@@ -29,7 +29,7 @@ def test_the_gradient_of_latency_goes_through_the_drawn_factors() -> None:
     with torch.no_grad():
         run.supernet.theta_LK.copy_(theta_LK)
     state = run.generator.get_state()
-    seen = run.theta._path_gradient(next(iter(run.theta_batches)), TAU)
+    seen = run.theta._path_gradient(next(iter(run.theta_batches)), run.generator, TAU)
     again = torch.Generator()
     again.set_state(state)
     gumbel_LK = (
