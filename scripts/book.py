@@ -18,6 +18,7 @@ LINKED = (
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
     "LICENSE",
     "docker-compose.yml",
     "docs",

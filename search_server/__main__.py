@@ -108,6 +108,14 @@ def worker(
         Path | None,
         typer.Option(metavar="DIR", help="Write TensorBoard's event files there, a folder a search."),
     ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(metavar="STORE", help="Note searches in this MLflow store: a server or a folder."),
+    ] = None,
+    wandb: Annotated[
+        str | None,
+        typer.Option(metavar="PROJECT", help="Note searches in this project of Weights & Biases."),
+    ] = None,
     accelerator: Annotated[
         AcceleratorName | None,
         typer.Option(
@@ -122,9 +130,13 @@ def worker(
 
     Example: search-server worker --tensorboard runs
 
+    Example: search-server worker --mlflow http://mlflow:5000
+
     Example: search-server worker --accelerator cuda
     """
-    settings = read_settings(data, tensorboard=tensorboard, accelerator=accelerator)
+    settings = read_settings(
+        data, tensorboard=tensorboard, mlflow=mlflow, wandb=wandb, accelerator=accelerator
+    )
     if settings.accelerator not in ("auto", "cpu"):
         importlib.import_module("search_server.nas.supernet.accelerator").choose_accelerator(
             settings.accelerator
@@ -137,8 +149,9 @@ def worker(
     }
     if settings.store is not None:
         environment["EDGENAS_STORE"] = settings.store
-    if settings.tensorboard is not None:
-        environment["EDGENAS_TENSORBOARD"] = str(settings.tensorboard.absolute())
+    tensorboard = settings.tensorboard and settings.tensorboard.absolute()
+    trackers = {"TENSORBOARD": tensorboard, "MLFLOW": settings.mlflow, "WANDB": settings.wandb}
+    environment |= {f"EDGENAS_{name}": str(value) for name, value in trackers.items() if value is not None}
     running = Worker(
         database,
         worker_id=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"[-64:],

@@ -21,6 +21,7 @@ from search_server.client.fleet_summaries import show_checks
 from search_server.client.fleet_view import follow_on_each
 from search_server.client.job_progress import Follow, follow, require_done
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import ShortId
 from search_server.client.show import milliseconds
 from search_server.resources.checks import Drift, TableCheck
 from search_server.resources.tables import TableSummary
@@ -29,7 +30,9 @@ from shared.space_file import read_space
 CHECK_AFTER = timedelta(hours=24)
 """A table that was neither measured nor checked for so long is checked before it is used again."""
 
-SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="Hash of a table.")]
+SnapshotArgument = Annotated[
+    str, typer.Argument(metavar="SNAPSHOT", help="Hash of a table, or a part of it."), ShortId("table")
+]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -41,7 +44,9 @@ def add_commands(app: typer.Typer) -> None:
 def check(
     client: SearchClient,
     snapshot: Annotated[
-        str | None, typer.Argument(metavar="[SNAPSHOT]", help="Hash of a table.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[SNAPSHOT]", help="Hash of a table, or a part of it.", show_default=False),
+        ShortId("table"),
     ] = None,
     device: DevicesOption = None,
     tag: TagOption = None,

@@ -7,7 +7,7 @@ describe, blocking or not, so that each route stands once.
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Concatenate, Generic, Literal, ParamSpec, TypeVar
+from typing import Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from search_server.resources.audit import AuditEntry
@@ -15,6 +15,7 @@ from search_server.resources.checks import Recalibration, TableCheck
 from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
 from search_server.resources.formats import ExportFormat, ImportFormat, SampleFormat, TableFormat
 from search_server.resources.fronts import FrontCreate, RetargetCreate
+from search_server.resources.ids import IdKind, KnownId
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
 from search_server.resources.models import (
@@ -41,10 +42,6 @@ from search_server.resources.tables import Profile, ProfileCreate, Table, TableD
 from search_server.search_options import DeliverName
 from shared.protocol.device import Conditions
 
-A = TypeVar("A")
-C = TypeVar("C")
-P = ParamSpec("P")
-R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -73,16 +70,6 @@ class EventStream(Generic[T]):
     path: str
     kinds: Mapping[str, type[T]]
     is_last: Callable[[T], bool]
-
-
-def method(build: Callable[P, A], send: Callable[[C, A], R]) -> Callable[Concatenate[C, P], R]:
-    """Return a client's method that takes the arguments of ``build`` and sends what it builds."""
-
-    def call(client: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return send(client, build(*args, **kwargs))
-
-    call.__name__, call.__doc__ = build.__name__, build.__doc__
-    return call
 
 
 def devices(tag: str | None = None, owner: str | None = None) -> Request[Page[DeviceResource]]:
@@ -353,6 +340,11 @@ def audit(
 ) -> Request[Page[AuditEntry]]:
     """Who changed what, newest first; for administrators."""
     return Request(Page[AuditEntry], "GET", "/audit", _query(user=user, subject=subject, since=since))
+
+
+def known_ids(part: str, kind: IdKind) -> Request[tuple[KnownId, ...]]:
+    """Ids that begin or end with a part of at least four characters, the newest first."""
+    return Request(tuple[KnownId, ...], "GET", _path("ids", part), {"kind": kind})
 
 
 def data_sets() -> Request[tuple[DataSet, ...]]:

@@ -22,6 +22,7 @@ from search_server.client.job_progress import follow
 from search_server.client.model_parts import read_model
 from search_server.client.model_view import fitting, read_input
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import whole_id
 from search_server.client.show import milliseconds
 from search_server.resources.models import Gate, GateCreate, GateOutcome, GateVerdict, Model
 from shared.protocol.device import Conditions
@@ -152,6 +153,6 @@ def _model(client: SearchClient, file_or_name: str) -> Model:
     """Return a model by name, or that of a file; its hash is in its name, since a build names all alike."""
     path = Path(file_or_name)
     if not path.is_file():
-        return client.model(file_or_name)
+        return client.model(whole_id(client, file_or_name, "model"))
     _, create = read_model(path, None)
     return client.upload_model(path, f"{path.stem}-{create.sha256[:8]}")

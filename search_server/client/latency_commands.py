@@ -28,6 +28,7 @@ from search_server.client.fleet_view import follow_on_each
 from search_server.client.job_progress import Follow, JobFailedError, follow, require_done
 from search_server.client.measured_view import measured_document, measured_grid
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import ShortId
 from search_server.client.show import grid, in_ms, interval, milliseconds
 from search_server.client.table_view import verdict_text
 from search_server.resources.checks import Drift
@@ -106,7 +107,9 @@ def predict(
     client: SearchClient,
     conditions: Conditions,
     snapshot: Annotated[
-        str | None, typer.Option(help="Table to predict from; left out: the newest accepted one.")
+        str | None,
+        typer.Option(help="Table to predict from; left out: the newest accepted one."),
+        ShortId("table"),
     ] = None,
     json: JsonOption = False,
 ) -> None:

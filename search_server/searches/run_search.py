@@ -21,6 +21,7 @@ from search_server.logs import configure_logs
 from search_server.searches.own_transactions import OwnTransactions
 from search_server.searches.parent_process import end_with_parent
 from search_server.searches.search_job import StoppedError
+from search_server.searches.trackers import Trackers
 from search_server.settings import Settings
 
 _log = structlog.get_logger()
@@ -43,7 +44,7 @@ def main(job_id: str, worker_id: str, worker_pid: int) -> int:
             own,
             settings.job_store,
             lambda: stop.is_set() or os.getppid() != worker_pid,
-            settings.tensorboard,
+            Trackers(settings.tensorboard, settings.mlflow, settings.wandb, settings.data),
             settings.accelerator,
             settings.image_roots,
             settings.teachers,

@@ -60,6 +60,7 @@ EXPECTED_ROUTES = {
     "POST /searches/{job_id}/cancel",
     "POST /searches/{job_id}/resume",
     "GET /data",
+    "GET /ids/{part}",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",
