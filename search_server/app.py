@@ -22,9 +22,7 @@ from search_server.routes import (
     devices,
     gates,
     health,
-    ids,
     install,
-    jobs,
     models,
     profiles,
     samples,
@@ -53,8 +51,6 @@ ROUTERS = (
     models.router,
     gates.router,
     searches.router,
-    ids.router,
-    jobs.router,
     audit.router,
 )
 

@@ -1,5 +1,6 @@
 """The command ``edgenas``: devices, latency tables, networks and searches from a terminal."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -11,9 +12,7 @@ from search_server.client import (
     device_commands,
     front_commands,
     gate_command,
-    job_commands,
     latency_commands,
-    login_commands,
     model_commands,
     model_measure_command,
     sample_commands,
@@ -22,7 +21,7 @@ from search_server.client import (
     table_commands,
 )
 from search_server.client.commands import Connection, TokenFileOption, fail, read_token
-from search_server.client.login import SERVER_VARIABLE
+from search_server.client.search_client import DEFAULT_SERVER_URL
 from shared.program_version import version_option
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -34,11 +33,9 @@ app.add_typer(sample_commands.app, name="samples")
 app.add_typer(model_commands.app, name="model")
 model_measure_command.add_command(model_commands.app)
 gate_command.add_command(model_commands.app)
-app.add_typer(job_commands.app, name="jobs")
 app.add_typer(architecture_commands.app, name="architecture")
 app.add_typer(search_commands.app, name="search")
 audit_command.add_command(app)
-login_commands.add_commands(app)
 submit_command.add_command(search_commands.app)
 front_commands.add_commands(search_commands.app)
 
@@ -47,23 +44,21 @@ front_commands.add_commands(search_commands.app)
 def root(
     context: typer.Context,
     server: Annotated[
-        str | None,
-        typer.Option(metavar="URL", envvar=SERVER_VARIABLE, help="Where the server listens."),
-    ] = None,
+        str,
+        typer.Option(metavar="URL", envvar="EDGENAS_SERVER_URL", help="Where the server listens."),
+    ] = DEFAULT_SERVER_URL,
     token_file: TokenFileOption = None,
     version: Annotated[bool, version_option("edgenas", "edgenas")] = False,  # noqa: ARG001 - it has acted
 ) -> None:
     """Profile latency on devices and search for networks that fit them.
 
-    The server's address comes from --server, EDGENAS_SERVER_URL or 'edgenas login'; else it is this
-    machine.
-    The token of scope user comes from --token-file, EDGENAS_TOKEN or the login; 'search-server token create
-    --scope user' prints one.
+    The server's address comes from --server or EDGENAS_SERVER_URL, the token of scope user from
+    --token-file or EDGENAS_TOKEN; 'search-server token create --scope user' prints one.
 
     Example: edgenas devices list
     """
     try:
-        token = read_token(token_file) if token_file else None
+        token = read_token(token_file) if token_file else os.environ.get("EDGENAS_TOKEN")
     except ValueError as error:
         fail(error)
     context.obj = Connection(server, token)

@@ -13,7 +13,6 @@ from search_server.client.commands import (
     DeviceOption,
     DevicesOption,
     JsonOption,
-    NameOption,
     PrivateOption,
     SpaceOption,
     TagOption,
@@ -29,7 +28,6 @@ from search_server.client.fleet_view import follow_on_each
 from search_server.client.job_progress import Follow, JobFailedError, follow, require_done
 from search_server.client.measured_view import measured_document, measured_grid
 from search_server.client.search_client import SearchClient
-from search_server.client.short_ids import ShortId
 from search_server.client.show import grid, in_ms, interval, milliseconds
 from search_server.client.table_view import verdict_text
 from search_server.resources.checks import Drift
@@ -70,7 +68,6 @@ def profile(
     ] = False,
     accept_noise: AcceptNoiseOption = False,
     private: PrivateOption = False,
-    job_name: NameOption = "",
     json: JsonOption = False,
 ) -> None:
     """Measure what the latency table of a space lacks on a device, or on several at once.
@@ -85,7 +82,7 @@ def profile(
     name, devices = read_space(space).name, chosen_devices(client, device or (), tag)
 
     def profiled(device: str, watch: Follow) -> tuple[Profile, Drift | None]:
-        create = ProfileCreate(device, name, conditions, force, accept_noise, private, job_name)
+        create = ProfileCreate(device, name, conditions, force, accept_noise, private)
         last, drift = _profiled(client, create, watch)
         require_done(last.job)
         return last, drift
@@ -93,7 +90,7 @@ def profile(
     if len(devices) > 1 or tag is not None:
         show_profiles(follow_on_each(devices, profiled), json)
         return
-    create = ProfileCreate(devices[0], name, conditions, force, accept_noise, private, job_name)
+    create = ProfileCreate(devices[0], name, conditions, force, accept_noise, private)
     last, drift = _profiled(client, create, follow)
     if json:
         print_json(last)
@@ -109,9 +106,7 @@ def predict(
     client: SearchClient,
     conditions: Conditions,
     snapshot: Annotated[
-        str | None,
-        typer.Option(help="Table to predict from; left out: the newest accepted one."),
-        ShortId("table"),
+        str | None, typer.Option(help="Table to predict from; left out: the newest accepted one.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -151,7 +146,6 @@ def measure(
     private: PrivateOption = False,
     device: DevicesOption = None,
     tag: TagOption = None,
-    job_name: NameOption = "",
     json: JsonOption = False,
 ) -> None:
     """Measure whole networks on a device, or on several at once, each against the anchor of its space.
@@ -174,7 +168,6 @@ def measure(
             conditions,
             accept_noise=accept_noise,
             private=private,
-            name=job_name,
         )
         started = client.start_measurement(create)
         return watch(started, client.measurement_events, client.cancel_measurement)
@@ -209,7 +202,7 @@ def _profiled(client: SearchClient, create: ProfileCreate, watch: Follow) -> tup
 
     last, drift = profile(), None
     if last.is_reused and last.snapshot:
-        drift = check_if_old(client, last.snapshot, watch)
+        drift = check_if_old(client, last.snapshot, watch, create.private)
     if drift is not None and drift.outcome == "stale":
         err.print(f"table {drift.snapshot} is stale, {drift}: measuring it again", soft_wrap=True)
         last, drift = profile(), None

@@ -1,10 +1,8 @@
 """Latencies of whole networks: measured and predicted."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from search_server.resources.jobs import Job, require_job_name
-from search_server.resources.tabular import Tabular
+from search_server.resources.jobs import Job
 from shared.protocol.device import Conditions
 
 
@@ -51,11 +49,8 @@ class MeasurementCreate:
     """Take a slow or restless device as it is; the latencies say so."""
     private: bool = False
     """Only you and administrators find the job."""
-    name: str = ""
-    """What people call the job."""
 
     def __post_init__(self) -> None:
-        require_job_name(self.name)
         # The usual accelerator by its name is the same as none.
         object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
 
@@ -108,16 +103,8 @@ class MeasuredLatency:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement(Tabular):
+class Measurement:
     """A measurement job and its latencies."""
 
     job: Job
     latencies: tuple[MeasuredLatency, ...] = ()
-
-    def table_rows(self) -> Iterable[object]:
-        """Return the latencies."""
-        return self.latencies
-
-    @property
-    def table_caption(self) -> str:
-        return f"{self.job.device_name} · {self.job.space} · {self.job.conditions} · {self.job.status}"

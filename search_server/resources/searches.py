@@ -1,12 +1,11 @@
 """Searches: asked for, watched, and what they found."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 from search_server.option_field import option
-from search_server.resources.jobs import Job, require_job_name
-from search_server.resources.tabular import Tabular
+from search_server.resources.jobs import Job
 from search_server.search_options import (
     CostUnit,
     DeliverName,
@@ -147,7 +146,6 @@ class SearchCreate(SearchOptions):
         at_most=256,
     )
     snapshot: str | None = option(None, "Hash of the latency table to use; left out: the newest.")
-    name: str = option("", "What people call the search; commands take it in place of the id.")
     private: bool = option(False, "Only you and administrators find the search.", flags="--private")
     mirror: bool | None = option(
         None,
@@ -168,7 +166,6 @@ class SearchCreate(SearchOptions):
 
     def __post_init__(self) -> None:
         SearchOptions.__post_init__(self)
-        require_job_name(self.name)
         object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
         if len(self.also) > 7:
             raise ValueError(f"a search takes up to 8 devices, got {1 + len(self.also)}")
@@ -237,7 +234,7 @@ class SearchStep:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchCurves(Tabular):
+class SearchCurves:
     """The scalars of recorded steps, one list a column, thinned for a chart: where any of them is least or
     greatest in its stretch of the search stays."""
 
@@ -250,12 +247,6 @@ class SearchCurves(Tabular):
     accuracy: tuple[float, ...]
     expected_latency_us: tuple[float, ...]
     entropy: tuple[float, ...]
-
-    def table_rows(self) -> Iterable[object]:
-        """Return a row a step."""
-        names = [field.name for field in fields(self) if field.name != "num_steps"]
-        columns = (getattr(self, name) for name in names)
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +319,7 @@ class FoundArchitecture:
 
 
 @dataclass(frozen=True, slots=True)
-class Search(Tabular):
+class Search:
     """A search job, what was asked and what was found."""
 
     job: Job
@@ -341,31 +332,6 @@ class Search(Tabular):
     """The line of the pipeline it is at."""
     result: FoundArchitecture | None = None
     architectures: tuple[FoundArchitecture, ...] = field(default=())
-
-    def table_rows(self) -> Iterable[object]:
-        """Return the networks that it compared."""
-        return self.architectures
-
-    @property
-    def table_caption(self) -> str:
-        return f"{self.job.device_name} · {self.job.space} · {self.request.data} · {self.job.status}"
-
-
-@dataclass(frozen=True, slots=True)
-class SearchDryRun:
-    """What a search would do; nothing was queued."""
-
-    request: SearchCreate
-    """With every option at its value."""
-    snapshot: str
-    """Hash of the latency table that it would use."""
-    other_snapshots: tuple[str, ...]
-    """The same for its further devices."""
-    fastest_us: float
-    """Predicted latency of the fastest network by the table of the first device."""
-    slowest_us: float
-    """... and of the slowest: a target lies between the two."""
-    is_private: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,11 @@
 """Latency tables: asked for, measured, judged, compared."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from search_server.latency.verdict import Verdict
 from search_server.resources.checks import Drift
-from search_server.resources.jobs import Job, require_job_name
-from search_server.resources.tabular import Tabular
+from search_server.resources.jobs import Job
 from shared.protocol.device import Conditions
 
 Reason = Literal["profiled", "rescaled", "recalibrated", "imported", "head scaled"]
@@ -27,11 +25,8 @@ class ProfileCreate:
     """Take a slow or restless device as it is; the table says so."""
     private: bool = False
     """Only you and administrators find the job and its table."""
-    name: str = ""
-    """What people call the job."""
 
     def __post_init__(self) -> None:
-        require_job_name(self.name)
         # The usual accelerator by its name is the same as none.
         object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
 
@@ -137,20 +132,11 @@ class TableSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Table(Tabular):
+class Table:
     """A whole latency-table snapshot."""
 
     summary: TableSummary
     cells: tuple[TableCell, ...]
-
-    def table_rows(self) -> Iterable[object]:
-        """Return the cells."""
-        return self.cells
-
-    @property
-    def table_caption(self) -> str:
-        of = self.summary
-        return f"{of.device_name} · {of.space} · {of.conditions} · {of.snapshot}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +154,7 @@ class CellDiff:
 
 
 @dataclass(frozen=True, slots=True)
-class TableDiff(Tabular):
+class TableDiff:
     """Two snapshots of one space, cell by cell."""
 
     a: TableSummary
@@ -180,11 +166,3 @@ class TableDiff(Tabular):
     """Spearman's, over the cells that both tables have, -1..1."""
     num_rank_changes: int
     """Cells whose candidate ranks differently in its layer."""
-
-    def table_rows(self) -> Iterable[object]:
-        """Return the cells."""
-        return self.cells
-
-    @property
-    def table_caption(self) -> str:
-        return f"{self.b.snapshot} over {self.a.snapshot}: {self.ratio_median:.3f}"

@@ -21,10 +21,7 @@ from search_server.routes.error_answers import answer_error
 from search_server.routes.install import InstallCommandDep
 from search_server.tokens import authenticate, unauthenticated
 from search_server.web.assets import asset_response
-from search_server.web.form_fields import form_fields
-from shared.architecture import KNOWN_ARCHITECTURES
 from shared.blocks import CANDIDATE_NAMES
-from shared.search_space import SPACE_NAMES
 
 router = APIRouter(include_in_schema=False)
 
@@ -87,13 +84,7 @@ def login_page(request: Request, context: ContextDep) -> HTMLResponse:
 @router.get("/devices")
 def devices_page(context: ContextDep, install: InstallCommandDep) -> HTMLResponse:
     """All devices."""
-    return _page(
-        "devices",
-        token_command=_token_command(context, "enrol --ttl 1h"),
-        install=install,
-        spaces=" ".join(SPACE_NAMES),
-        networks=" ".join((*CANDIDATE_NAMES, *KNOWN_ARCHITECTURES)),
-    )
+    return _page("devices", token_command=_token_command(context, "enrol --ttl 1h"), install=install)
 
 
 @router.get("/tables")
@@ -120,16 +111,10 @@ def model_page(model: str) -> HTMLResponse:
     return _page("model", subject=model)
 
 
-@router.get("/searches/new")
-def new_search_page() -> HTMLResponse:
-    """The form that submits a search."""
-    return _page("new_search", fields=form_fields(), spaces=SPACE_NAMES)
-
-
-@router.get("/compare")
-def compare_page() -> HTMLResponse:
-    """Two searches side by side."""
-    return _page("compare")
+@router.get("/audit")
+def audit_page() -> HTMLResponse:
+    """Who changed what, for administrators."""
+    return _page("audit")
 
 
 @router.get("/searches/{job_id}")

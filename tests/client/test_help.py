@@ -67,6 +67,4 @@ def test_the_promised_commands_exist() -> None:
         "search retarget",
         "data check",
         "data list",
-        "login",
-        "logout",
     }
