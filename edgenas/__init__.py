@@ -8,9 +8,15 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "AsyncSearchClient": "search_server.client",
+    "Conditions": "shared.protocol.device",
     "DeviceTable": "search_server.nas.budget.search_caps",
     "LatencyTable": "search_server.latency.table",
+    "MeasurementCreate": "search_server.resources.latencies",
+    "PredictionCreate": "search_server.resources.latencies",
+    "ProfileCreate": "search_server.resources.tables",
     "SearchClient": "search_server.client",
+    "SearchCreate": "search_server.resources.searches",
     "SearchOptions": "search_server.search_options",
     "image_batches": "edgenas.loaders",
     "parse_architecture": "shared.architecture",

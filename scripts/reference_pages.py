@@ -1,14 +1,17 @@
-"""Pages of the reference that the code tells: commands, settings of the server, REST routes.
+"""Pages of the reference that the code tells: commands, settings, REST routes, the Python interface.
 
 Whatever has no words is refused, so that nothing is offered that no page explains.
 """
 
+import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import typer
 from typer.core import TyperGroup, TyperOption
 
+import edgenas
 from profiler_agent.__main__ import app as agent_app
 from search_server.__main__ import app as server_app
 from search_server.app import create_app
@@ -17,6 +20,8 @@ from search_server.settings import Settings
 
 PROGRAMS = {"edgenas": client_app, "search-server": server_app, "profiler-agent": agent_app}
 TABLE = "| {} | {} |"
+_MODULES = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")
+"""What stands before the name of a class in a signature."""
 
 SETTINGS_HEAD = """\
 # Settings of the server
@@ -26,6 +31,13 @@ A setting is taken from the first that has it: a flag of `search-server`, the va
 
 | variable | default | what it is |
 |---|---|---|"""
+
+PYTHON_HEAD = """\
+# Python
+
+`from edgenas import NAME` gives what this page names, and loads no more than the name needs. `help(NAME)`
+prints the same.
+"""
 
 REST_HEAD = """\
 # REST
@@ -98,6 +110,36 @@ def rest_page() -> str:
         for method, operation in operations.items():
             parts.append(_route(f"{method.upper()} {path}", operation))
     return "\n".join(parts)
+
+
+def python_page() -> str:
+    """Return what ``import edgenas`` offers, and the methods of the client.
+
+    Raises:
+        UndocumentedError: if a name or a method has no docstring.
+    """
+    parts = [PYTHON_HEAD]
+    for name in edgenas.__all__:
+        thing = getattr(edgenas, name)
+        parts.append(_python_thing(f"## {name}", name, thing))
+    parts.append("## Methods of SearchClient\n\nThose of AsyncSearchClient are the same, to be awaited.\n")
+    for name, function in vars(edgenas.SearchClient).items():
+        if callable(function) and not name.startswith("_"):
+            parts.append(_python_thing(f"### {name}", name, function))
+    return "\n".join(parts)
+
+
+def _python_thing(title: str, name: str, thing: Any) -> str:
+    signature = str(inspect.signature(thing)).replace("~", "")
+    words = inspect.cleandoc(_said(name, inspect.getdoc(thing)))
+    return f"{title}\n\n```python\n{name}{_MODULES.sub('', signature)}\n```\n\n{_sections(words)}\n"
+
+
+def _sections(words: str) -> str:
+    """Return a docstring as Markdown: its lists of arguments and errors as they are indented."""
+    text = words.replace("``", "`")
+    text = re.sub(r":(?:class|func|mod):`~?([^`]+)`", r"`\1`", text)
+    return re.sub(r"^(Args|Raises|Yields|Returns):$", r"**\1**\n", text, flags=re.MULTILINE)
 
 
 def _route(title: str, operation: dict[str, Any]) -> str:

@@ -17,7 +17,6 @@ import typer
 import uvicorn
 
 from search_server.app import create_app, end_waiting
-from search_server.audit_command import add_audit_command
 from search_server.clock import utc_now
 from search_server.errors import ServerError
 from search_server.logs import configure_logs
@@ -39,7 +38,6 @@ app = typer.Typer(
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 add_operator_commands(app)
-add_audit_command(app)
 
 _log = structlog.get_logger()
 
@@ -110,6 +108,14 @@ def worker(
         Path | None,
         typer.Option(metavar="DIR", help="Write TensorBoard's event files there, a folder a search."),
     ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(metavar="STORE", help="Note searches in this MLflow store: a server or a folder."),
+    ] = None,
+    wandb: Annotated[
+        str | None,
+        typer.Option(metavar="PROJECT", help="Note searches in this project of Weights & Biases."),
+    ] = None,
     accelerator: Annotated[
         AcceleratorName | None,
         typer.Option(
@@ -124,9 +130,13 @@ def worker(
 
     Example: search-server worker --tensorboard runs
 
+    Example: search-server worker --mlflow http://mlflow:5000
+
     Example: search-server worker --accelerator cuda
     """
-    settings = read_settings(data, tensorboard=tensorboard, accelerator=accelerator)
+    settings = read_settings(
+        data, tensorboard=tensorboard, mlflow=mlflow, wandb=wandb, accelerator=accelerator
+    )
     if settings.accelerator not in ("auto", "cpu"):
         importlib.import_module("search_server.nas.supernet.accelerator").choose_accelerator(
             settings.accelerator
@@ -139,8 +149,9 @@ def worker(
     }
     if settings.store is not None:
         environment["EDGENAS_STORE"] = settings.store
-    if settings.tensorboard is not None:
-        environment["EDGENAS_TENSORBOARD"] = str(settings.tensorboard.absolute())
+    tensorboard = settings.tensorboard and settings.tensorboard.absolute()
+    trackers = {"TENSORBOARD": tensorboard, "MLFLOW": settings.mlflow, "WANDB": settings.wandb}
+    environment |= {f"EDGENAS_{name}": str(value) for name, value in trackers.items() if value is not None}
     running = Worker(
         database,
         worker_id=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"[-64:],

@@ -22,6 +22,7 @@ from search_server.routes import (
     devices,
     gates,
     health,
+    ids,
     install,
     models,
     profiles,
@@ -51,6 +52,7 @@ ROUTERS = (
     models.router,
     gates.router,
     searches.router,
+    ids.router,
     audit.router,
 )
 

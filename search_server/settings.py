@@ -62,7 +62,11 @@ class Settings(BaseSettings):
     images as trainings do and answers logits. Server and worker need the same."""
     tensorboard: Path | None = None
     """Folder for event files of searches, a folder each; None: none are written."""
-
+    mlflow: str | None = None
+    """Address of an MLflow store in which searches are noted: a server, a database or a folder; None: in
+    none."""
+    wandb: str | None = None
+    """Project of Weights & Biases in which searches are noted; None: in none."""
     accelerator: AcceleratorName = "auto"
     """What searches compute on; auto: the first that torch can use of cuda, mps and cpu."""
 

@@ -7,10 +7,13 @@ from search_server.client.errors import (
     ServerUnreachableError,
     UnexpectedAnswerError,
 )
+from search_server.client.rows import Records, Rows
 from search_server.client.search_client import SearchClient
 
 __all__ = [
     "AsyncSearchClient",
+    "Records",
+    "Rows",
     "SearchClient",
     "SearchClientError",
     "ServerRefusedError",

@@ -10,7 +10,6 @@ from rich.markup import escape
 from search_server.client.commands import (
     DevicesOption,
     JsonOption,
-    PrivateOption,
     TagOption,
     command,
     err,
@@ -22,6 +21,7 @@ from search_server.client.fleet_summaries import show_checks
 from search_server.client.fleet_view import follow_on_each
 from search_server.client.job_progress import Follow, follow, require_done
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import ShortId
 from search_server.client.show import milliseconds
 from search_server.resources.checks import Drift, TableCheck
 from search_server.resources.tables import TableSummary
@@ -30,7 +30,9 @@ from shared.space_file import read_space
 CHECK_AFTER = timedelta(hours=24)
 """A table that was neither measured nor checked for so long is checked before it is used again."""
 
-SnapshotArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help="Hash of a table.")]
+SnapshotArgument = Annotated[
+    str, typer.Argument(metavar="SNAPSHOT", help="Hash of a table, or a part of it."), ShortId("table")
+]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -42,7 +44,9 @@ def add_commands(app: typer.Typer) -> None:
 def check(
     client: SearchClient,
     snapshot: Annotated[
-        str | None, typer.Argument(metavar="[SNAPSHOT]", help="Hash of a table.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[SNAPSHOT]", help="Hash of a table, or a part of it.", show_default=False),
+        ShortId("table"),
     ] = None,
     device: DevicesOption = None,
     tag: TagOption = None,
@@ -50,7 +54,6 @@ def check(
         str | None,
         typer.Option("--space", "-s", metavar="SPACE", help="With devices: only tables of this space."),
     ] = None,
-    private: PrivateOption = False,
     json: JsonOption = False,
 ) -> None:
     """Compare a device with its table: anchor and three networks, some ten seconds of measuring.
@@ -68,12 +71,10 @@ def check(
         raise ValueError("name the hash of a table, or devices with -d or --tag")
     if snapshot is None:
         tables = _tables_in_use(client, chosen_devices(client, device or (), tag), space)
-        checks = follow_on_each(
-            tables, lambda table, watch: _checked(client, tables[table], watch, private)
-        )
+        checks = follow_on_each(tables, lambda table, watch: _checked(client, tables[table], watch))
         show_checks(checks, json)
         return
-    done = follow_check(client, snapshot, follow, private)
+    done = follow_check(client, snapshot, follow)
     if json:
         print_json(done)
     elif done.drift is not None:
@@ -82,19 +83,14 @@ def check(
     require_done(done.job)
 
 
-def recalibrate(
-    snapshot: SnapshotArgument,
-    client: SearchClient,
-    private: PrivateOption = False,
-    json: JsonOption = False,
-) -> None:
+def recalibrate(snapshot: SnapshotArgument, client: SearchClient, json: JsonOption = False) -> None:
     """Multiply all entries by the one factor that measured networks ask for, as a new snapshot.
 
     It takes five different networks that 'edgenas measure' measured against this table.
 
     Example: edgenas tables recalibrate 3f2a9c01d4e5b678
     """
-    made = client.recalibrate_table(snapshot, private)
+    made = client.recalibrate_table(snapshot)
     if json:
         print_json(made)
         return
@@ -129,24 +125,24 @@ def _tables_in_use(client: SearchClient, devices: Sequence[str], space: str | No
     return found
 
 
-def _checked(client: SearchClient, snapshot: str, watch: Follow, private: bool) -> TableCheck:
-    done = follow_check(client, snapshot, watch, private)
+def _checked(client: SearchClient, snapshot: str, watch: Follow) -> TableCheck:
+    done = follow_check(client, snapshot, watch)
     require_done(done.job)
     return done
 
 
-def follow_check(client: SearchClient, snapshot: str, watch: Follow, private: bool = False) -> TableCheck:
+def follow_check(client: SearchClient, snapshot: str, watch: Follow) -> TableCheck:
     """Check a table and show the progress until it has ended."""
-    return watch(client.check_table(snapshot, private), client.check_events, client.cancel_check)
+    return watch(client.check_table(snapshot), client.check_events, client.cancel_check)
 
 
-def check_if_old(client: SearchClient, snapshot: str, watch: Follow, private: bool) -> Drift | None:
+def check_if_old(client: SearchClient, snapshot: str, watch: Follow) -> Drift | None:
     """Check a table unless it was measured or checked within the last 24 hours; return what was found."""
     summary = client.table(snapshot).summary
     newest = summary.drift.found_at if summary.drift else summary.created_at
     if datetime.now(UTC) - datetime.fromisoformat(newest) < CHECK_AFTER:
         return None
-    return follow_check(client, snapshot, watch, private).drift
+    return follow_check(client, snapshot, watch).drift
 
 
 def _drift_facts(drift: Drift) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """The command ``edgenas``: devices, latency tables, networks and searches from a terminal."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -8,11 +7,13 @@ import typer
 from search_server.client import (
     architecture_commands,
     audit_command,
+    call_command,
     data_commands,
     device_commands,
     front_commands,
     gate_command,
     latency_commands,
+    login_commands,
     model_commands,
     model_measure_command,
     sample_commands,
@@ -21,12 +22,13 @@ from search_server.client import (
     table_commands,
 )
 from search_server.client.commands import Connection, TokenFileOption, fail, read_token
-from search_server.client.search_client import DEFAULT_SERVER_URL
+from search_server.client.login import SERVER_VARIABLE
 from shared.program_version import version_option
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 latency_commands.add_commands(app)
 app.add_typer(device_commands.devices_app, name="devices")
+call_command.add_command(device_commands.devices_app)
 app.add_typer(data_commands.app, name="data")
 app.add_typer(table_commands.app, name="tables")
 app.add_typer(sample_commands.app, name="samples")
@@ -36,6 +38,7 @@ gate_command.add_command(model_commands.app)
 app.add_typer(architecture_commands.app, name="architecture")
 app.add_typer(search_commands.app, name="search")
 audit_command.add_command(app)
+login_commands.add_commands(app)
 submit_command.add_command(search_commands.app)
 front_commands.add_commands(search_commands.app)
 
@@ -44,21 +47,23 @@ front_commands.add_commands(search_commands.app)
 def root(
     context: typer.Context,
     server: Annotated[
-        str,
-        typer.Option(metavar="URL", envvar="EDGENAS_SERVER_URL", help="Where the server listens."),
-    ] = DEFAULT_SERVER_URL,
+        str | None,
+        typer.Option(metavar="URL", envvar=SERVER_VARIABLE, help="Where the server listens."),
+    ] = None,
     token_file: TokenFileOption = None,
     version: Annotated[bool, version_option("edgenas", "edgenas")] = False,  # noqa: ARG001 - it has acted
 ) -> None:
     """Profile latency on devices and search for networks that fit them.
 
-    The server's address comes from --server or EDGENAS_SERVER_URL, the token of scope user from
-    --token-file or EDGENAS_TOKEN; 'search-server token create --scope user' prints one.
+    The server's address comes from --server, EDGENAS_SERVER_URL or 'edgenas login'; else it is this
+    machine.
+    The token of scope user comes from --token-file, EDGENAS_TOKEN or the login; 'search-server token create
+    --scope user' prints one.
 
     Example: edgenas devices list
     """
     try:
-        token = read_token(token_file) if token_file else os.environ.get("EDGENAS_TOKEN")
+        token = read_token(token_file) if token_file else None
     except ValueError as error:
         fail(error)
     context.obj = Connection(server, token)

@@ -18,7 +18,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from search_server.client.errors import SearchClientError, ServerRefusedError
-from search_server.client.search_client import DEFAULT_SERVER_URL, SearchClient
+from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import ShortId, whole_id
 from search_server.client.show import facts
 from shared.protocol.device import Conditions
 from shared.protocol.wire import to_json
@@ -80,9 +81,9 @@ OutputOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What the root command knows about the server: environment and options before the command."""
+    """What the options before the command say of the server."""
 
-    server_url: str
+    server_url: str | None
     token: str | None
 
 
@@ -104,7 +105,7 @@ def read_token(path: Path) -> str:
 def _client(
     context: typer.Context, server: ServerOption = None, token_file: TokenFileOption = None
 ) -> SearchClient:
-    connection = context.obj or Connection(DEFAULT_SERVER_URL, None)
+    connection = context.obj or Connection(None, None)
     token = read_token(token_file) if token_file else connection.token
     return SearchClient(server or connection.server_url, token)
 
@@ -150,7 +151,8 @@ def command(
     """Return a decorator that adds a function to ``app`` as a command with typer's ``settings``.
 
     A parameter of type :class:`SearchClient` or :class:`Conditions` is replaced by the options of the
-    function that makes one. Errors become a line on stderr and an exit status: 2 for what the caller
+    function that makes one. Where the annotation of a parameter has a :class:`ShortId`, the function gets
+    the whole id for a part of one. Errors become a line on stderr and an exit status: 2 for what the caller
     wrote wrongly (a ValueError, or a refusal with status 422), 1 for everything else.
     """
 
@@ -159,6 +161,7 @@ def command(
         made = {key: _MAKERS[p.annotation] for key, p in own.items() if p.annotation in _MAKERS}
         needs = {key: inspect.signature(maker, eval_str=True).parameters for key, maker in made.items()}
         exposed = [p for key, p in own.items() if key not in made]
+        short_ids = {key: mark.kind for key, p in own.items() for mark in _marks(p.annotation)}
         exposed += [p for parameters in needs.values() for p in parameters.values()]
 
         @functools.wraps(function)
@@ -169,6 +172,9 @@ def command(
                         value = maker(**{need: options.pop(need) for need in needs[key]})
                         is_client = isinstance(value, SearchClient)
                         options[key] = stack.enter_context(value) if is_client else value
+                    for key, kind in short_ids.items():
+                        if options[key] is not None:
+                            options[key] = whole_id(options["client"], options[key], kind)
                     function(**options)
                 except (SearchClientError, ValueError, OSError) as error:
                     fail(error)
@@ -179,6 +185,10 @@ def command(
         return function
 
     return decorate
+
+
+def _marks(annotation: object) -> list[ShortId]:
+    return [mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, ShortId)]
 
 
 def fail(error: Exception) -> NoReturn:

@@ -7,7 +7,7 @@ describe, blocking or not, so that each route stands once.
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Concatenate, Generic, Literal, ParamSpec, TypeVar
+from typing import Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from search_server.resources.audit import AuditEntry
@@ -15,6 +15,7 @@ from search_server.resources.checks import Recalibration, TableCheck
 from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
 from search_server.resources.formats import ExportFormat, ImportFormat, SampleFormat, TableFormat
 from search_server.resources.fronts import FrontCreate, RetargetCreate
+from search_server.resources.ids import IdKind, KnownId
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
 from search_server.resources.models import (
@@ -41,10 +42,6 @@ from search_server.resources.tables import Profile, ProfileCreate, Table, TableD
 from search_server.search_options import DeliverName
 from shared.protocol.device import Conditions
 
-A = TypeVar("A")
-C = TypeVar("C")
-P = ParamSpec("P")
-R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -73,16 +70,6 @@ class EventStream(Generic[T]):
     path: str
     kinds: Mapping[str, type[T]]
     is_last: Callable[[T], bool]
-
-
-def method(build: Callable[P, A], send: Callable[[C, A], R]) -> Callable[Concatenate[C, P], R]:
-    """Return a client's method that takes the arguments of ``build`` and sends what it builds."""
-
-    def call(client: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return send(client, build(*args, **kwargs))
-
-    call.__name__, call.__doc__ = build.__name__, build.__doc__
-    return call
 
 
 def devices(tag: str | None = None, owner: str | None = None) -> Request[Page[DeviceResource]]:
@@ -212,10 +199,9 @@ def check_events(job_id: str) -> EventStream[TableCheck]:
     return EventStream(_path("checks", job_id, "events"), {"job": TableCheck}, lambda c: has_ended(c.job))
 
 
-def recalibrate_table(snapshot: str, private: bool = False) -> Request[Recalibration]:
+def recalibrate_table(snapshot: str) -> Request[Recalibration]:
     """Store a new snapshot: the entries times the one factor that measured networks ask for."""
-    path = _path("latency-tables", snapshot, "recalibrations")
-    return Request(Recalibration, "POST", path, _private(private))
+    return Request(Recalibration, "POST", _path("latency-tables", snapshot, "recalibrations"))
 
 
 def import_table(
@@ -350,16 +336,15 @@ def export_search(
 
 
 def audit(
-    user: str | None = None,
-    subject: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
-    status: int | None = None,
+    user: str | None = None, subject: str | None = None, since: str | None = None
 ) -> Request[Page[AuditEntry]]:
     """Who changed what, newest first; for administrators."""
-    answer = None if status is None else str(status)
-    params = _query(user=user, subject=subject, since=since, until=until, status=answer)
-    return Request(Page[AuditEntry], "GET", "/audit", params)
+    return Request(Page[AuditEntry], "GET", "/audit", _query(user=user, subject=subject, since=since))
+
+
+def known_ids(part: str, kind: IdKind) -> Request[tuple[KnownId, ...]]:
+    """Ids that begin or end with a part of at least four characters, the newest first."""
+    return Request(tuple[KnownId, ...], "GET", _path("ids", part), {"kind": kind})
 
 
 def data_sets() -> Request[tuple[DataSet, ...]]:

@@ -4,14 +4,7 @@ from typing import Annotated
 
 import typer
 
-from search_server.client.commands import (
-    JsonOption,
-    PrivateOption,
-    command,
-    err,
-    out,
-    print_json,
-)
+from search_server.client.commands import JsonOption, command, err, out, print_json
 from search_server.client.search_client import SearchClient
 from search_server.client.search_commands import JobArgument, watch
 from search_server.resources.fronts import AfterTraining, FrontCreate, RetargetCreate
@@ -43,7 +36,6 @@ def front(
     points: Annotated[int, typer.Option(metavar="N", help="Targets on each device, 2 to 12.")] = 8,
     train: TrainOption = "none",
     train_epochs: EpochsOption = None,
-    private: PrivateOption = False,
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -55,7 +47,7 @@ def front(
 
     Example: edgenas search front JOB -d pixel -d raspi4 --points 8 --watch
     """
-    create = FrontCreate(tuple(device or ()), points, train, train_epochs, private)
+    create = FrontCreate(tuple(device or ()), points, train, train_epochs)
     _tell(client, client.front(job, create), follow, json)
 
 
@@ -71,7 +63,6 @@ def retarget(
     ] = None,
     train: TrainOption = "none",
     train_epochs: EpochsOption = None,
-    private: PrivateOption = False,
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -82,7 +73,7 @@ def retarget(
 
     Example: edgenas search retarget JOB -d raspi4 --target-ms 12 --train scratch --watch
     """
-    create = RetargetCreate(target_ms, device, None, train, train_epochs, private)
+    create = RetargetCreate(target_ms, device, None, train, train_epochs)
     _tell(client, client.retarget(job, create), follow, json)
 
 

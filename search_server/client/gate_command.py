@@ -12,7 +12,6 @@ from search_server.client.commands import (
     AcceptNoiseOption,
     DeviceOption,
     JsonOption,
-    PrivateOption,
     command,
     err,
     print_facts,
@@ -23,6 +22,7 @@ from search_server.client.job_progress import follow
 from search_server.client.model_parts import read_model
 from search_server.client.model_view import fitting, read_input
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import whole_id
 from search_server.client.show import milliseconds
 from search_server.resources.models import Gate, GateCreate, GateOutcome, GateVerdict, Model
 from shared.protocol.device import Conditions
@@ -55,7 +55,6 @@ def gate(
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write a report in Markdown.", show_default=False),
     ] = None,
-    private: PrivateOption = False,
     json: JsonOption = False,
 ) -> None:
     """Tell by the exit status whether a new model is slower than an old one on a device.
@@ -77,7 +76,6 @@ def gate(
             limit,
             fitting(conditions, models[0]),
             shapes,
-            private=private,
             accept_noise=accept_noise,
         )
         done = follow(client.start_gate(create), client.gate_events, client.cancel_gate)
@@ -155,6 +153,6 @@ def _model(client: SearchClient, file_or_name: str) -> Model:
     """Return a model by name, or that of a file; its hash is in its name, since a build names all alike."""
     path = Path(file_or_name)
     if not path.is_file():
-        return client.model(file_or_name)
+        return client.model(whole_id(client, file_or_name, "model"))
     _, create = read_model(path, None)
     return client.upload_model(path, f"{path.stem}-{create.sha256[:8]}")

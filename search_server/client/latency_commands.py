@@ -28,6 +28,7 @@ from search_server.client.fleet_view import follow_on_each
 from search_server.client.job_progress import Follow, JobFailedError, follow, require_done
 from search_server.client.measured_view import measured_document, measured_grid
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import ShortId
 from search_server.client.show import grid, in_ms, interval, milliseconds
 from search_server.client.table_view import verdict_text
 from search_server.resources.checks import Drift
@@ -106,7 +107,9 @@ def predict(
     client: SearchClient,
     conditions: Conditions,
     snapshot: Annotated[
-        str | None, typer.Option(help="Table to predict from; left out: the newest accepted one.")
+        str | None,
+        typer.Option(help="Table to predict from; left out: the newest accepted one."),
+        ShortId("table"),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -202,7 +205,7 @@ def _profiled(client: SearchClient, create: ProfileCreate, watch: Follow) -> tup
 
     last, drift = profile(), None
     if last.is_reused and last.snapshot:
-        drift = check_if_old(client, last.snapshot, watch, create.private)
+        drift = check_if_old(client, last.snapshot, watch)
     if drift is not None and drift.outcome == "stale":
         err.print(f"table {drift.snapshot} is stale, {drift}: measuring it again", soft_wrap=True)
         last, drift = profile(), None

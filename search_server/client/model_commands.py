@@ -26,6 +26,7 @@ from search_server.client.model_view import (
     node_differences_grid,
 )
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import ShortId
 from search_server.client.show import age, count, grid
 from search_server.resources.formats import TableFormat
 from search_server.resources.models import Model, ModelMeasurement
@@ -108,6 +109,7 @@ def show_model(
         typer.Option(
             "--job", metavar="JOB", help="A measurement; left out: the newest.", show_default=False
         ),
+        ShortId("job"),
     ] = None,
     device: Annotated[
         str | None,
@@ -135,8 +137,8 @@ def show_model(
 
 @command(app, "compare")
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="Name or id of a model.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another one, or the same.")],
+    first: Annotated[str, typer.Argument(metavar="A", help="Name or id of a model."), ShortId("model")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one, or the same."), ShortId("model")],
     client: SearchClient,
     devices: Annotated[
         list[str] | None,
@@ -177,6 +179,7 @@ def export(
         typer.Option(
             "--job", metavar="JOB", help="A measurement; left out: the newest.", show_default=False
         ),
+        ShortId("job"),
     ] = None,
     table_format: Annotated[TableFormat, typer.Option("--format", help="Of the file.")] = "csv",
 ) -> None:

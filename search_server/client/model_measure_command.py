@@ -30,10 +30,13 @@ from search_server.client.model_view import (
     slowest,
 )
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import ShortId
 from search_server.resources.models import ModelMeasurement, ModelMeasurementCreate
 from shared.protocol.device import Conditions
 
-ModelArgument = Annotated[str, typer.Argument(metavar="M", help="Name or id of a model.")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="M", help="Name or id of a model, or a part of its id."), ShortId("model")
+]
 TopOption = Annotated[int, typer.Option("--top", metavar="N", help="So many of the slowest nodes.")]
 
 

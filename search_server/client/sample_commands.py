@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from search_server.client.commands import command, err
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import ShortId
 from search_server.resources.formats import SampleFormat
 
 app = typer.Typer(no_args_is_help=True, help="Samples: every run that a device measured.")
@@ -17,7 +18,8 @@ app = typer.Typer(no_args_is_help=True, help="Samples: every run that a device m
 def export_samples(
     job: Annotated[
         str,
-        typer.Argument(metavar="JOB", help="Id of a profile, measurement or check."),
+        typer.Argument(metavar="JOB", help="Id of a profile, measurement or check, or a part of it."),
+        ShortId("job"),
     ],
     client: SearchClient,
     output: Annotated[

@@ -16,18 +16,18 @@ from typing import Self, TypeVar
 import httpx
 
 from search_server.client import endpoints
-from search_server.client.endpoints import EventStream, Request, method
+from search_server.client.endpoints import EventStream, Request
 from search_server.client.errors import ServerUnreachableError
 from search_server.client.events import EventReader
 from search_server.client.http_messages import event_request, http_request, read_answer, refuse
+from search_server.client.login import server_and_token
+from search_server.client.methods import method
 from search_server.client.model_parts import part_offsets, read_model
+from search_server.client.rows import Records, Rows
 from search_server.resources.models import PART_BYTES, Model
 from search_server.resources.page import Page
-from shared.protocol.address import checked_address
 
 T = TypeVar("T")
-
-DEFAULT_SERVER_URL = "http://127.0.0.1:8000"
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
@@ -36,8 +36,10 @@ class SearchClient:
     """Blocking client; use it as a context manager.
 
     Args:
-        server_url: where the server listens.
-        token: a token of scope ``user``; None sends none.
+        server_url: where the server listens; None: ``EDGENAS_SERVER_URL``, else that of ``edgenas login``,
+            else this machine.
+        token: a token of scope ``user``; None: ``EDGENAS_TOKEN``, else that of ``edgenas login`` at this
+            server; empty: none is sent.
         patience_s: how long ``*_events`` tries to reconnect before it gives up.
         transport: how requests travel; None: over the network.
 
@@ -45,19 +47,18 @@ class SearchClient:
     :class:`UnexpectedAnswerError`.
 
     Raises:
-        ValueError: ``server_url`` is no address of a server.
+        ValueError: the address is none of a server, or the login cannot be used.
     """
 
     def __init__(
         self,
-        server_url: str = DEFAULT_SERVER_URL,
+        server_url: str | None = None,
         token: str | None = None,
         *,
         patience_s: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.server_url = checked_address(server_url)
-        self._token = token
+        self.server_url, self._token = server_and_token(server_url, token)
         self._patience_s = patience_s
         # Following a hundred jobs takes a hundred streams.
         limits = httpx.Limits(max_connections=None)
@@ -84,8 +85,16 @@ class SearchClient:
             raise ServerUnreachableError(self.server_url, str(error)) from error
         return read_answer(request, response)
 
-    def iterate(self, request: Request[Page[T]]) -> Iterator[T]:
-        """Yield the items of a paged list, fetching pages as they are needed."""
+    def send_all(self, request: Request[tuple[T, ...]]) -> Records[T]:
+        """Send one request whose answer is a list."""
+        answer: tuple[T, ...] = self.send(request)
+        return Records(answer)
+
+    def iterate(self, request: Request[Page[T]]) -> Rows[T]:
+        """Return the items of a paged list, whose pages are fetched as they are needed."""
+        return Rows(lambda: self._pages(request))
+
+    def _pages(self, request: Request[Page[T]]) -> Iterator[T]:
         cursor: str | None = None
         while True:
             page = self.send(request.at_cursor(cursor))
@@ -175,10 +184,10 @@ class SearchClient:
     export_table = method(endpoints.export_table, send)
     import_table = method(endpoints.import_table, send)
     import_measurements = method(endpoints.import_measurements, send)
-    leases = method(endpoints.leases, send)
+    leases = method(endpoints.leases, send_all)
     samples = method(endpoints.samples, send)
     export_samples = method(endpoints.export_samples, download)
-    predict = method(endpoints.predict, send)
+    predict = method(endpoints.predict, send_all)
     start_measurement = method(endpoints.start_measurement, send)
     measurement = method(endpoints.measurement, send)
     measurements = method(endpoints.measurements, iterate)
@@ -191,13 +200,14 @@ class SearchClient:
     search = method(endpoints.search, send)
     search_steps = method(endpoints.search_steps, iterate)
     search_curves = method(endpoints.search_curves, send)
-    search_architectures = method(endpoints.search_architectures, send)
+    search_architectures = method(endpoints.search_architectures, send_all)
     search_events = method(endpoints.search_events, listen)
     cancel_search = method(endpoints.cancel_search, send)
     resume_search = method(endpoints.resume_search, send)
     export_search = method(endpoints.export_search, send)
     audit = method(endpoints.audit, iterate)
-    data_sets = method(endpoints.data_sets, send)
+    known_ids = method(endpoints.known_ids, send_all)
+    data_sets = method(endpoints.data_sets, send_all)
     model_upload = method(endpoints.model_upload, send)
     send_model_part = method(endpoints.send_model_part, send)
     add_model = method(endpoints.add_model, send)

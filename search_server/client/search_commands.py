@@ -1,8 +1,10 @@
 """``edgenas search``: submit, watch and collect searches."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from search_server.client.commands import (
     JsonOption,
@@ -14,9 +16,11 @@ from search_server.client.commands import (
     print_json,
     write_file,
 )
+from search_server.client.hub_folder import push_hub, unpack_hub
 from search_server.client.job_progress import job_progress, require_done
 from search_server.client.search_client import SearchClient
 from search_server.client.search_view import kind_words, print_search, step_line, warning_lines
+from search_server.client.short_ids import ShortId
 from search_server.client.show import grid, milliseconds, owner_words, share
 from search_server.resources.formats import ExportFormat
 from search_server.resources.searches import Search, SearchStep
@@ -32,7 +36,9 @@ _FORMAT_OF_SUFFIX: dict[str, ExportFormat] = {
     ".json": "json",
 }
 
-JobArgument = Annotated[str, typer.Argument(metavar="J", help="Id of a search.")]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="J", help="Id of a search, or a part of it."), ShortId("search")
+]
 
 
 @command(app, "list")
@@ -124,15 +130,45 @@ def export_search(
         DeliverName, typer.Option(help="int8: the quantised ONNX file of a search with --deliver int8.")
     ] = "fp32",
     output: OutputOption = None,
+    hub_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--to-hub-folder",
+            metavar="DIR",
+            help="Write all files and a model card, laid out as a repository of the Hugging Face hub.",
+            show_default=False,
+        ),
+    ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OWNER/NAME",
+            help="Send that folder to the hub, as a private repository; needs huggingface_hub.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write the network that a search found; docs/exports.md says how to feed each format.
 
-    onnx, tflite; ncnn: a zip archive; torch: weights; python: a file that rebuilds the network with them.
+    onnx, tflite; ncnn: a zip archive; torch: weights; python: a file that rebuilds the network with them;
+    hub: a zip archive with all of them and a model card.
 
     Example: edgenas search export JOB -o network.onnx
 
     Example: edgenas search export JOB --format json
+
+    Example: edgenas search export JOB --to-hub-folder flowers --push me/flowers
     """
+    if hub_folder is not None:
+        if output is not None or search_format is not None or dtype != "fp32":
+            raise ValueError("--to-hub-folder writes all files; leave out -o, --format and --dtype")
+        places = unpack_hub(client.export_search(job, "hub"), hub_folder)
+        err.print(f"wrote {len(places)} files to {escape(str(hub_folder))}", soft_wrap=True)
+        if push is not None:
+            out.print(push_hub(hub_folder, push), markup=False)
+        return
+    if push is not None:
+        raise ValueError("--push sends a folder; name one with --to-hub-folder")
     suffix = output.suffix.lower() if output is not None else ""
     wanted = search_format or _FORMAT_OF_SUFFIX.get(suffix, "onnx")
     if wanted not in ("json", "python") and output is None:

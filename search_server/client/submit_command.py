@@ -10,6 +10,7 @@ from search_server.client.commands import JsonOption, command, err, out, print_j
 from search_server.client.job_file import read_job_file, search_request
 from search_server.client.search_client import SearchClient
 from search_server.client.search_commands import watch
+from search_server.client.short_ids import whole_id
 from search_server.client.short_values import class_options, device_options, number
 from search_server.client.submit_parameters import submit_parameters, without_older
 from search_server.option_field import options_of
@@ -77,6 +78,8 @@ def submit(
     for name, option in options_of(SearchCreate).items():
         if option.is_count and options[name] is not None:
             options[name] = number(option.flag, options[name])
+    if options["snapshot"] is not None:
+        options["snapshot"] = whole_id(client, options["snapshot"], "table")
     given = {
         **options,
         **device_options(device or [], options["target_ms"]),

@@ -22,6 +22,7 @@ from search_server.client.commands import (
 )
 from search_server.client.heat_map import heat_map, ratio_map
 from search_server.client.search_client import SearchClient
+from search_server.client.short_ids import ShortId
 from search_server.client.show import age, grid, owner_words
 from search_server.client.table_view import chain, diff_facts, history_grid, standing, summary_facts
 from search_server.resources.formats import ImportFormat, TableFormat
@@ -104,8 +105,8 @@ def show_table(snapshot: SnapshotArgument, client: SearchClient, json: JsonOptio
 
 @command(app, "diff")
 def diff_tables(
-    before: Annotated[str, typer.Argument(metavar="A", help="Hash of a table.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="Hash of another table.")],
+    before: Annotated[str, typer.Argument(metavar="A", help="Hash of a table."), ShortId("table")],
+    after: Annotated[str, typer.Argument(metavar="B", help="Hash of another table."), ShortId("table")],
     client: SearchClient,
     json: JsonOption = False,
 ) -> None:

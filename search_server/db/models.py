@@ -186,7 +186,7 @@ class JobRow(Base):
     num_windows: Mapped[int] = mapped_column(default=0)
     """How many leases a profile or measurement is expected to take: the measure of its progress."""
     attempt: Mapped[int] = mapped_column(default=0)
-    """How often a worker has taken the job since it last got on."""
+    """How often a worker has taken the job."""
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -7,4 +7,4 @@ ImportFormat = Literal[
     "json", "csv", "parquet", "plain-csv", "hw-nas-bench", "ofa-yaml", "mobile-vision-jsonl"
 ]
 SampleFormat = Literal["parquet", "csv"]
-ExportFormat = Literal["onnx", "tflite", "ncnn", "torch", "python", "json"]
+ExportFormat = Literal["onnx", "tflite", "ncnn", "torch", "python", "json", "hub"]

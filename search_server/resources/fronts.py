@@ -21,8 +21,6 @@ class FrontCreate:
     training: AfterTraining = "none"
     train_epochs: int | None = None
     """None: those of the search."""
-    private: bool = False
-    """Only you and administrators find it; so it is anyway if the search or a table is private."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.points <= MAX_POINTS:
@@ -42,8 +40,6 @@ class RetargetCreate:
     training: AfterTraining = "none"
     train_epochs: int | None = None
     """None: those of the search."""
-    private: bool = False
-    """Only you and administrators find it; so it is anyway if the search or the table is private."""
 
     def __post_init__(self) -> None:
         if not self.target_ms > 0:

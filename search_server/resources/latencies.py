@@ -1,8 +1,10 @@
 """Latencies of whole networks: measured and predicted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from search_server.resources.jobs import Job
+from search_server.resources.tabular import Tabular
 from shared.protocol.device import Conditions
 
 
@@ -103,8 +105,16 @@ class MeasuredLatency:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(Tabular):
     """A measurement job and its latencies."""
 
     job: Job
     latencies: tuple[MeasuredLatency, ...] = ()
+
+    def table_rows(self) -> Iterable[object]:
+        """Return the latencies."""
+        return self.latencies
+
+    @property
+    def table_caption(self) -> str:
+        return f"{self.job.device_name} · {self.job.space} · {self.job.conditions} · {self.job.status}"

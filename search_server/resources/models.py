@@ -1,9 +1,11 @@
 """Model files that people bring: what they are, as the server read it without running them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from search_server.resources.jobs import Job
+from search_server.resources.tabular import Tabular
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import ModelInput
 
@@ -171,13 +173,21 @@ class ModelLatency:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelMeasurement:
+class ModelMeasurement(Tabular):
     """A job that measures a model, and what came of it."""
 
     job: Job
     model_id: str
     model_name: str
     latency: ModelLatency | None = None
+
+    def table_rows(self) -> Iterable[object]:
+        """Return the nodes; a list of measurements leaves them out."""
+        return self.latency.nodes if self.latency else ()
+
+    @property
+    def table_caption(self) -> str:
+        return f"{self.model_name} · {self.job.device_name} · {self.job.conditions} · {self.job.status}"
 
 
 GateOutcome = Literal["passed", "slower", "undecided"]

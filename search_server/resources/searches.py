@@ -1,11 +1,12 @@
 """Searches: asked for, watched, and what they found."""
 
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Literal
 
 from search_server.option_field import option
 from search_server.resources.jobs import Job
+from search_server.resources.tabular import Tabular
 from search_server.search_options import (
     CostUnit,
     DeliverName,
@@ -234,7 +235,7 @@ class SearchStep:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchCurves:
+class SearchCurves(Tabular):
     """The scalars of recorded steps, one list a column, thinned for a chart: where any of them is least or
     greatest in its stretch of the search stays."""
 
@@ -247,6 +248,12 @@ class SearchCurves:
     accuracy: tuple[float, ...]
     expected_latency_us: tuple[float, ...]
     entropy: tuple[float, ...]
+
+    def table_rows(self) -> Iterable[object]:
+        """Return a row a step."""
+        names = [field.name for field in fields(self) if field.name != "num_steps"]
+        columns = (getattr(self, name) for name in names)
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +326,7 @@ class FoundArchitecture:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class Search(Tabular):
     """A search job, what was asked and what was found."""
 
     job: Job
@@ -332,6 +339,14 @@ class Search:
     """The line of the pipeline it is at."""
     result: FoundArchitecture | None = None
     architectures: tuple[FoundArchitecture, ...] = field(default=())
+
+    def table_rows(self) -> Iterable[object]:
+        """Return the networks that it compared."""
+        return self.architectures
+
+    @property
+    def table_caption(self) -> str:
+        return f"{self.job.device_name} · {self.job.space} · {self.request.data} · {self.job.status}"
 
 
 @dataclass(frozen=True, slots=True)

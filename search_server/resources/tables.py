@@ -1,11 +1,13 @@
 """Latency tables: asked for, measured, judged, compared."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from search_server.latency.verdict import Verdict
 from search_server.resources.checks import Drift
 from search_server.resources.jobs import Job
+from search_server.resources.tabular import Tabular
 from shared.protocol.device import Conditions
 
 Reason = Literal["profiled", "rescaled", "recalibrated", "imported", "head scaled"]
@@ -132,11 +134,20 @@ class TableSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Table(Tabular):
     """A whole latency-table snapshot."""
 
     summary: TableSummary
     cells: tuple[TableCell, ...]
+
+    def table_rows(self) -> Iterable[object]:
+        """Return the cells."""
+        return self.cells
+
+    @property
+    def table_caption(self) -> str:
+        of = self.summary
+        return f"{of.device_name} · {of.space} · {of.conditions} · {of.snapshot}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +165,7 @@ class CellDiff:
 
 
 @dataclass(frozen=True, slots=True)
-class TableDiff:
+class TableDiff(Tabular):
     """Two snapshots of one space, cell by cell."""
 
     a: TableSummary
@@ -166,3 +177,11 @@ class TableDiff:
     """Spearman's, over the cells that both tables have, -1..1."""
     num_rank_changes: int
     """Cells whose candidate ranks differently in its layer."""
+
+    def table_rows(self) -> Iterable[object]:
+        """Return the cells."""
+        return self.cells
+
+    @property
+    def table_caption(self) -> str:
+        return f"{self.b.snapshot} over {self.a.snapshot}: {self.ratio_median:.3f}"

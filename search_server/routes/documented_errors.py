@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of errors: their media type, and when to come again."""
+"""What the OpenAPI document says of errors, and a title for each schema, by which clients are made."""
 
 from typing import Any
 
@@ -16,13 +16,21 @@ def document_errors(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            for methods in generate()["paths"].values():
+            document = generate()
+            for methods in document["paths"].values():
                 for operation in methods.values():
                     _mend(operation["responses"])
+            _title(document["components"]["schemas"])
         assert app.openapi_schema is not None
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
+
+
+def _title(schemas: dict[str, Any]) -> None:
+    """Give each schema a title of its own: generators make one class for all that have the same."""
+    for name, schema in schemas.items():
+        schema["title"] = name.replace("_", "")
 
 
 def _mend(responses: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ from search_server.searches.decoding_again import submit_front, submit_retarget
 from search_server.searches.searches import (
     export_name,
     find_request,
+    hub_export,
     list_steps,
     resume_search,
     search_architectures,
@@ -154,7 +155,8 @@ def export_search(
 ) -> Response:
     """Return the found network, trained, in a format, or the search itself as JSON.
 
-    ncnn: a zip archive. torch: the weights. python: the file that rebuilds the network around them.
+    ncnn: a zip archive. torch: the weights. python: the file that rebuilds the network around them. hub: a
+    zip archive with all of them and a model card, laid out as a repository of the Hugging Face hub.
     """
     job = find_job(session, job_id, "search")
     if export_format == "json":
@@ -165,8 +167,12 @@ def export_search(
         raise InvalidValueError(
             "invalid_value", f"dtype {dtype} is there as format onnx only, not {export_format}"
         )
-    name = export_name(job_id, export_format, dtype)
-    if not context.store.has(name):
+    repository = hub_export(context.store, job) if export_format == "hub" else None
+    if repository is not None:
+        headers = {"Content-Disposition": f'attachment; filename="{job_id}.hub.zip"'}
+        return Response(repository, media_type="application/zip", headers=headers)
+    name = export_name(job_id, "onnx" if export_format == "hub" else export_format, dtype)
+    if export_format == "hub" or not context.store.has(name):
         way_out = "it is written at the end"
         if dtype == "int8":
             way_out = "submit the search with deliver int8"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from search_server.resources.searches import SearchStep
+from search_server.searches.step_figures import step_figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class EventFiles:
         """Write every figure of a step under the step's number."""
         if self.writer is None:
             return
-        for name, value in scalars(step).items():
+        for name, value in step_figures(step).items():
             self.writer.add_scalar(name, value, step.step)
         self.writer.flush()
 
@@ -42,19 +43,3 @@ def event_files(folder: Path | None, first_step: int) -> Iterator[EventFiles]:
         raise ValueError("event files need TensorBoard: pip install tensorboard") from error
     with tensorboard.SummaryWriter(str(folder), purge_step=first_step + 1) as writer:
         yield EventFiles(writer)
-
-
-def scalars(step: SearchStep) -> dict[str, float]:
-    """Return the figures of a step by their name in TensorBoard."""
-    figures: dict[str, float | None] = {
-        "loss/weights": step.weight_loss,
-        "loss/theta": step.theta_loss,
-        "accuracy": step.accuracy,
-        "latency/expected_ms": step.expected_latency_us / 1000,
-        "theta/entropy": step.entropy,
-        "theta/tau": step.tau,
-        "speed/images_per_s": step.images_per_s,
-        "memory/peak_bytes": step.peak_memory_bytes,
-    }
-    figures |= {f"load/{cost.name}": cost.expected / cost.limit for cost in step.costs}
-    return {name: value for name, value in figures.items() if value is not None}

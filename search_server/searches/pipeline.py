@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 
 import torch
 
@@ -42,6 +41,7 @@ from search_server.searches.search_inputs import device_tables, search_data
 from search_server.searches.search_job import SearchJob, StoppedError, Transaction, open_search_job
 from search_server.searches.searches import checkpoint_name, search_steps_after
 from search_server.searches.stages import SEARCHED
+from search_server.searches.trackers import NO_TRACKERS, Trackers, tracked
 from search_server.searches.training import Beginning, most_accurate, train_all
 from search_server.store import Store
 from shared.protocol.wire import from_dict, to_dict
@@ -52,7 +52,7 @@ def run_search_job(
     transaction: Transaction,
     store: Store,
     should_stop: Callable[[], bool],
-    events_dir: Path | None = None,
+    trackers: Trackers = NO_TRACKERS,
     accelerator: str = "auto",
     data_roots: DataRoots = NO_ROOTS,
     teachers: tuple[str, ...] = (),
@@ -64,21 +64,31 @@ def run_search_job(
         transaction: opens a session that commits at its end.
         store: keeps what the search leaves.
         should_stop: asked between steps.
-        events_dir: where TensorBoard reads event files; None for none.
+        trackers: books of experiments in which the search is noted.
         accelerator: what it computes on; see ``nas/accelerator.py``.
         data_roots: where its images may lie.
         teachers: functions that it may take a teacher from, as ``MODULE:FUNCTION``.
 
     Raises:
-        ValueError: the data, the table or the accelerator does not suit the search; the message says
-            what would.
+        ValueError: the data, the table or the accelerator does not suit the search, or the library of a
+            tracker is missing; the message says what would help.
     """
     job = open_search_job(
-        job_id, transaction, store, should_stop, events_dir, accelerator, data_roots, teachers
+        job_id,
+        transaction,
+        store,
+        should_stop,
+        trackers.tensorboard,
+        accelerator,
+        data_roots,
+        teachers,
     )
     try:
         keep_threads(job)
-        found = outcome_of(job)
+        with tracked(trackers, job_id, job.request) as tracker:
+            found = outcome_of(replace(job, note=tracker.write))
+            if found is not None:
+                tracker.finish(found)
     except StoppedError:
         return
     except torch.OutOfMemoryError as error:
@@ -152,6 +162,7 @@ def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
                 record_step(session, job.job_id, step)
             job.store.write_sealed(checkpoint, checkpoint_bytes(run))
             events.write(step)
+            job.note(step)
             message = "; ".join(facts.warnings) or f"searching: epoch {run.epoch} of {request.epochs}"
             job.tell("search", SEARCHED * run.epoch / request.epochs, message)
     return run

@@ -11,10 +11,9 @@ import threading
 from contextlib import suppress
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from search_server.clock import utc_now
-from search_server.db.failures import is_outage
 from search_server.db.session import Database
 from search_server.errors import ServerError
 from search_server.jobs.registry import fail_job
@@ -22,6 +21,7 @@ from search_server.logs import configure_logs
 from search_server.searches.own_transactions import OwnTransactions
 from search_server.searches.parent_process import end_with_parent
 from search_server.searches.search_job import StoppedError
+from search_server.searches.trackers import Trackers
 from search_server.settings import Settings
 
 _log = structlog.get_logger()
@@ -44,20 +44,20 @@ def main(job_id: str, worker_id: str, worker_pid: int) -> int:
             own,
             settings.job_store,
             lambda: stop.is_set() or os.getppid() != worker_pid,
-            settings.tensorboard,
+            Trackers(settings.tensorboard, settings.mlflow, settings.wandb, settings.data),
             settings.accelerator,
             settings.image_roots,
             settings.teachers,
         )
     except StoppedError:
         _log.info("search stopped")
+    except OperationalError as error:
+        _log.warning("the database failed in mid-step; a worker tries again", error=str(error))
+        return 1
     except (ServerError, ValueError) as error:
         _log.warning("search failed", error=str(error))
         _fail(own, job_id, str(error))
     except Exception as error:
-        if isinstance(error, DBAPIError) and is_outage(error):
-            _log.warning("the database failed in mid-step; a worker tries again", error=str(error))
-            return 1
         _log.exception("search failed")
         _fail(own, job_id, f"{type(error).__name__}: {error}; the worker's log has the details")
         return 1

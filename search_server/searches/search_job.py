@@ -11,7 +11,7 @@ from search_server.data_roots import NO_ROOTS, DataRoots
 from search_server.db.models import DeviceRow, JobRow
 from search_server.latency.stored.snapshots import load_table
 from search_server.latency.table import LatencyTable
-from search_server.resources.searches import SearchCreate
+from search_server.resources.searches import SearchCreate, SearchStep
 from search_server.searches.recording import set_progress
 from search_server.searches.searches import find_request
 from search_server.store import Store
@@ -19,6 +19,10 @@ from shared.architecture import Architecture
 from shared.search_space import SearchSpace, search_space
 
 Transaction = Callable[[], AbstractContextManager[Session]]
+
+
+def _nowhere(step: SearchStep) -> None:
+    """Keep no book."""
 
 
 class StoppedError(Exception):
@@ -69,6 +73,8 @@ class SearchJob:
     """Where its images may lie."""
     teachers: tuple[str, ...] = ()
     """Functions that it may take a teacher from, as ``MODULE:FUNCTION``."""
+    note: Callable[[SearchStep], None] = _nowhere
+    """Notes a step in the books of experiments that the operator keeps."""
 
     @property
     def event_folder(self) -> Path | None:
@@ -125,9 +131,9 @@ def open_search_job(
         transaction,
         should_stop,
         events_dir,
-        accelerator,
-        data_roots,
-        teachers,
+        accelerator=accelerator,
+        data_roots=data_roots,
+        teachers=teachers,
     )
 
 

@@ -1,5 +1,6 @@
 """Search jobs: checked when submitted, shown, resumed."""
 
+import json
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 from search_server.db.models import JobRow, SearchArchitectureRow, SearchStepRow
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
+from search_server.exports.hub_repository import HubSource, hub_archive
 from search_server.jobs.registry import Submission, create_job, earlier_job, find_job, job_resource
 from search_server.latency.stored.required_table import require_table
 from search_server.latency.stored.snapshots import is_private_table
@@ -23,6 +25,7 @@ from search_server.searches.search_tables import (
     require_positive_log,
     require_usable,
 )
+from search_server.store import Store
 from shared.protocol.plain_json import MAX_INTEGER
 from shared.protocol.wire import from_dict
 from shared.search_space import search_space
@@ -154,3 +157,20 @@ def export_name(job_id: str, file_format: str, dtype: str = "fp32") -> str:
     suffix = suffixes[file_format]
     name = "network" if dtype == "fp32" else f"network-{dtype}"
     return f"{job_folder(job_id)}/{name}.{suffix}"
+
+
+def hub_export(store: Store, job: JobRow) -> bytes | None:
+    """Return the found network of a search as a repository of the Hugging Face hub, a zip archive.
+
+    None: the search has exported nothing, or in a time when a network was not described yet.
+    """
+
+    def read(name: str) -> bytes | None:
+        whole = f"{job_folder(job.job_id)}/{name}"
+        return store.read(whole) if store.has(whole) else None
+
+    known = json.loads(read("network.json") or b"{}")
+    about = known.pop("description", None)
+    if about is None:
+        return None
+    return hub_archive(HubSource(read, from_dict(known, FoundArchitecture), about, find_request(job).data))

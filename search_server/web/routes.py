@@ -111,12 +111,6 @@ def model_page(model: str) -> HTMLResponse:
     return _page("model", subject=model)
 
 
-@router.get("/audit")
-def audit_page() -> HTMLResponse:
-    """Who changed what, for administrators."""
-    return _page("audit")
-
-
 @router.get("/searches/{job_id}")
 def search_page(job_id: str) -> HTMLResponse:
     """One search, live."""

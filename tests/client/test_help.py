@@ -30,6 +30,7 @@ def test_the_promised_commands_exist() -> None:
         "devices add",
         "devices show",
         "devices tag",
+        "devices call",
         "devices rotate",
         "devices upgrade",
         "devices remove",
@@ -67,4 +68,6 @@ def test_the_promised_commands_exist() -> None:
         "search retarget",
         "data check",
         "data list",
+        "login",
+        "logout",
     }

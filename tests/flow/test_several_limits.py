@@ -28,6 +28,7 @@ from search_server.searches.pipeline import run_search_job
 from search_server.searches.search_job import SearchJob, open_search_job
 from search_server.searches.searches import search_resource, search_steps_after, submit_search
 from search_server.searches.targets import corrections, is_on_target, loads, nearness
+from search_server.searches.trackers import Trackers
 from search_server.store import Store
 from shared.architecture import uniform_architecture
 from shared.search_space import search_space
@@ -121,7 +122,8 @@ def test_event_files_hold_the_steps(database: Database, tmp_path: Path) -> None:
     reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     create = replace(request(), also=(), max_macs=None)
     job_id = submit(database, create)
-    run_search_job(job_id, database.transaction, Store.at(tmp_path), lambda: False, tmp_path / "events")
+    trackers = Trackers(tmp_path / "events")
+    run_search_job(job_id, database.transaction, Store.at(tmp_path), lambda: False, trackers)
     events = reading.EventAccumulator(str(tmp_path / "events" / job_id)).Reload()
     assert {"loss/weights", "accuracy", "latency/expected_ms", "theta/entropy"} <= set(
         events.Tags()["scalars"]

@@ -60,6 +60,7 @@ EXPECTED_ROUTES = {
     "POST /searches/{job_id}/cancel",
     "POST /searches/{job_id}/resume",
     "GET /data",
+    "GET /ids/{part}",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",
@@ -81,6 +82,29 @@ async def test_every_route_has_a_summary_and_an_error_model(api: Api) -> None:
         for method, operation in methods.items():
             assert operation["description"], (method, path)
             assert "4XX" in operation["responses"], (method, path)
+
+
+async def test_every_schema_has_a_title_of_its_own(api: Api) -> None:
+    schemas = api.app.openapi()["components"]["schemas"]
+    titles = [schema["title"] for schema in schemas.values()]
+    assert len(set(titles)) == len(titles)
+    assert {"PageSearch", "PageDeviceResource", "Search"} <= set(titles)
+
+
+async def test_every_list_is_typed(api: Api) -> None:
+    lists = (
+        "devices",
+        "profiles",
+        "measurements",
+        "checks",
+        "latency-tables",
+        "models",
+        "gates",
+        "searches",
+    )
+    for name in lists:
+        answer = api.app.openapi()["paths"][f"/api/v1/{name}"]["get"]["responses"]["200"]
+        assert "$ref" in answer["content"]["application/json"]["schema"], name
 
 
 async def test_every_route_demands_a_token(api: Api) -> None:

@@ -4,7 +4,13 @@ import pytest
 import typer
 
 from scripts import reference_pages
-from scripts.reference_pages import UndocumentedError, commands_page, rest_page, settings_page
+from scripts.reference_pages import (
+    UndocumentedError,
+    commands_page,
+    python_page,
+    rest_page,
+    settings_page,
+)
 
 
 def test_every_program_is_described() -> None:
@@ -21,6 +27,12 @@ def test_every_program_is_described() -> None:
 def test_settings_and_routes_are_described() -> None:
     assert "| `EDGENAS_PORT` | `8000` | The port to listen on. |" in settings_page()
     assert "## POST /api/v1/searches" in rest_page()
+
+
+def test_the_python_interface_has_signatures() -> None:
+    page = python_page()
+    assert "## search\n" in page
+    assert "devices(self, tag: str | None = None, owner: str | None = None) -> Rows[DeviceResource]" in page
 
 
 @pytest.mark.parametrize("explained", [False, True])

@@ -56,7 +56,7 @@ def relative_latencies(results: Sequence[Result], anchor_id: str) -> dict[str, R
     walls: dict[str, list[float]] = defaultdict(list)
     for result in results:
         if result.status == "ok" and result.item_id != anchor_id and result.lease_id in anchors:
-            of_runs = _ratios_to_anchor(result.runs, anchors[result.lease_id])
+            of_runs = ratios_to_anchor(result.runs, anchors[result.lease_id])
             if len(of_runs):
                 ratios[result.item_id][result.lease_id] = of_runs
                 walls[result.item_id].extend(result.runs.wall_us)
@@ -82,7 +82,7 @@ def noise_ceiling(relative: Iterable[RelativeLatency]) -> float:
     return fmean(abs(fmean(ratios[::2]) / fmean(ratios[1::2]) - 1) for ratios in repeated)
 
 
-def _ratios_to_anchor(runs: RunSamples, anchor: RunSamples) -> Array:
+def ratios_to_anchor(runs: RunSamples, anchor: RunSamples) -> Array:
     """Divide each run by the median of the anchor runs around it."""
     anchor_us = np.asarray(anchor.wall_us)
     if runs.turn_index and anchor.turn_index:

@@ -93,8 +93,8 @@ def test_what_a_line_must_not_be_is_named_with_its_line(text: str, message: str)
 
 
 def test_the_example_of_the_documentation_is_a_whole_table() -> None:
-    text = Path("docs/tables.md").read_text(encoding="utf-8")
-    (cells,) = re.findall(r"```\n(# OpenVINO.*?)```", text, re.DOTALL)
+    text = Path("docs/how-to/import-a-table.md").read_text(encoding="utf-8")
+    (cells,) = re.findall(r"```text\n(# OpenVINO.*?)```", text, re.DOTALL)
     read_back = read(cells)
     assert read_back.remarks == ()
     predicted = read_back.table.predict(uniform_architecture(SPACE, "k3_e3"))

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from tests.profiler_agent.carriers.serving import TOKEN, served
 
-DOCUMENT = Path(__file__).parents[3] / "docs/devices.md"
+DOCUMENT = Path(__file__).parents[3] / "docs/how-to/without-a-server.md"
 
 
 def small_model() -> bytes:
