@@ -19,7 +19,7 @@ from search_server.db.session import Database
 
 DATABASE_KINDS = ("sqlite", "postgresql")
 
-_START_S = 60.0
+_START_S = 180.0
 _STOP_S = 30.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 

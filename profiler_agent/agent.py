@@ -3,11 +3,12 @@
 Both carriers, ``carriers/listen.py`` and ``carriers/dial_out.py``, call it.
 """
 
+import logging
 import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +19,17 @@ from profiler_agent.facts.environment import memory_bytes
 from profiler_agent.measuring.canary import CanaryMemory
 from profiler_agent.measuring.limits import Limits
 from profiler_agent.measuring.process import Order
-from profiler_agent.measuring.scratch import lease_scratch
+from profiler_agent.measuring.scratch import lease_scratch, remove_left
 from profiler_agent.measuring.supervision import MEASURING_COMMAND, MeasuringProcess
 from shared.protocol.measurement import Artifact, Lease, LeaseItem, Result, Status
 from shared.protocol.wire import WireError
 
+_log = logging.getLogger(__name__)
+
 _BASE_BYTES = 4 << 30
 _MEMORY_SHARE = 0.75
 """Of the device's memory, at most; the rest is its owner's."""
+_LEFT_AFTER_S = 3600.0
 _THREAD_ADDRESS_SPACE_BYTES = 128 << 20
 """Stack and malloc arena of a thread, reserved rather than used."""
 
@@ -56,8 +60,9 @@ class _RunningLease:
     def start(self, order: Order, scratch: Path, command: Sequence[str]) -> MeasuringProcess | None:
         """Start the measuring process, unless the lease was stopped before."""
         with self._lock:
-            if self.stop_reason is None:
-                self._process = MeasuringProcess(order, scratch, command)
+            if self.stop_reason is not None:
+                return None
+            self._process = MeasuringProcess(order, scratch, command)
             return self._process
 
     def renew(self, ttl_s: float) -> None:
@@ -92,10 +97,13 @@ class AgentCore:
         """
         self.artifacts = ArtifactCache(data_dir / "artifacts")
         self._scratch = data_dir / "scratch"
+        remove_left(self._scratch, _LEFT_AFTER_S)
         self.bounds = bounds or Bounds()
         self.num_results: Counter[Status] = Counter()
         """Results since the start, by status."""
         self.device_id = device_id
+        self.is_ending: Callable[[], bool] = lambda: False
+        """Whether everything is being stopped: then what is killed is not measured once more."""
         self._canary = CanaryMemory()
         self._command = tuple(command)
         self._running: _RunningLease | None = None
@@ -202,22 +210,26 @@ class AgentCore:
                 self._limits(lease),
                 self._canary.reference_us(lease.conditions.key),
             )
-            reason = yield from self._supervise(running, order, unfinished)
+            for is_last in (False, False, True):
+                reason, is_victim = yield from self._supervise(running, order, unfinished)
+                if is_last or not is_victim or not unfinished or self.is_ending():
+                    break
+                _log.warning("lease %s: %s from outside; measuring once more", lease.lease_id, reason)
         for item in accepted:
             if item.item_id in unfinished:
                 yield _unmeasured(lease, item.item_id, "error", reason)
 
     def _supervise(
         self, running: _RunningLease, order: Order, unfinished: set[str]
-    ) -> Generator[Result, None, str]:
-        """Yield what the measuring process tells; return why it ended."""
-        with lease_scratch(self._scratch, 2 * self.bounds.max_lease_s) as scratch:
+    ) -> Generator[Result, None, tuple[str, bool]]:
+        """Yield what the measuring process tells; return why it ended, and if another one killed it."""
+        with lease_scratch(self._scratch, _LEFT_AFTER_S) as scratch:
             try:
                 process = running.start(order, scratch, self._command)
             except OSError as error:
-                return f"the measuring process cannot be started: {error}"
+                return f"the measuring process cannot be started: {error}", False
             if process is None:
-                return running.stop_reason or ""
+                return running.stop_reason or "", False
             try:
                 for report in process.reports(lambda: running.deadline):
                     running.progress = report.progress or running.progress
@@ -231,7 +243,7 @@ class AgentCore:
                 raise
             finally:
                 ending = process.end()
-        return ending
+        return ending, process.was_killed_from_outside
 
     def _limits(self, lease: Lease) -> Limits:
         """Return generous limits: a runtime with its libraries, and every model four times over."""

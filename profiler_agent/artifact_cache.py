@@ -6,6 +6,7 @@ A file has its name only once all its bytes are there and hash to it, so whateve
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,7 @@ class ArtifactCache:
         """Return where a file lies and mark it as used; None if it is not here."""
         path = self._folder / sha256
         try:
-            os.utime(path)
+            self._mark_used(path)
         except FileNotFoundError:
             return None
         return path
@@ -88,6 +89,7 @@ class ArtifactCache:
                 raise ArtifactMismatchError(
                     f"the bytes of artifact {sha256} hash to {actual}; send it again"
                 )
+            self._mark_used(Path(name))
             os.replace(name, self._folder / sha256)
         except BaseException:
             writer.discard()
@@ -95,10 +97,16 @@ class ArtifactCache:
             raise
         self._evict(keep=sha256)
 
+    def _mark_used(self, path: Path) -> None:
+        """Make a file the newest of all, also where the device's clock was put back."""
+        newest_ns = max((other.stat().st_mtime_ns for other in self._folder.iterdir()), default=0)
+        moment_ns = max(time.time_ns(), newest_ns + 1)
+        os.utime(path, ns=(moment_ns, moment_ns))
+
     def _evict(self, keep: str) -> None:
         entries = [(path, path.stat()) for path in self._folder.iterdir() if path.suffix != ".part"]
         excess_bytes = sum(stat.st_size for _, stat in entries) - self._limit_bytes
-        for path, stat in sorted(entries, key=lambda entry: entry[1].st_mtime):
+        for path, stat in sorted(entries, key=lambda entry: entry[1].st_mtime_ns):
             if excess_bytes <= 0:
                 break
             if path.name != keep:

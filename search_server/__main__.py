@@ -17,6 +17,7 @@ import typer
 import uvicorn
 
 from search_server.app import create_app, end_waiting
+from search_server.audit_command import add_audit_command
 from search_server.clock import utc_now
 from search_server.errors import ServerError
 from search_server.logs import configure_logs
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 add_operator_commands(app)
+add_audit_command(app)
 
 _log = structlog.get_logger()
 

@@ -24,6 +24,7 @@ from search_server.routes import (
     health,
     ids,
     install,
+    jobs,
     models,
     profiles,
     samples,
@@ -53,6 +54,7 @@ ROUTERS = (
     gates.router,
     searches.router,
     ids.router,
+    jobs.router,
     audit.router,
 )
 

@@ -3,6 +3,7 @@
 import getpass
 import re
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,6 +94,17 @@ def list_audit(session: Session, wanted: AuditFilter, cursor: str | None, limit:
     rows = session.scalars(statement).all()
     items = tuple(_entry(row) for row in rows[:limit])
     return Page(items, str(items[-1].audit_id) if len(rows) > limit else None)
+
+
+def iterate_audit(session: Session, wanted: AuditFilter) -> Iterator[AuditEntry]:
+    """Yield entries, newest first, read page after page."""
+    cursor: str | None = None
+    while True:
+        page = list_audit(session, wanted, cursor, 200)
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 def _entry(row: AuditRow) -> AuditEntry:

@@ -12,17 +12,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from search_server.db.models import SHARED, TokenRow, UserRow
-from search_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from search_server.errors import (
+    ForbiddenError,
+    NotFoundError,
+    TooManyRequestsError,
+    UnauthenticatedError,
+)
 from search_server.people import Ownership, require_usable
 
 Scope = Literal["enrol", "device", "user", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 SECRET_BYTES = 32
+
+ENROLMENT_TTL = timedelta(hours=1)
+"""How long an enrolment token works that a user asks for."""
+MAX_ENROLMENTS = 20
+"""Such tokens that one user may have at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,30 @@ def create_token(
     )
     session.flush()
     return f"edg_{scope}_{token_id}_{secret}"
+
+
+def create_enrolment(session: Session, owner: str, now: datetime) -> str:
+    """Store a token with which one device of this user enrols within an hour, and return its text.
+
+    Raises:
+        TooManyRequestsError: the user has as many already.
+    """
+    mine = TokenRow.owner == owner, TokenRow.scope == "enrol"
+    open_ones = TokenRow.used_at.is_(None), TokenRow.revoked_at.is_(None), TokenRow.expires_at > now
+    count = select(func.count()).select_from(TokenRow).where(*mine, *open_ones)
+    if (session.scalar(count) or 0) >= MAX_ENROLMENTS:
+        raise TooManyRequestsError(
+            "too_many_enrolments",
+            f"user {owner} has {MAX_ENROLMENTS} enrolment tokens that no device has used yet, as many as "
+            "one may have; use one of them, or wait an hour",
+            int(ENROLMENT_TTL.total_seconds()),
+        )
+    return create_token(session, "enrol", now, ENROLMENT_TTL, owner=owner)
+
+
+def token_id_of(text: str) -> str:
+    """Return the lookup id in a token's text, which is no secret."""
+    return text.split("_", 3)[2]
 
 
 def authenticate(session: Session, text: str, now: datetime) -> TokenRow:

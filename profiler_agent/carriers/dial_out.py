@@ -74,6 +74,7 @@ class DialOut:
             check_s: how often to look again while something lacks.
         """
         self._core = core
+        core.is_ending = drain.is_set
         self._client = client
         self._spool = spool
         self._drain = drain

@@ -117,6 +117,11 @@ class MeasuringProcess:
             _opened(pipe).close()
         return self._killed_because or self._ending()
 
+    @property
+    def was_killed_from_outside(self) -> bool:
+        """Tell whether it was killed, but not by this agent: for lack of memory, or by hand."""
+        return self._child.returncode == -signal.SIGKILL and self._killed_because is None
+
     def _ending(self) -> str:
         status = self._child.returncode
         how = (

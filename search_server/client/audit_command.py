@@ -24,6 +24,12 @@ def audit(
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="From then on: 2026-11-28T09:00:00Z.")
     ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Before then: 2026-11-28T10:00:00Z.")
+    ] = None,
+    status: Annotated[
+        int | None, typer.Option(min=0, max=599, metavar="N", help="Only with this answer, such as 403.")
+    ] = None,
     limit: Annotated[int, typer.Option("-n", min=1, metavar="N", help="So many of the newest.")] = 50,
     json: JsonOption = False,
 ) -> None:
@@ -31,7 +37,7 @@ def audit(
 
     Example: edgenas audit --user alice -n 20
     """
-    entries = list(islice(client.audit(user, subject, since), limit))
+    entries = list(islice(client.audit(user, subject, since, until, status), limit))
     if json:
         print_json(entries)
         return

@@ -10,6 +10,7 @@ from rich.markup import escape
 from search_server.client.commands import (
     DevicesOption,
     JsonOption,
+    PrivateOption,
     TagOption,
     command,
     err,
@@ -54,6 +55,7 @@ def check(
         str | None,
         typer.Option("--space", "-s", metavar="SPACE", help="With devices: only tables of this space."),
     ] = None,
+    private: PrivateOption = False,
     json: JsonOption = False,
 ) -> None:
     """Compare a device with its table: anchor and three networks, some ten seconds of measuring.
@@ -71,10 +73,12 @@ def check(
         raise ValueError("name the hash of a table, or devices with -d or --tag")
     if snapshot is None:
         tables = _tables_in_use(client, chosen_devices(client, device or (), tag), space)
-        checks = follow_on_each(tables, lambda table, watch: _checked(client, tables[table], watch))
+        checks = follow_on_each(
+            tables, lambda table, watch: _checked(client, tables[table], watch, private)
+        )
         show_checks(checks, json)
         return
-    done = follow_check(client, snapshot, follow)
+    done = follow_check(client, snapshot, follow, private)
     if json:
         print_json(done)
     elif done.drift is not None:
@@ -83,14 +87,19 @@ def check(
     require_done(done.job)
 
 
-def recalibrate(snapshot: SnapshotArgument, client: SearchClient, json: JsonOption = False) -> None:
+def recalibrate(
+    snapshot: SnapshotArgument,
+    client: SearchClient,
+    private: PrivateOption = False,
+    json: JsonOption = False,
+) -> None:
     """Multiply all entries by the one factor that measured networks ask for, as a new snapshot.
 
     It takes five different networks that 'edgenas measure' measured against this table.
 
     Example: edgenas tables recalibrate 3f2a9c01d4e5b678
     """
-    made = client.recalibrate_table(snapshot)
+    made = client.recalibrate_table(snapshot, private)
     if json:
         print_json(made)
         return
@@ -125,24 +134,24 @@ def _tables_in_use(client: SearchClient, devices: Sequence[str], space: str | No
     return found
 
 
-def _checked(client: SearchClient, snapshot: str, watch: Follow) -> TableCheck:
-    done = follow_check(client, snapshot, watch)
+def _checked(client: SearchClient, snapshot: str, watch: Follow, private: bool) -> TableCheck:
+    done = follow_check(client, snapshot, watch, private)
     require_done(done.job)
     return done
 
 
-def follow_check(client: SearchClient, snapshot: str, watch: Follow) -> TableCheck:
+def follow_check(client: SearchClient, snapshot: str, watch: Follow, private: bool = False) -> TableCheck:
     """Check a table and show the progress until it has ended."""
-    return watch(client.check_table(snapshot), client.check_events, client.cancel_check)
+    return watch(client.check_table(snapshot, private), client.check_events, client.cancel_check)
 
 
-def check_if_old(client: SearchClient, snapshot: str, watch: Follow) -> Drift | None:
+def check_if_old(client: SearchClient, snapshot: str, watch: Follow, private: bool) -> Drift | None:
     """Check a table unless it was measured or checked within the last 24 hours; return what was found."""
     summary = client.table(snapshot).summary
     newest = summary.drift.found_at if summary.drift else summary.created_at
     if datetime.now(UTC) - datetime.fromisoformat(newest) < CHECK_AFTER:
         return None
-    return follow_check(client, snapshot, watch).drift
+    return follow_check(client, snapshot, watch, private).drift
 
 
 def _drift_facts(drift: Drift) -> dict[str, str]:

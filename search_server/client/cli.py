@@ -12,6 +12,7 @@ from search_server.client import (
     device_commands,
     front_commands,
     gate_command,
+    job_commands,
     latency_commands,
     login_commands,
     model_commands,
@@ -35,6 +36,7 @@ app.add_typer(sample_commands.app, name="samples")
 app.add_typer(model_commands.app, name="model")
 model_measure_command.add_command(model_commands.app)
 gate_command.add_command(model_commands.app)
+app.add_typer(job_commands.app, name="jobs")
 app.add_typer(architecture_commands.app, name="architecture")
 app.add_typer(search_commands.app, name="search")
 audit_command.add_command(app)

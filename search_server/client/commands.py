@@ -62,6 +62,12 @@ SpaceOption = Annotated[
     ),
 ]
 MineOption = Annotated[bool, typer.Option("--mine", help="Only what is yours.")]
+NameOption = Annotated[
+    str,
+    typer.Option(
+        "--name", metavar="NAME", help="What to call the job; commands take it in place of the id."
+    ),
+]
 PrivateOption = Annotated[
     bool, typer.Option("--private", help="Only you and administrators find it and what comes of it.")
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -22,7 +22,7 @@ from search_server.client.fleet import chosen_devices, on_each
 from search_server.client.fleet_view import require_all
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, grid
-from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
+from search_server.resources.devices import DeviceResource, DeviceTrend, DeviceUpdate, InstallCommand
 from shared.protocol.device import Device, RuntimeInfo
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
@@ -84,11 +84,36 @@ def list_devices(
 
 
 @command(devices_app, "add")
-def add_device(client: SearchClient, json: JsonOption = False) -> None:
+def add_device(
+    client: SearchClient,
+    token: Annotated[
+        bool,
+        typer.Option("--token", help="Make an enrolment token, good for an hour, and put it in the line."),
+    ] = False,
+    kind: Annotated[
+        Literal["board", "phone", "container"],
+        typer.Option(
+            "--on", help="With --token: what the line is for; a phone has Termux, a container a clone."
+        ),
+    ] = "board",
+    json: JsonOption = False,
+) -> None:
     """Show what to type on a device so that it appears here.
 
     Example: edgenas devices add
+
+    Example: edgenas devices add --token --on phone
     """
+    if token:
+        enrolment = client.enrolment()
+        if json:
+            print_json(enrolment)
+            return
+        line = {"board": enrolment.board, "phone": enrolment.phone, "container": enrolment.container}[kind]
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
+        if enrolment.note:
+            err.print(enrolment.note, soft_wrap=True, markup=False)
+        return
     install = client.install_command()
     if json:
         print_json(install)
@@ -128,6 +153,7 @@ def show_device(device: DeviceArgument, client: SearchClient, json: JsonOption =
             "upgrade": _upgrade(found),
             "load": load,
             "temperature": temperature,
+            "canary": _canary(client.device_trend(device)),
             "cannot tell": ", ".join(fixed.unknown) or "nothing: all facts are known",
         }
     )
@@ -232,6 +258,13 @@ def _print_steps(install: InstallCommand, console: Console) -> None:
     ]
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _canary(trend: DeviceTrend) -> str:
+    known = [value for value in trend.canary_us if value is not None]
+    if not known:
+        return "unknown: it has measured nothing yet"
+    return f"{known[-1]:.0f} µs, {min(known):.0f} to {max(known):.0f} in {len(known)} windows"
 
 
 def _state(device: DeviceResource) -> Text:

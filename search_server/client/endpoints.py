@@ -12,11 +12,17 @@ from urllib.parse import quote
 
 from search_server.resources.audit import AuditEntry
 from search_server.resources.checks import Recalibration, TableCheck
-from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
+from search_server.resources.devices import (
+    DeviceResource,
+    DeviceTrend,
+    DeviceUpdate,
+    Enrolment,
+    InstallCommand,
+)
 from search_server.resources.formats import ExportFormat, ImportFormat, SampleFormat, TableFormat
 from search_server.resources.fronts import FrontCreate, RetargetCreate
 from search_server.resources.ids import IdKind, KnownId
-from search_server.resources.jobs import Job
+from search_server.resources.jobs import Job, JobUpdate
 from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
 from search_server.resources.models import (
     Gate,
@@ -36,6 +42,7 @@ from search_server.resources.searches import (
     Search,
     SearchCreate,
     SearchCurves,
+    SearchDryRun,
     SearchStep,
 )
 from search_server.resources.tables import Profile, ProfileCreate, Table, TableDiff, TableSummary
@@ -85,6 +92,16 @@ def device(device: str) -> Request[DeviceResource]:
 def install_command() -> Request[InstallCommand]:
     """The line that puts the agent on a device."""
     return Request(InstallCommand, "GET", "/install")
+
+
+def enrolment() -> Request[Enrolment]:
+    """A fresh enrolment token of the caller, and the lines for devices that use it."""
+    return Request(Enrolment, "POST", "/enrolments")
+
+
+def device_trend(device: str, windows: int = 40) -> Request[DeviceTrend]:
+    """A device's canary and temperature in the newest windows that it measured."""
+    return Request(DeviceTrend, "GET", _path("devices", device, "trend"), {"windows": str(windows)})
 
 
 def update_device(device: str, update: DeviceUpdate) -> Request[DeviceResource]:
@@ -199,9 +216,10 @@ def check_events(job_id: str) -> EventStream[TableCheck]:
     return EventStream(_path("checks", job_id, "events"), {"job": TableCheck}, lambda c: has_ended(c.job))
 
 
-def recalibrate_table(snapshot: str) -> Request[Recalibration]:
+def recalibrate_table(snapshot: str, private: bool = False) -> Request[Recalibration]:
     """Store a new snapshot: the entries times the one factor that measured networks ask for."""
-    return Request(Recalibration, "POST", _path("latency-tables", snapshot, "recalibrations"))
+    path = _path("latency-tables", snapshot, "recalibrations")
+    return Request(Recalibration, "POST", path, _private(private))
 
 
 def import_table(
@@ -264,6 +282,16 @@ def measurement_events(job_id: str) -> EventStream[Measurement]:
     return EventStream(
         _path("measurements", job_id, "events"), {"job": Measurement}, lambda m: has_ended(m.job)
     )
+
+
+def update_job(job_id: str, change: JobUpdate) -> Request[Job]:
+    """Change the name or the note of a job of any kind."""
+    return Request(Job, "PATCH", _path("jobs", job_id), body=change)
+
+
+def try_search(create: SearchCreate) -> Request[SearchDryRun]:
+    """Check a search as if it was started, and learn what it would do; nothing is queued."""
+    return Request(SearchDryRun, "POST", "/searches/dry-run", body=create)
 
 
 def start_search(create: SearchCreate) -> Request[Search]:
@@ -336,10 +364,16 @@ def export_search(
 
 
 def audit(
-    user: str | None = None, subject: str | None = None, since: str | None = None
+    user: str | None = None,
+    subject: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    status: int | None = None,
 ) -> Request[Page[AuditEntry]]:
     """Who changed what, newest first; for administrators."""
-    return Request(Page[AuditEntry], "GET", "/audit", _query(user=user, subject=subject, since=since))
+    answer = None if status is None else str(status)
+    params = _query(user=user, subject=subject, since=since, until=until, status=answer)
+    return Request(Page[AuditEntry], "GET", "/audit", params)
 
 
 def known_ids(part: str, kind: IdKind) -> Request[tuple[KnownId, ...]]:

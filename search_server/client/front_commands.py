@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from search_server.client.commands import JsonOption, command, err, out, print_json
+from search_server.client.commands import (
+    JsonOption,
+    NameOption,
+    PrivateOption,
+    command,
+    err,
+    out,
+    print_json,
+)
 from search_server.client.search_client import SearchClient
 from search_server.client.search_commands import JobArgument, watch
 from search_server.resources.fronts import AfterTraining, FrontCreate, RetargetCreate
@@ -36,6 +44,8 @@ def front(
     points: Annotated[int, typer.Option(metavar="N", help="Targets on each device, 2 to 12.")] = 8,
     train: TrainOption = "none",
     train_epochs: EpochsOption = None,
+    name: NameOption = "",
+    private: PrivateOption = False,
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -47,7 +57,7 @@ def front(
 
     Example: edgenas search front JOB -d pixel -d raspi4 --points 8 --watch
     """
-    create = FrontCreate(tuple(device or ()), points, train, train_epochs)
+    create = FrontCreate(tuple(device or ()), points, train, train_epochs, name, private)
     _tell(client, client.front(job, create), follow, json)
 
 
@@ -63,6 +73,8 @@ def retarget(
     ] = None,
     train: TrainOption = "none",
     train_epochs: EpochsOption = None,
+    name: NameOption = "",
+    private: PrivateOption = False,
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -73,7 +85,7 @@ def retarget(
 
     Example: edgenas search retarget JOB -d raspi4 --target-ms 12 --train scratch --watch
     """
-    create = RetargetCreate(target_ms, device, None, train, train_epochs)
+    create = RetargetCreate(target_ms, device, None, train, train_epochs, name, private)
     _tell(client, client.retarget(job, create), follow, json)
 
 

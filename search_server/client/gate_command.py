@@ -12,6 +12,7 @@ from search_server.client.commands import (
     AcceptNoiseOption,
     DeviceOption,
     JsonOption,
+    PrivateOption,
     command,
     err,
     print_facts,
@@ -55,6 +56,7 @@ def gate(
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write a report in Markdown.", show_default=False),
     ] = None,
+    private: PrivateOption = False,
     json: JsonOption = False,
 ) -> None:
     """Tell by the exit status whether a new model is slower than an old one on a device.
@@ -76,6 +78,7 @@ def gate(
             limit,
             fitting(conditions, models[0]),
             shapes,
+            private=private,
             accept_noise=accept_noise,
         )
         done = follow(client.start_gate(create), client.gate_events, client.cancel_gate)

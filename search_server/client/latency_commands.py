@@ -13,6 +13,7 @@ from search_server.client.commands import (
     DeviceOption,
     DevicesOption,
     JsonOption,
+    NameOption,
     PrivateOption,
     SpaceOption,
     TagOption,
@@ -69,6 +70,7 @@ def profile(
     ] = False,
     accept_noise: AcceptNoiseOption = False,
     private: PrivateOption = False,
+    job_name: NameOption = "",
     json: JsonOption = False,
 ) -> None:
     """Measure what the latency table of a space lacks on a device, or on several at once.
@@ -83,7 +85,7 @@ def profile(
     name, devices = read_space(space).name, chosen_devices(client, device or (), tag)
 
     def profiled(device: str, watch: Follow) -> tuple[Profile, Drift | None]:
-        create = ProfileCreate(device, name, conditions, force, accept_noise, private)
+        create = ProfileCreate(device, name, conditions, force, accept_noise, private, job_name)
         last, drift = _profiled(client, create, watch)
         require_done(last.job)
         return last, drift
@@ -91,7 +93,7 @@ def profile(
     if len(devices) > 1 or tag is not None:
         show_profiles(follow_on_each(devices, profiled), json)
         return
-    create = ProfileCreate(devices[0], name, conditions, force, accept_noise, private)
+    create = ProfileCreate(devices[0], name, conditions, force, accept_noise, private, job_name)
     last, drift = _profiled(client, create, follow)
     if json:
         print_json(last)
@@ -149,6 +151,7 @@ def measure(
     private: PrivateOption = False,
     device: DevicesOption = None,
     tag: TagOption = None,
+    job_name: NameOption = "",
     json: JsonOption = False,
 ) -> None:
     """Measure whole networks on a device, or on several at once, each against the anchor of its space.
@@ -171,6 +174,7 @@ def measure(
             conditions,
             accept_noise=accept_noise,
             private=private,
+            name=job_name,
         )
         started = client.start_measurement(create)
         return watch(started, client.measurement_events, client.cancel_measurement)
@@ -205,7 +209,7 @@ def _profiled(client: SearchClient, create: ProfileCreate, watch: Follow) -> tup
 
     last, drift = profile(), None
     if last.is_reused and last.snapshot:
-        drift = check_if_old(client, last.snapshot, watch)
+        drift = check_if_old(client, last.snapshot, watch, create.private)
     if drift is not None and drift.outcome == "stale":
         err.print(f"table {drift.snapshot} is stale, {drift}: measuring it again", soft_wrap=True)
         last, drift = profile(), None

@@ -37,7 +37,7 @@ _FORMAT_OF_SUFFIX: dict[str, ExportFormat] = {
 }
 
 JobArgument = Annotated[
-    str, typer.Argument(metavar="J", help="Id of a search, or a part of it."), ShortId("search")
+    str, typer.Argument(metavar="J", help="Id of a search, a part of it, or a name."), ShortId("search")
 ]
 
 
@@ -52,12 +52,23 @@ def list_searches(client: SearchClient, mine: MineOption = False, json: JsonOpti
         print_json(searches)
         return
     table = grid(
-        "id", "kind", "status", ">done", "device", "space", ">target ms", ">found ms", ">accuracy", "owner"
+        "id",
+        "name",
+        "kind",
+        "status",
+        ">done",
+        "device",
+        "space",
+        ">target ms",
+        ">found ms",
+        ">accuracy",
+        "owner",
     )
     for search in searches:
         job, result, target_ms = search.job, search.result, search.request.target_ms
         table.add_row(
             job.job_id,
+            job.name or "-",
             kind_words(search.request),
             job.status,
             f"{100 * job.progress:.0f} %",

@@ -8,6 +8,7 @@ from rich.table import Table as Grid
 from search_server.client.commands import out, print_facts
 from search_server.client.front_view import front_grid
 from search_server.client.show import count, grid, milliseconds, share
+from search_server.resources.jobs import Job
 from search_server.resources.searches import (
     ROLE_WORDS,
     DeviceLatency,
@@ -74,6 +75,7 @@ def _search_facts(search: Search) -> dict[str, str]:
     limits += ["their weighted mean only"] if request.combine == "weighted" else []
     return {
         "search": job.job_id,
+        **_names(job),
         "status": _status(search),
         "device": f"{job.device_name}, {job.conditions}",
         "space": job.space,
@@ -90,12 +92,17 @@ def _front_facts(search: Search) -> dict[str, str]:
     job, request = search.job, search.request
     return {
         "front": job.job_id,
+        **_names(job),
         "status": _status(search),
         "of search": str(request.origin),
         "devices": ", ".join([job.device_name, *(other.device for other in request.also)]),
         "space": job.space,
         "training": _training(request),
     }
+
+
+def _names(job: Job) -> dict[str, str]:
+    return {key: text for key, text in (("name", job.name), ("note", job.note)) if text}
 
 
 def _status(search: Search) -> str:

@@ -12,9 +12,10 @@ from search_server.client.search_client import SearchClient
 from search_server.client.search_commands import watch
 from search_server.client.short_ids import whole_id
 from search_server.client.short_values import class_options, device_options, number
+from search_server.client.show import milliseconds
 from search_server.client.submit_parameters import submit_parameters, without_older
 from search_server.option_field import options_of
-from search_server.resources.searches import SearchCreate
+from search_server.resources.searches import SearchCreate, SearchDryRun
 from shared.protocol.device import Conditions
 
 
@@ -56,6 +57,9 @@ def submit(
         Path | None,
         typer.Option("--file", "-f", metavar="FILE", help="Job file: .json, .toml, or .yaml with PyYAML."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check the request and tell what it would do.")
+    ] = False,
     follow: Annotated[
         bool, typer.Option("--watch", "--wait", help="Follow the search to its end.")
     ] = False,
@@ -72,7 +76,7 @@ def submit(
 
     Example: edgenas search submit -d pixel -s fbnet-224:classes=100 --data imagenet --preset fbnet-paper
 
-    Example: edgenas search submit -f job.toml --seed 1
+    Example: edgenas search submit -f job.toml --seed 1 --dry-run
     """
     options = without_older(SearchCreate, options)
     for name, option in options_of(SearchCreate).items():
@@ -88,6 +92,9 @@ def submit(
         "data": data,
     }
     request = search_request(read_job_file(file) if file else {}, given, conditions)
+    if dry_run:
+        _print_dry_run(client.try_search(request), json)
+        return
     search = client.start_search(request)
     if follow:
         err.print(f"search {search.job.job_id}", markup=False)
@@ -97,3 +104,16 @@ def submit(
     else:
         out.print(search.job.job_id, markup=False)
         err.print(f"follow it with: edgenas search watch {search.job.job_id}", markup=False)
+
+
+def _print_dry_run(plan: SearchDryRun, json: bool) -> None:
+    if json:
+        print_json(plan)
+        return
+    tables = ", ".join((plan.snapshot, *plan.other_snapshots))
+    out.print(
+        f"would search {plan.request.space} on {plan.request.device} by table {tables}, whose networks "
+        f"take {milliseconds(plan.fastest_us)} to {milliseconds(plan.slowest_us)} ms; nothing was queued",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -6,7 +6,7 @@ Sources: the result codes of SQLite, and the SQLSTATE classes in appendix A of P
 import sqlite3
 from typing import Literal
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 Failure = Literal["busy", "unreachable", "broken"]
 
@@ -16,6 +16,11 @@ _UNREACHABLE = ("SQLITE_CANTOPEN", "08", "53300", "57P")
 """In PostgreSQL: connection lost, too many connections, shutting down or starting."""
 _NO_ANSWER = "08001"
 """The connection was never made, so the server could not say a code of its own."""
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """Tell whether the database went away or is busy, so that the same work may succeed later."""
+    return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
 
 
 def failure_of(error: OperationalError) -> Failure:

@@ -179,6 +179,9 @@ class JobRow(Base):
     owner: Mapped[Owner] = mapped_column(index=True)
     is_private: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Read by its owner and administrators alone: ``db/visibility.py``."""
+    name: Mapped[str] = mapped_column(String(100), default="", server_default="", index=True)
+    """What people call it; several may have the same."""
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
     token_id: Mapped[str | None] = mapped_column(ForeignKey("tokens.token_id"))
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     worker_id: Mapped[str | None] = mapped_column(Identifier)
@@ -186,7 +189,7 @@ class JobRow(Base):
     num_windows: Mapped[int] = mapped_column(default=0)
     """How many leases a profile or measurement is expected to take: the measure of its progress."""
     attempt: Mapped[int] = mapped_column(default=0)
-    """How often a worker has taken the job."""
+    """How often a worker has taken the job since it last got on."""
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

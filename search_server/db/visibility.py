@@ -16,12 +16,15 @@ from search_server.db.models import (
     LeaseRow,
     MeasuredLatencyRow,
     ModelLatencyRow,
+    TableCheckRow,
 )
 
 SEES_ALL = {"sees_all": True}
 """Execution options of a query that finds everybody's rows, in a restricted session too."""
 
 _READER = "reader"
+_NOBODY = ""
+"""Owns nothing, and so reads what is not private."""
 
 
 def restrict(session: Session, reader: str) -> None:
@@ -30,9 +33,9 @@ def restrict(session: Session, reader: str) -> None:
 
 
 @contextmanager
-def reading_as(session: Session, reader: str) -> Iterator[None]:
-    """Restrict a session of the server itself for the length of a block."""
-    restrict(session, reader)
+def reading_for(session: Session, job: JobRow) -> Iterator[None]:
+    """Let a session of the server itself find, within a block, what every reader of a job may read."""
+    restrict(session, job.owner if job.is_private else _NOBODY)
     try:
         yield
     finally:
@@ -62,6 +65,6 @@ def _hide(state: ORMExecuteState) -> None:
         with_loader_criteria(
             row, exists().where(jobs.c.job_id == row.job_id, is_visible), include_aliases=True
         )
-        for row in (LeaseRow, MeasuredLatencyRow, ModelLatencyRow)
+        for row in (LeaseRow, MeasuredLatencyRow, ModelLatencyRow, TableCheckRow)
     ]
     state.statement = state.statement.options(*options)

@@ -57,6 +57,19 @@ def install_command(
     )
 
 
+def enrolment_lines(command: InstallCommand, token: str) -> tuple[str, str, str]:
+    """Return the line with a token in it for a board, a phone with Termux and a container.
+
+    The token is in the environment, never an argument: every user of a machine can read those.
+    """
+    given = f"EDGENAS_ENROLMENT_TOKEN={token}"
+    line = command.command.removesuffix("sh") + f"{given} sh"
+    build = "docker build -q -f deploy/agent.Dockerfile -t edgenas-agent ."
+    run = "docker run -d --restart on-failure -v edgenas-agent:/data -e EDGENAS_ENROLMENT_TOKEN"
+    server = f"-e EDGENAS_AGENT_SERVER={shlex.quote(command.server_url)}"
+    return line, f"pkg install -y curl && {line}", f"{build} && {given} {run} {server} edgenas-agent"
+
+
 def _command(url: str, note: str = "") -> InstallCommand:
     url = checked_address(url)
     return InstallCommand(f"curl -fsS {shlex.quote(url + SCRIPT_PATH)} | sh", url, note)

@@ -16,7 +16,7 @@ from search_server.db.paging import fetch_page
 from search_server.devices.registry import is_online
 from search_server.errors import ConflictError, NotFoundError, TooManyRequestsError
 from search_server.people import NOBODYS, Ownership
-from search_server.resources.jobs import Job, JobKind
+from search_server.resources.jobs import Job, JobKind, JobUpdate
 from search_server.resources.page import Page
 from search_server.tokens import Caller
 from shared.protocol.device import Conditions
@@ -111,6 +111,7 @@ def create_job(
     conditions: Conditions,
     request: object,
     now: datetime,
+    name: str = "",
 ) -> JobRow:
     """Queue a job; ``request`` is the resource that asked for it."""
     parent = session.get(JobRow, submission.parent_job_id) if submission.parent_job_id else None
@@ -127,6 +128,7 @@ def create_job(
         parent_job_id=submission.parent_job_id,
         owner=ownership.owner,
         is_private=ownership.is_private,
+        name=name,
         token_id=submission.caller.token_id if submission.caller else None,
         idempotency_key=submission.idempotency_key,
         created_at=now,
@@ -137,15 +139,45 @@ def create_job(
     return row
 
 
-def find_job(session: Session, job_id: str, kind: JobKind) -> JobRow:
-    """Return a job of this kind.
+def find_job(session: Session, id_or_name: str, kind: JobKind) -> JobRow:
+    """Return a job of this kind, by its id or by a name that it alone of its kind has.
 
     Raises:
-        NotFoundError: there is none of this id and kind.
+        NotFoundError: there is none of this id or name and kind.
+        ConflictError: several have the name.
+    """
+    row = session.get(JobRow, id_or_name)
+    if row is None and id_or_name:
+        named = select(JobRow).where(JobRow.name == id_or_name, JobRow.kind == kind)
+        row = _only_job(session.scalars(named.order_by(JobRow.job_id.desc()).limit(9)).all())
+    if row is None or row.kind != kind:
+        raise NotFoundError(f"unknown_{kind}", f"no {kind} job {id_or_name!r}; {_HOW_TO_LIST[kind]}")
+    return row
+
+
+def _only_job(rows: Sequence[JobRow]) -> JobRow | None:
+    if len(rows) > 1:
+        ids = ", ".join(row.job_id for row in rows)
+        raise ConflictError(
+            "ambiguous_name",
+            f"several jobs are called {rows[0].name!r}, the newest are {ids}; use the id of one of them",
+        )
+    return rows[0] if rows else None
+
+
+def update_job(session: Session, job_id: str, change: JobUpdate, caller: Caller) -> JobRow:
+    """Change a job's name or note.
+
+    Raises:
+        NotFoundError: there is none of this id.
+        ForbiddenError: it is another user's.
     """
     row = session.get(JobRow, job_id)
-    if row is None or row.kind != kind:
-        raise NotFoundError(f"unknown_{kind}", f"no {kind} job {job_id!r}; {_HOW_TO_LIST[kind]}")
+    if row is None:
+        raise NotFoundError("unknown_job", f"no job {job_id!r}; 'edgenas search list' shows searches")
+    caller.require_own(row.owner, f"job {job_id}")
+    row.name = row.name if change.name is None else change.name
+    row.note = row.note if change.note is None else change.note
     return row
 
 
@@ -208,6 +240,8 @@ def job_resource(session: Session, row: JobRow, now: datetime) -> Job:
         parent_job_id=row.parent_job_id,
         owner=row.owner,
         is_private=row.is_private,
+        name=row.name,
+        note=row.note,
     )
 
 

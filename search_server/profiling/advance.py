@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, aliased
 from search_server.clock import Clock
 from search_server.db.models import JobRow, LeaseRow
 from search_server.db.session import Database
-from search_server.db.visibility import reading_as
+from search_server.db.visibility import reading_for
 from search_server.errors import DamagedError
 from search_server.jobs.registry import fail_job, finish_job
 from search_server.latency.stored.lineage import profiled_lineage
@@ -126,6 +126,7 @@ def _gather(session: Session, job: JobRow) -> Evidence | None:
         leases=tuple((lease.group_index, lease_results(session, lease)) for lease in leases),
         kept=tuple(lease_results(session, lease) for lease in kept),
         accept_noise=from_dict(leases[0].policy, Policy).accept_noise,
+        begun_at=job.started_at or job.created_at,
     )
 
 
@@ -157,7 +158,7 @@ def _level_table(session: Session, job: JobRow, evidence: Evidence) -> LatencyTa
             table = load_table(session, snapshot)
             if (table.device_id, table.conditions.key) == (job.device_id, job.conditions_key):
                 return table
-    with reading_as(session, job.owner):
+    with reading_for(session, job):
         return newest_accepted(session, job.device_id, job.space, evidence.measured_conditions)
 
 
@@ -191,7 +192,7 @@ def _apply(
             )
             create_lease(session, job, items, how_long, now(), window)
         case Fitted(table):
-            with reading_as(session, job.owner):
+            with reading_for(session, job):
                 lineage = profiled_lineage(session, table)
             job.snapshot = store_table(session, table, now(), job.job_id, lineage)
             if table.is_accepted:

@@ -47,7 +47,7 @@ def conclude_model(evidence: Evidence, now: datetime) -> ModelLatency | Failed:
         anchor_us=anchor_us,
         anchor=evidence.space,
         num_samples=relative.num_samples,
-        measured_at=max(result.started_at for result in counted) or now.isoformat(),
+        measured_at=evidence.measured_at(counted, now),
         runtime_version=_version(counted),
         inputs=item.inputs,
         profiled_us=statistics.median(profiled_us) if profiled_us and nodes else None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, Result
@@ -27,6 +28,8 @@ class Evidence:
     """Windows of an earlier profile that count for this one."""
     accept_noise: bool = False
     """Who asked takes a slow or restless device as it is."""
+    begun_at: datetime | None = None
+    """When the job began, by the server's clock."""
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -36,6 +39,15 @@ class Evidence:
     @property
     def results(self) -> tuple[Result, ...]:
         return tuple(result for _, results in self.leases for result in results)
+
+    def measured_at(self, results: Iterable[Result], now: datetime) -> str:
+        """Return when results of this job were measured, as ISO 8601.
+
+        The device's clock tells it. What it tells before the job began, or after now, is wrong: then now.
+        """
+        moments = [moment for result in results if (moment := _moment(result.started_at)) is not None]
+        begun_at = self.begun_at or datetime.min.replace(tzinfo=UTC)
+        return max((moment for moment in moments if begun_at <= moment <= now), default=now).isoformat()
 
     @property
     def measured_conditions(self) -> Conditions:
@@ -49,6 +61,14 @@ class Failed:
     """Nothing can come of it."""
 
     message: str
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def noise_of(results: Iterable[Result]) -> str | None:

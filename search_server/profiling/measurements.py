@@ -62,7 +62,9 @@ def submit_measurement(
     architectures = requested_architectures(create)
     require_support(device, create.conditions)
     file = _requested_file(session, create)
-    job = create_job(session, submission, "measurement", device, space.name, create.conditions, create, now)
+    job = create_job(
+        session, submission, "measurement", device, space.name, create.conditions, create, now, create.name
+    )
     groups = measurement_groups(
         space, architectures, ItemFactory(session, store, create.conditions, now), file
     )

@@ -53,7 +53,7 @@ def network_latencies(
                 low_us=latency.low * anchor_level_us,
                 high_us=latency.high * anchor_level_us,
                 num_samples=latency.num_samples,
-                measured_at=max(result.started_at for result in results) or now.isoformat(),
+                measured_at=evidence.measured_at(results, now),
                 is_simulated=any(result.is_simulated for result in results),
                 cpu_us=_over_runs(results, "cpu_us", statistics.median),
                 switches_per_run=_over_runs(results, "involuntary_switches", statistics.fmean),

@@ -57,7 +57,9 @@ def request_profile(
         running = _unfinished_profile(session, device, space.name, create)
         if running is not None:
             return running
-    job = create_job(session, submission, "profile", device, space.name, create.conditions, create, now)
+    job = create_job(
+        session, submission, "profile", device, space.name, create.conditions, create, now, create.name
+    )
     table = None if create.force else _valid_table(session, device, space.name, create.conditions)
     if table is not None and table.is_noise_accepted <= create.accept_noise:
         finish_job(

@@ -31,6 +31,38 @@ class InstallCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A fresh enrolment token, and the line for a device of each kind with the token in it."""
+
+    token_id: str
+    token: str
+    """Works once."""
+    expires_at: str
+    server_url: str
+    """The address in the lines."""
+    note: str
+    """What to know about that address; empty: nothing."""
+    board: str
+    """For a shell on Linux or macOS."""
+    phone: str
+    """For Termux on Android."""
+    container: str
+    """For a clone of edgenas on a machine with Docker."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTrend:
+    """How a device was while it measured, one value a window, oldest first."""
+
+    measured_at: tuple[str, ...]
+    """UTC, ISO 8601."""
+    canary_us: tuple[float | None, ...]
+    """Usual CPU time of the agent's canary, a fixed piece of work: a device that gets slow shows here."""
+    temperature_c: tuple[float | None, ...]
+    """The hottest sensor at the end of the window."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceResource:
     """A device as the server knows it."""
 

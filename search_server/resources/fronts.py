@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from search_server.resources.jobs import require_job_name
 from search_server.resources.searches import MAX_POINTS
 from shared.protocol.device import Conditions
 
@@ -21,8 +22,13 @@ class FrontCreate:
     training: AfterTraining = "none"
     train_epochs: int | None = None
     """None: those of the search."""
+    name: str = ""
+    """What people call it."""
+    private: bool = False
+    """Only you and administrators find it; so it is anyway if the search or a table is private."""
 
     def __post_init__(self) -> None:
+        require_job_name(self.name)
         if not 2 <= self.points <= MAX_POINTS:
             raise ValueError(f"points must lie in 2..{MAX_POINTS}, got {self.points}")
         _check_epochs(self.train_epochs)
@@ -40,8 +46,13 @@ class RetargetCreate:
     training: AfterTraining = "none"
     train_epochs: int | None = None
     """None: those of the search."""
+    name: str = ""
+    """What people call it."""
+    private: bool = False
+    """Only you and administrators find it; so it is anyway if the search or the table is private."""
 
     def __post_init__(self) -> None:
+        require_job_name(self.name)
         if not self.target_ms > 0:
             raise ValueError(f"target_ms must be above 0, got {self.target_ms:g}")
         _check_epochs(self.train_epochs)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from search_server.resources.jobs import Job
+from search_server.resources.jobs import Job, require_job_name
 from search_server.resources.tabular import Tabular
 from shared.protocol.device import Conditions
 
@@ -51,8 +51,11 @@ class MeasurementCreate:
     """Take a slow or restless device as it is; the latencies say so."""
     private: bool = False
     """Only you and administrators find the job."""
+    name: str = ""
+    """What people call the job."""
 
     def __post_init__(self) -> None:
+        require_job_name(self.name)
         # The usual accelerator by its name is the same as none.
         object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
 

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Literal
 
 from search_server.option_field import option
-from search_server.resources.jobs import Job
+from search_server.resources.jobs import Job, require_job_name
 from search_server.resources.tabular import Tabular
 from search_server.search_options import (
     CostUnit,
@@ -147,6 +147,7 @@ class SearchCreate(SearchOptions):
         at_most=256,
     )
     snapshot: str | None = option(None, "Hash of the latency table to use; left out: the newest.")
+    name: str = option("", "What people call the search; commands take it in place of the id.")
     private: bool = option(False, "Only you and administrators find the search.", flags="--private")
     mirror: bool | None = option(
         None,
@@ -167,6 +168,7 @@ class SearchCreate(SearchOptions):
 
     def __post_init__(self) -> None:
         SearchOptions.__post_init__(self)
+        require_job_name(self.name)
         object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
         if len(self.also) > 7:
             raise ValueError(f"a search takes up to 8 devices, got {1 + len(self.also)}")
@@ -347,6 +349,23 @@ class Search(Tabular):
     @property
     def table_caption(self) -> str:
         return f"{self.job.device_name} · {self.job.space} · {self.request.data} · {self.job.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchDryRun:
+    """What a search would do; nothing was queued."""
+
+    request: SearchCreate
+    """With every option at its value."""
+    snapshot: str
+    """Hash of the latency table that it would use."""
+    other_snapshots: tuple[str, ...]
+    """The same for its further devices."""
+    fastest_us: float
+    """Predicted latency of the fastest network by the table of the first device."""
+    slowest_us: float
+    """... and of the slowest: a target lies between the two."""
+    is_private: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from search_server.latency.verdict import Verdict
 from search_server.resources.checks import Drift
-from search_server.resources.jobs import Job
+from search_server.resources.jobs import Job, require_job_name
 from search_server.resources.tabular import Tabular
 from shared.protocol.device import Conditions
 
@@ -27,8 +27,11 @@ class ProfileCreate:
     """Take a slow or restless device as it is; the table says so."""
     private: bool = False
     """Only you and administrators find the job and its table."""
+    name: str = ""
+    """What people call the job."""
 
     def __post_init__(self) -> None:
+        require_job_name(self.name)
         # The usual accelerator by its name is the same as none.
         object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
 

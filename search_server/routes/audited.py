@@ -17,7 +17,7 @@ from search_server.resources.jobs import Job
 from search_server.routes.context import Context
 from search_server.tokens import Caller
 
-_READS = ("/predictions",)
+_READS = ("/predictions", "/searches/dry-run")
 """Routes that take a body and change nothing."""
 
 _REQUEST = "audited request"
@@ -88,7 +88,7 @@ def _made(answer: object) -> list[str]:
             return [name]
         case object(summary=object(snapshot=str(name))) | object(snapshot=str(name)):
             return [name]
-        case object(device_id=str(name)):
+        case object(device_id=str(name)) | object(token_id=str(name)):
             return [name]
     return []
 

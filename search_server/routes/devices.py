@@ -16,7 +16,8 @@ from search_server.devices.registry import (
 from search_server.install.agent_wheel import own_wheel
 from search_server.leases.bell import announce_lease
 from search_server.leases.cancel import cancel_device_jobs
-from search_server.resources.devices import DeviceResource, DeviceUpdate
+from search_server.profiling.device_trend import device_trend
+from search_server.resources.devices import DeviceResource, DeviceTrend, DeviceUpdate
 from search_server.resources.page import Page
 from search_server.routes.auth import EnrolDep, OwnerFilterDep, UserDep
 from search_server.routes.context import CursorQuery, LimitQuery, NowDep
@@ -58,6 +59,17 @@ def get_devices(
 def get_device(_: UserDep, device: str, session: SessionDep, now: NowDep) -> DeviceResource:
     """Return a device by id or name."""
     return device_resource(session, find_device(session, device), now)
+
+
+@router.get("/devices/{device}/trend")
+def get_trend(
+    _: UserDep,
+    device: str,
+    session: SessionDep,
+    windows: Annotated[int, Query(ge=2, le=200, description="most windows to answer")] = 40,
+) -> DeviceTrend:
+    """Return how a device was in the newest windows that it measured: its canary and its temperature."""
+    return device_trend(session, find_device(session, device).device_id, windows)
 
 
 @router.patch("/devices/{device}")

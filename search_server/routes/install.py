@@ -7,16 +7,19 @@ from fastapi.responses import PlainTextResponse, Response
 
 from search_server.errors import InvalidValueError, NotFoundError
 from search_server.install.agent_wheel import agent_wheel
-from search_server.install.command import install_command
+from search_server.install.command import enrolment_lines, install_command
 from search_server.install.requirements import agent_requirements
 from search_server.install.script import SCRIPT_PATH, install_script
-from search_server.resources.devices import InstallCommand
+from search_server.resources.devices import Enrolment, InstallCommand
 from search_server.routes.auth import UserDep
-from search_server.routes.context import ContextDep
+from search_server.routes.context import ContextDep, NowDep
 from search_server.routes.error_answers import ERROR_RESPONSES
+from search_server.routes.sessions import SessionDep
+from search_server.routes.transaction_route import TransactionRoute
+from search_server.tokens import ENROLMENT_TTL, create_enrolment, token_id_of
 
 router = APIRouter(include_in_schema=False)
-api_router = APIRouter(tags=["devices"], responses=ERROR_RESPONSES)
+api_router = APIRouter(tags=["devices"], responses=ERROR_RESPONSES, route_class=TransactionRoute)
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -45,6 +48,22 @@ InstallCommandDep = Annotated[InstallCommand, Depends(_caller_install_command)]
 def get_install_command(_: UserDep, command: InstallCommandDep) -> InstallCommand:
     """Return the line that installs and enrols the agent of a device."""
     return command
+
+
+@api_router.post("/enrolments", status_code=201)
+def create_enrolment_token(
+    caller: UserDep, command: InstallCommandDep, session: SessionDep, now: NowDep
+) -> Enrolment:
+    """Make a token with which one device enrols within an hour, and the lines that use it.
+
+    The device will belong to the caller. Who has 20 such tokens unused gets no more.
+    """
+    token = create_enrolment(session, caller.owner, now)
+    board, phone, container = enrolment_lines(command, token)
+    expires_at = (now + ENROLMENT_TTL).isoformat()
+    return Enrolment(
+        token_id_of(token), token, expires_at, command.server_url, command.note, board, phone, container
+    )
 
 
 @router.get("/install/requirements.txt")

@@ -20,6 +20,7 @@ from search_server.resources.searches import (
     Search,
     SearchCreate,
     SearchCurves,
+    SearchDryRun,
     SearchStep,
 )
 from search_server.routes.auth import OwnerFilterDep, SubmissionDep, UserDep
@@ -48,6 +49,7 @@ from search_server.searches.searches import (
     search_architectures,
     search_resource,
     submit_search,
+    try_search,
 )
 from shared.protocol.plain_json import MAX_INTEGER
 from shared.protocol.wire import to_json
@@ -64,6 +66,12 @@ def create_search(
 ) -> Search:
     """Search a space for networks within a latency on a device."""
     return search_resource(session, submit_search(session, create, submission, now), now)
+
+
+@router.post("/searches/dry-run")
+def dry_run_search(submission: SubmissionDep, create: SearchCreate, session: SessionDep) -> SearchDryRun:
+    """Check a search as if it was submitted, and return what it would do; nothing is queued."""
+    return try_search(session, create, submission)
 
 
 @router.post("/searches/{job_id}/front", status_code=201)
@@ -160,7 +168,7 @@ def export_search(
     """
     job = find_job(session, job_id, "search")
     if export_format == "json":
-        headers = {"Content-Disposition": f'attachment; filename="{job_id}.json"'}
+        headers = {"Content-Disposition": f'attachment; filename="{job.job_id}.json"'}
         text = to_json(search_resource(session, job, now))
         return Response(text, media_type="application/json", headers=headers)
     if dtype != "fp32" and export_format != "onnx":
@@ -169,9 +177,9 @@ def export_search(
         )
     repository = hub_export(context.store, job) if export_format == "hub" else None
     if repository is not None:
-        headers = {"Content-Disposition": f'attachment; filename="{job_id}.hub.zip"'}
+        headers = {"Content-Disposition": f'attachment; filename="{job.job_id}.hub.zip"'}
         return Response(repository, media_type="application/zip", headers=headers)
-    name = export_name(job_id, "onnx" if export_format == "hub" else export_format, dtype)
+    name = export_name(job.job_id, "onnx" if export_format == "hub" else export_format, dtype)
     if export_format == "hub" or not context.store.has(name):
         way_out = "it is written at the end"
         if dtype == "int8":
@@ -182,10 +190,10 @@ def export_search(
                 way_out = "its networks were not trained; submit it again with train_epochs above 0"
         raise ConflictError(
             "nothing_to_export",
-            f"search {job_id} is {job.status} and has no {dtype} {export_format} file; {way_out}",
+            f"search {job.job_id} is {job.status} and has no {dtype} {export_format} file; {way_out}",
         )
     suffix = PurePosixPath(name).suffix
-    disposition = {"Content-Disposition": f'attachment; filename="{job_id}{suffix}"'}
+    disposition = {"Content-Disposition": f'attachment; filename="{job.job_id}{suffix}"'}
     return stored_file(context.store, name, disposition)
 
 

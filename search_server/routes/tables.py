@@ -163,9 +163,11 @@ def get_prediction(
 
 
 @router.post("/latency-tables/{snapshot}/recalibrations", tags=["latency tables"], status_code=201)
-def post_recalibration(caller: UserDep, snapshot: str, session: SessionDep, now: NowDep) -> Recalibration:
+def post_recalibration(
+    caller: UserDep, snapshot: str, session: SessionDep, now: NowDep, private: PrivateQuery = False
+) -> Recalibration:
     """Store a new snapshot: the entries times the one factor that measured networks ask for."""
-    return recalibrate_table(session, snapshot, now, caller.owner)
+    return recalibrate_table(session, snapshot, now, caller.owning(private))
 
 
 @router.post("/predictions", tags=["predictions"])

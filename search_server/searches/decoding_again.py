@@ -56,7 +56,14 @@ def submit_front(
     request = _again(origin, table, first.name, create.training, create.train_epochs)
     also = tuple(DeviceTarget(device.name, None, each.conditions, each.snapshot) for device, each in others)
     with refusing_values("body"):
-        request = replace(request, target_ms=None, also=also, points=create.points)
+        request = replace(
+            request,
+            target_ms=None,
+            also=also,
+            points=create.points,
+            name=create.name,
+            private=create.private,
+        )
     return submit_search(session, request, submission, now)
 
 
@@ -79,7 +86,14 @@ def submit_retarget(
         table = require_table(session, device, origin.space, conditions, None)
     request = _again(origin, table, device.name, create.training, create.train_epochs)
     with refusing_values("body"):
-        request = replace(request, target_ms=create.target_ms, also=(), points=None)
+        request = replace(
+            request,
+            target_ms=create.target_ms,
+            also=(),
+            points=None,
+            name=create.name,
+            private=create.private,
+        )
     return submit_search(session, request, submission, now)
 
 

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from search_server.db.failures import is_outage
 from search_server.db.session import Database
 from search_server.searches.queue import is_own_search
 from search_server.searches.search_job import StoppedError
@@ -45,8 +46,10 @@ class OwnTransactions:
             try:
                 if is_own_search(session, self.job_id, self.worker_id):
                     return session
-            except OperationalError as error:
+            except DBAPIError as error:
                 session.close()
+                if not is_outage(error):
+                    raise
                 if not is_away:
                     _log.warning("the database does not answer; the search waits", error=str(error))
                 is_away = True

@@ -9,8 +9,9 @@ from search_server.db.models import JobRow
 from search_server.jobs.registry import fail_job
 
 WORKER_LEASE = timedelta(seconds=30)
-MAX_ATTEMPTS = 3
-"""How often a search is started before its job fails; each start resumes from the last checkpoint."""
+MAX_ATTEMPTS = 10
+"""How often a search is started without getting on before its job fails; each start resumes from the last
+checkpoint."""
 
 
 def claim_search(session: Session, worker_id: str, now: datetime) -> str | None:
@@ -92,7 +93,7 @@ def retry_search(session: Session, row: JobRow, reason: str, now: datetime) -> N
     """Queue a search again that stopped without an end, or fail it if that happened too often."""
     if row.attempt >= MAX_ATTEMPTS:
         message = (
-            f"stopped {row.attempt} times without an end, the last time because {reason}; look at the "
+            f"stopped {row.attempt} times at the same place, the last time because {reason}; look at the "
             f"worker's log (memory?), then 'edgenas search resume {row.job_id}'"
         )
         fail_job(session, row.job_id, message, now)

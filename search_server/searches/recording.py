@@ -11,6 +11,8 @@ from shared.protocol.wire import to_dict
 
 def record_step(session: Session, job_id: str, step: SearchStep) -> None:
     """Keep a step; a resumed search that repeats a step replaces it."""
+    if session.get(SearchStepRow, (job_id, step.step)) is None:
+        _note_progress(session, job_id)
     session.merge(SearchStepRow(job_id=job_id, step=step.step, body=to_dict(step)))
 
 
@@ -23,6 +25,8 @@ def record_architecture(session: Session, job_id: str, found: FoundArchitecture)
             SearchArchitectureRow.architecture == found.architecture,
         )
     )
+    if row is None or (row.body["test_accuracy"] is None and found.test_accuracy is not None):
+        _note_progress(session, job_id)
     if row is None:
         row = SearchArchitectureRow(job_id=job_id, role=found.role, architecture=found.architecture)
         session.add(row)
@@ -38,3 +42,8 @@ def set_progress(
         values["stage"] = stage
     running = update(JobRow).where(JobRow.job_id == job_id, JobRow.status.in_(UNFINISHED))
     session.execute(running.values(values))
+
+
+def _note_progress(session: Session, job_id: str) -> None:
+    """Forget earlier stops: a search that gets on may be stopped as often as that happens to it."""
+    session.execute(update(JobRow).where(JobRow.job_id == job_id).values(attempt=1))

@@ -11,9 +11,10 @@ import threading
 from contextlib import suppress
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from search_server.clock import utc_now
+from search_server.db.failures import is_outage
 from search_server.db.session import Database
 from search_server.errors import ServerError
 from search_server.jobs.registry import fail_job
@@ -51,13 +52,13 @@ def main(job_id: str, worker_id: str, worker_pid: int) -> int:
         )
     except StoppedError:
         _log.info("search stopped")
-    except OperationalError as error:
-        _log.warning("the database failed in mid-step; a worker tries again", error=str(error))
-        return 1
     except (ServerError, ValueError) as error:
         _log.warning("search failed", error=str(error))
         _fail(own, job_id, str(error))
     except Exception as error:
+        if isinstance(error, DBAPIError) and is_outage(error):
+            _log.warning("the database failed in mid-step; a worker tries again", error=str(error))
+            return 1
         _log.exception("search failed")
         _fail(own, job_id, f"{type(error).__name__}: {error}; the worker's log has the details")
         return 1

@@ -1,21 +1,28 @@
 """Search jobs: checked when submitted, shown, resumed."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from search_server.db.models import JobRow, SearchArchitectureRow, SearchStepRow
+from search_server.db.models import DeviceRow, JobRow, SearchArchitectureRow, SearchStepRow
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
 from search_server.exports.hub_repository import HubSource, hub_archive
 from search_server.jobs.registry import Submission, create_job, earlier_job, find_job, job_resource
 from search_server.latency.stored.required_table import require_table
 from search_server.latency.stored.snapshots import is_private_table
+from search_server.latency.table import LatencyTable
 from search_server.resources.page import Page
-from search_server.resources.searches import FoundArchitecture, Search, SearchCreate, SearchStep
+from search_server.resources.searches import (
+    FoundArchitecture,
+    Search,
+    SearchCreate,
+    SearchDryRun,
+    SearchStep,
+)
 from search_server.searches.data_check import check_data
 from search_server.searches.data_classes import check_classes
 from search_server.searches.named_teachers import check_teacher
@@ -31,6 +38,21 @@ from shared.protocol.wire import from_dict
 from shared.search_space import search_space
 
 
+@dataclass(frozen=True, slots=True)
+class _CheckedSearch:
+    """What a search needs, all of it there."""
+
+    device: DeviceRow
+    space: str
+    table: LatencyTable
+    others: tuple[LatencyTable, ...]
+    is_private: bool
+
+    @property
+    def other_snapshots(self) -> list[str]:
+        return [other.snapshot for other in self.others]
+
+
 def submit_search(session: Session, create: SearchCreate, submission: Submission, now: datetime) -> JobRow:
     """Queue a search, once all that it needs is known to be there.
 
@@ -39,9 +61,39 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
     earlier = earlier_job(session, submission, "search", create)
     if earlier is not None:
         return earlier
+    checked = _check(session, create, submission)
+    job = create_job(
+        session,
+        submission.kept_private(checked.is_private),
+        "search",
+        checked.device,
+        checked.space,
+        checked.table.conditions,
+        create,
+        now,
+        create.name,
+    )
+    job.snapshot, job.other_snapshots = checked.table.snapshot, checked.other_snapshots
+    job.message = "waiting for a worker; 'search-server worker' starts one"
+    return job
+
+
+def try_search(session: Session, create: SearchCreate, submission: Submission) -> SearchDryRun:
+    """Check a search as :func:`submit_search` does, and return what it would do; nothing is queued."""
+    checked = _check(session, create, submission)
+    fastest_us, slowest_us = checked.table.latency_range_us()
+    return SearchDryRun(
+        request=create,
+        snapshot=checked.table.snapshot,
+        other_snapshots=tuple(checked.other_snapshots),
+        fastest_us=fastest_us,
+        slowest_us=slowest_us,
+        is_private=checked.is_private,
+    )
+
+
+def _check(session: Session, create: SearchCreate, submission: Submission) -> _CheckedSearch:
     origin = find_job(session, create.origin, "search") if create.origin else None
-    is_private = create.private or (origin is not None and origin.is_private)
-    submission = submission.kept_private(is_private)
     device = find_device(session, create.device)
     with refusing_values("body.space"):
         space = search_space(create.space)
@@ -55,18 +107,15 @@ def submit_search(session: Session, create: SearchCreate, submission: Submission
     target_ms = create.target_ms if create.combine == "worst" else None
     require_usable(table, device.name, target_ms, "body.target_ms", create.loss)
     require_positive_log(create, table)
-    others = [
+    others = tuple(
         other_table(session, create, other, space.name, f"body.also.{index}")
         for index, other in enumerate(create.also)
-    ]
+    )
     require_measurable(session, [table, *others])
-    job = create_job(session, submission, "search", device, space.name, table.conditions, create, now)
-    job.snapshot = table.snapshot
-    job.other_snapshots = [other.snapshot for other in others]
-    used = (table.snapshot, *job.other_snapshots)
-    job.is_private = job.is_private or is_private_table(session, *used)
-    job.message = "waiting for a worker; 'search-server worker' starts one"
-    return job
+    snapshots = [table.snapshot, *(other.snapshot for other in others)]
+    is_private = create.private or (origin is not None and origin.is_private)
+    is_private = is_private or is_private_table(session, *snapshots)
+    return _CheckedSearch(device, space.name, table, others, is_private)
 
 
 def resume_search(job: JobRow) -> None:

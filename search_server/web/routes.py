@@ -21,7 +21,10 @@ from search_server.routes.error_answers import answer_error
 from search_server.routes.install import InstallCommandDep
 from search_server.tokens import authenticate, unauthenticated
 from search_server.web.assets import asset_response
+from search_server.web.form_fields import form_fields
+from shared.architecture import KNOWN_ARCHITECTURES
 from shared.blocks import CANDIDATE_NAMES
+from shared.search_space import SPACE_NAMES
 
 router = APIRouter(include_in_schema=False)
 
@@ -84,7 +87,13 @@ def login_page(request: Request, context: ContextDep) -> HTMLResponse:
 @router.get("/devices")
 def devices_page(context: ContextDep, install: InstallCommandDep) -> HTMLResponse:
     """All devices."""
-    return _page("devices", token_command=_token_command(context, "enrol --ttl 1h"), install=install)
+    return _page(
+        "devices",
+        token_command=_token_command(context, "enrol --ttl 1h"),
+        install=install,
+        spaces=" ".join(SPACE_NAMES),
+        networks=" ".join((*CANDIDATE_NAMES, *KNOWN_ARCHITECTURES)),
+    )
 
 
 @router.get("/tables")
@@ -109,6 +118,24 @@ def models_page() -> HTMLResponse:
 def model_page(model: str) -> HTMLResponse:
     """One model, and what was measured of it."""
     return _page("model", subject=model)
+
+
+@router.get("/searches/new")
+def new_search_page() -> HTMLResponse:
+    """The form that submits a search."""
+    return _page("new_search", fields=form_fields(), spaces=SPACE_NAMES)
+
+
+@router.get("/compare")
+def compare_page() -> HTMLResponse:
+    """Two searches side by side."""
+    return _page("compare")
+
+
+@router.get("/audit")
+def audit_page() -> HTMLResponse:
+    """Who changed what, for administrators."""
+    return _page("audit")
 
 
 @router.get("/searches/{job_id}")

@@ -1,15 +1,10 @@
 """The pages in a real browser: sign-in, every page with data in it, a search that moves while watched."""
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from search_server.db.models import DeviceRow
 from search_server.jobs.registry import Submission, create_job, finish_job
@@ -19,50 +14,12 @@ from search_server.profiling.own_models import store_model_latency
 from search_server.resources.models import ModelLatency
 from search_server.resources.searches import SearchCreate
 from search_server.resources.tables import ProfileCreate
-from tests.client.served import CONDITIONS, Served, compared, search_steps, serve, table
+from tests.browser.chromium import NEEDS_CHROMIUM
+from tests.client.served import CONDITIONS, Served, compared, search_steps, table
 from tests.own_models.files import create_for, onnx_bytes
 from tests.profiling.test_conclude_model import conclude, window
 
-CHROMIUM = os.environ.get("EDGENAS_CHROMIUM") or shutil.which("chromium")
-CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium: install the package chromium, or set EDGENAS_CHROMIUM"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    with serve(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def page(browser: Browser, served: Served) -> Iterator[Page]:
-    """A signed-in page; whatever the browser complains of fails the test."""
-    complaints: list[str] = []
-    context = browser.new_context(base_url=served.url)
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(f"/login#token={served.token}")
-    page.wait_for_url(f"{served.url}/")
-    yield page
-    context.close()
-    assert complaints == []
+pytestmark = NEEDS_CHROMIUM
 
 
 def _submit(served: Served) -> str:
@@ -76,6 +33,7 @@ def _submit(served: Served) -> str:
 def test_an_empty_server_says_what_to_do_first(page: Page, served: Served) -> None:
     expect(page.get_by_role("heading", name="Three steps to a first network")).to_be_visible()
     page.get_by_role("link", name="Devices", exact=True).click()
+    page.get_by_text("Without a token in the line").click()
     expect(page.get_by_text(f"curl -fsS {served.url}/install/agent.sh | sh")).to_be_visible()
     page.get_by_role("link", name="Latency tables").click()
     expect(page.get_by_text("edgenas profile -d DEVICE")).to_be_visible()

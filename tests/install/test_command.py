@@ -1,8 +1,10 @@
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from search_server.install.command import install_command
+from search_server.install.command import enrolment_lines, install_command
 
 
 def test_an_address_that_the_caller_used_is_kept() -> None:
@@ -34,3 +36,33 @@ def test_what_an_operator_set_comes_first() -> None:
     assert told.command == "curl -fsS https://nas.example.org/install/agent.sh | sh"
     with pytest.raises(ValueError, match="port 70000"):
         install_command("http://localhost:8000", "http://nas:70000")
+
+
+def test_a_shell_gives_the_token_to_the_script_that_curl_fetched(tmp_path: Path) -> None:
+    lines = enrolment_lines(install_command("http://192.168.1.5:8000/"), "edg_enrol_1_a-b")
+    stub(tmp_path, "curl", """echo 'echo "token $EDGENAS_ENROLMENT_TOKEN"'; echo "curl $*" >&2""")
+    stub(tmp_path, "pkg", """echo "pkg $*" >&2""")
+    board, phone = (shell(line, tmp_path) for line in lines[:2])
+    assert board.stdout == phone.stdout == "token edg_enrol_1_a-b\n"
+    assert board.stderr == "curl -fsS http://192.168.1.5:8000/install/agent.sh\n"
+    assert phone.stderr == f"pkg install -y curl\n{board.stderr}"
+
+
+def test_a_container_gets_the_token_from_its_environment_not_from_an_argument(tmp_path: Path) -> None:
+    *_, line = enrolment_lines(install_command("http://192.168.1.5:8000/"), "edg_enrol_1_a-b")
+    stub(tmp_path, "docker", """echo "$1 $EDGENAS_ENROLMENT_TOKEN"; echo "$*" >&2""")
+    told = shell(line, tmp_path)
+    assert told.stdout == "build \nrun edg_enrol_1_a-b\n"
+    assert "edg_enrol" not in told.stderr
+    assert "EDGENAS_AGENT_SERVER=http://192.168.1.5:8000" in told.stderr
+
+
+def stub(folder: Path, name: str, script: str) -> None:
+    """Write a program that a line finds in the place of a real one."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": f"{folder}:/usr/bin:/bin"}
+    return subprocess.run(["sh", "-c", line], env=environment, capture_output=True, text=True, check=True)

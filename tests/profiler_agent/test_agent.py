@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,33 @@ def test_a_crash_is_a_result(core: AgentCore, item: str, words: str) -> None:
     assert [result.status for result in core.run(odd_lease("fine"))] == ["ok"]
 
 
+def test_what_is_killed_from_outside_is_measured_up_to_twice_more(core: AgentCore, pipe: Path) -> None:
+    worker = Worker(core, odd_lease("hang", "fine"))
+    killed = []
+    for _ in range(3):
+        with pipe.open() as alive:
+            killed.append(measuring_pid(core))
+            os.kill(killed[-1], signal.SIGKILL)
+            assert alive.read() == ""
+    worker.join()
+    assert len(set(killed)) == 3
+    reasons = [(result.status, result.reason) for result in worker.results]
+    assert reasons == [("error", "the measuring process was killed by SIGKILL")] * 2
+
+
+def test_a_measurement_that_was_killed_ends_as_if_it_had_not_been(core: AgentCore, pipe: Path) -> None:
+    worker = Worker(core, odd_lease("gated", "fine"))
+    with pipe.open("w"):
+        first = measuring_pid(core)
+        os.kill(first, signal.SIGSTOP)
+    os.kill(first, signal.SIGKILL)
+    while measuring_pid(core) == first:
+        time.sleep(0.01)
+    pipe.write_bytes(b"")  # opens the gate for the second one
+    worker.join()
+    assert {result.item_id: result.status for result in worker.results} == {"gated": "ok", "fine": "ok"}
+
+
 def test_a_program_that_does_not_start_is_a_result(tmp_path: Path) -> None:
     core = AgentCore(tmp_path, command=("/nowhere/python",))
     (result,) = core.run(odd_lease("fine"))
@@ -206,9 +234,12 @@ def test_what_dies_with_its_agent_leaves_nothing_and_the_next_agent_measures(
     assert agent.wait() == -signal.SIGKILL
     (left,) = (tmp_path / "scratch").iterdir()
     core = agent_core(tmp_path, is_odd=True)
+    assert not left.exists()
+    other = tmp_path / "scratch" / f"lease-{os.getpid()}-other"
+    other.mkdir()
     assert [result.status for result in core.run(odd_lease("fine"))] == ["ok"]
-    assert left.exists()  # its lease might still be at work
-    os.utime(left, (0, 0))
+    assert other.exists()  # its lease might still be at work
+    os.utime(other, (0, 0))
     assert [result.status for result in core.run(odd_lease("fine"))] == ["ok"]
     assert list((tmp_path / "scratch").iterdir()) == []
 

@@ -54,3 +54,15 @@ def test_the_least_recently_used_goes(tmp_path: Path) -> None:
     assert cache.path(second) is None
     assert cache.path(first) is not None
     assert cache.path(third) is not None
+
+
+def test_the_least_recently_used_goes_also_where_the_clock_was_put_back(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path, limit_bytes=10)
+    first, second = store(cache, b"1111"), store(cache, b"2222")
+    for sha256, moment in ((first, 2_100_000_000), (second, 2_100_000_001)):  # in 2036
+        os.utime(tmp_path / sha256, (moment, moment))
+    assert cache.path(first) is not None
+    third = store(cache, b"3333")
+    assert cache.path(second) is None
+    assert cache.path(first) is not None
+    assert cache.path(third) is not None

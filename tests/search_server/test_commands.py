@@ -218,3 +218,28 @@ def test_the_doctor_says_what_to_do_and_ends_with_a_status(run: Run, tmp_path: P
     (tmp_path / ".edgenas" / "edgenas.db").write_text("this is no database " * 100)
     broken = run("doctor")
     assert (broken.status, "file is not a database" in broken.stdout) == (1, True)
+
+
+def test_the_audit_trail_is_listed_newest_first(run: Run) -> None:
+    run("user", "add", "alice")
+    run("token", "create", "--user", "alice")
+    run("user", "disable", "alice")
+    listed = json.loads(run("audit", "--json").stdout)
+    assert [(entry["action"], entry["scope"]) for entry in listed] == [
+        ("user disable", "command"),
+        ("token create", "command"),
+        ("user add", "command"),
+    ]
+    (newest, *_) = run("audit", "-n", "1").stdout.splitlines()
+    assert "user disable  alice" in newest
+    assert newest.startswith(listed[0]["at"][:10])
+    assert json.loads(run("audit", "--subject", "no such thing", "--json").stdout) == []
+    until = run("audit", "--until", listed[0]["at"], "--json").stdout
+    assert json.loads(until) == listed[1:]
+    assert json.loads(run("audit", "--since", listed[0]["at"], "--json").stdout) == listed[:1]
+
+
+def test_a_time_that_is_none_is_refused(run: Run) -> None:
+    ended = run("audit", "--since", "yesterday")
+    assert (ended.status, ended.stdout) == (1, "")
+    assert "--since must be a time such as 2026-11-28T09:00:00Z, got 'yesterday'" in ended.stderr

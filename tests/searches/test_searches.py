@@ -166,6 +166,26 @@ async def test_search_of_a_dead_worker_is_resumed_and_given_up_at_last(
     assert claim(database, clock) == job_id
 
 
+async def test_a_search_that_gets_on_may_lose_its_worker_any_number_of_times(
+    api: Api, job_id: str, database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    trained = replace(FOUND, test_accuracy=0.9)
+    things: list[SearchStep | FoundArchitecture] = [step(1), step(2), step(3), FOUND, trained]
+    ends = []
+    for number, thing in enumerate([*things, step(3), step(3)]):
+        assert claim(database, clock, f"w{number}") == job_id
+        with database.transaction() as session:
+            if isinstance(thing, FoundArchitecture):
+                record_architecture(session, job_id, thing)
+            else:
+                record_step(session, job_id, thing)
+        clock.pass_s(WORKER_LEASE.total_seconds() + 1)
+        keep_house(database, tmp_path, Store.at(tmp_path), clock)
+        ends.append(await status(api, job_id))
+    assert ends == ["queued"] * 6 + ["failed"]  # a step that is done again gets nobody on
+    assert "at the same place" in (await api.get(f"/searches/{job_id}"))["job"]["message"]
+
+
 async def test_steps_are_paged_in_order(api: Api, job_id: str, database: Database) -> None:
     with database.transaction() as session:
         for number in (3, 1, 2, 2):

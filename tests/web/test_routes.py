@@ -36,6 +36,7 @@ def http(served: Served) -> Iterator[httpx.Client]:
         "/searches/abc",
         "/models",
         "/models/abc",
+        "/audit",
     ],
 )
 def test_pages_load_nothing_from_elsewhere_and_run_no_inline_code(

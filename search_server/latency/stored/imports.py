@@ -86,7 +86,7 @@ def import_table(
         )
     row = find_or_add_device(session, device, read.table.conditions, now, ownership.owner)
     table = replace(read.table, device_id=row.device_id)
-    warnings = (*read.remarks, *oddities(table), *_copies(session, table))
+    warnings = (*read.remarks, *oddities(table), *_copies(session, table, ownership))
     snapshot = store_table(session, table, now, None, IMPORTED, warnings, ownership)
     return table_resource(session, snapshot)
 
@@ -128,8 +128,11 @@ def find_or_add_device(
         return add_device(session, facts, now, is_imported=True, owner=owner)
 
 
-def _copies(session: Session, table: LatencyTable) -> Iterator[str]:
-    """Yield a warning for each other device whose table is this one number for number."""
+def _copies(session: Session, table: LatencyTable, ownership: Ownership) -> Iterator[str]:
+    """Yield a warning for each other device whose table is this one number for number.
+
+    The warnings of a table that everybody reads name no private one.
+    """
     statement = (
         select(LatencyTableRow.content, LatencyTableRow.snapshot, DeviceRow.name)
         .join(DeviceRow, DeviceRow.device_id == LatencyTableRow.device_id)
@@ -137,6 +140,8 @@ def _copies(session: Session, table: LatencyTable) -> Iterator[str]:
         .order_by(LatencyTableRow.table_id.desc())
         .limit(_MAX_COMPARED)
     )
+    if not ownership.is_private:
+        statement = statement.where(LatencyTableRow.is_private.is_(False))
     for content, snapshot, device in session.execute(statement):
         factor = likeness(table, LatencyTable.from_json(content))
         if factor is not None:

@@ -3,7 +3,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 260, TOP = 26, BOTTOM = 34, SIDE = 52, NO_AXIS = 14, LINE_HEIGHT = 15;
 
-function s(tag, attributes, ...children) {
+/** Return an SVG element. */
+export function s(tag, attributes, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
@@ -19,9 +20,11 @@ export function ticks(low, high, count = 5) {
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) => (first + index) * step);
 }
 
-const short = (value) => String(Number(value.toPrecision(4)));
+/** A number with up to four significant digits. */
+export const short = (value) => String(Number(value.toPrecision(4)));
 
-function scale(from, to, start, end) {
+/** Return the straight line from `from`..`to` to `start`..`end`. */
+export function scale(from, to, start, end) {
   return (value) => start + (value - from) / (to - from || 1) * (end - start);
 }
 
@@ -66,16 +69,16 @@ export function drawCurves(element, curves, options = {}) {
 
 function chart(element, curves, { target = null, targetName = "target" }) {
   const width = Math.max(element.clientWidth, 200);
-  const x = curves[0].x;
+  const x = [Math.min(...curves.map((curve) => curve.x[0])), Math.max(...curves.map((curve) => curve.x.at(-1)))];
   const second = curves.filter((curve) => curve.second);
   const end = width - (second.length ? SIDE : NO_AXIS);
-  const placeX = scale(x[0], x[x.length - 1], SIDE, end);
+  const placeX = scale(...x, SIDE, end);
   const left = valueScale(curves.filter(({ second }) => !second), target);
   const right = second.length ? valueScale(second, null) : null;
   const ends = curves.map(({ name, y }) => `${name}: ${short(y.findLast((value) => value !== null) ?? NaN)} at the end`);
   const picture = s("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": ends.join(", ") },
     ...valueAxis(left, end, false), ...(right ? valueAxis(right, end, true) : []),
-    ...ticks(x[0], x[x.length - 1], Math.max(2, width / 90)).filter(Number.isInteger).map((value) =>
+    ...ticks(...x, Math.max(2, width / 90)).filter(Number.isInteger).map((value) =>
       s("text", { class: "tick", x: placeX(value), y: HEIGHT - BOTTOM + 16 }, String(value))),
     s("text", { class: "tick", x: width / 2, y: HEIGHT - 3 }, "epoch"),
     ...curves.map((curve, index) => line(curve, placeX, curve.second ? right.place : left.place, index)),
@@ -95,16 +98,16 @@ function chart(element, curves, { target = null, targetName = "target" }) {
 /** The values under the pointer. */
 function readout(picture, curves, placeX) {
   const mark = s("g", { class: "readout", visibility: "hidden" });
+  const longest = curves.reduce((most, curve) => (curve.x.length > most.x.length ? curve : most));
   picture.addEventListener("pointerleave", () => mark.setAttribute("visibility", "hidden"));
   picture.addEventListener("pointermove", (event) => {
-    const { x } = curves[0];
-    let nearest = 0;
-    for (let i = 1; i < x.length; i += 1) {
-      if (Math.abs(placeX(x[i]) - event.offsetX) < Math.abs(placeX(x[nearest]) - event.offsetX)) nearest = i;
-    }
-    const at = placeX(x[nearest]);
-    const lines = [`epoch ${x[nearest]}`, ...curves.filter(({ y }) => y[nearest] !== null)
-      .map(({ name, y }) => `${name} ${short(y[nearest])}`)];
+    const nearest = ({ x }) => x.reduce((best, value, index) =>
+      (Math.abs(placeX(value) - event.offsetX) < Math.abs(placeX(x[best]) - event.offsetX) ? index : best), 0);
+    const { x } = longest;
+    const epoch = x[nearest(longest)], at = placeX(epoch);
+    const lines = [`epoch ${epoch}`, ...curves.map((curve) => [curve, nearest(curve)])
+      .filter(([curve, index]) => curve.y[index] !== null)
+      .map(([{ name, y }, index]) => `${name} ${short(y[index])}`)];
     const wide = 16 + 7 * Math.max(...lines.map(({ length }) => length));
     const start = at + wide + 8 > picture.clientWidth ? at - wide - 8 : at + 8;
     mark.replaceChildren(s("line", { x1: at, x2: at, y1: TOP, y2: HEIGHT - BOTTOM }),

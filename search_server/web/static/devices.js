@@ -1,69 +1,111 @@
-// Devices: what each is, what it can run, when it was last heard of.
+// Devices: what each is, what it measures now, which tables it has, and what it may be asked.
 
-import { list, repeat, run } from "./api.js";
-import { badge, byId, facts, fill, h } from "./dom.js";
-import { ago, gibibytes } from "./format.js";
+import { attempt, get, list, repeat, run } from "./api.js";
+import { listenForNew, noticeArrival } from "./add_device.js";
+import { deviceRows, isSimulatedDevice } from "./device_facts.js";
+import { checkButton, deviceForms, workList } from "./device_work.js";
+import { badge, byId, facts, fill, h, refill } from "./dom.js";
+import { ago, utc } from "./format.js";
+import { hasEnded } from "./job.js";
+import { sparkline } from "./sparkline.js";
+import { isStale, standingBadge } from "./table_life.js";
+import { originBadge } from "./tables.js";
 
-function card(device) {
-  const { device: fixed, environment: moment } = device;
-  const state = device.is_imported ? badge("imported", "imported table only")
-    : device.is_online && device.waiting_for ? badge("off", `waiting for: ${device.waiting_for}`)
-    : device.is_online ? badge("good", "online") : badge("off", "offline");
-  const runtimes = fixed.runtimes.map(({ name, version, accelerators }) => h("span", { class: "chip" },
-    `${name} ${version}${accelerators.length > 1 ? ` (${accelerators.join(", ")})` : ""}`));
-  const rows = [
-    ["Processor", `${fixed.cpu_model ?? fixed.machine}, ${cores(fixed)}${clocks(fixed.core_max_khz)}`],
-    ["Memory", gibibytes(fixed.memory_bytes)],
-    ["System", `${fixed.system}, ${fixed.machine}`],
-    ["Now", now(moment)],
-    ["Runtimes", runtimes.length ? h("span", { class: "chips" }, runtimes) : "none"],
-    ["Agent", `${fixed.agent_version || "unknown"}${upgrade(device)}`],
-    ["Carrier", device.agent_url ? `called at ${device.agent_url}` : "dials out"],
-  ];
-  if (device.tags.length) rows.push(["Tags", h("span", { class: "chips" }, device.tags.map((tag) => h("span", { class: "chip" }, tag)))]);
-  if (device.current_job_id) rows.push(["At work on", h("code", {}, device.current_job_id)]);
-  if (fixed.unknown.length) rows.push(["Cannot tell", fixed.unknown.join(", ")]);
-  return h("article", { class: "card device", "aria-label": device.name },
-    h("div", { class: "heading" }, h("h2", {}, device.name), state),
-    h("p", { class: "hint" }, `last seen ${ago(device.last_seen_at)} · `, h("code", {}, device.device_id)),
-    h("dl", {}, facts(device.is_imported ? rows.slice(0, 0) : rows)),
-    h("p", {}, h("a", { href: `/tables?device=${encodeURIComponent(device.device_id)}` }, "Latency tables")));
+const cards = new Map(); // device_id -> the parts of its card
+let devices = [];
+let tables = [];
+let workKey = null;
+
+function stateBadge(device) {
+  if (device.is_imported) return badge("imported", "imported table only");
+  if (!device.is_online) return badge("off", "offline");
+  return device.waiting_for ? badge("off", `waiting for: ${device.waiting_for}`) : badge("good", "online");
 }
 
-function upgrade(device) {
-  if (device.should_upgrade) return ", upgrades when it next calls";
-  return device.upgrade_failure ? `, not upgraded: ${device.upgrade_failure}` : "";
+function makeCard(device) {
+  const parts = { name: h("h2", {}), state: h("span", {}), seen: h("p", { class: "hint" }), lease: h("p", {}), facts: h("dl", {}),
+    trend: h("div", { class: "trend" }), work: h("ul", { class: "plain work" }),
+    tables: h("div", {}), forms: h("div", {}) };
+  parts.card = h("article", { class: "card device", id: device.device_id },
+    h("div", { class: "heading" }, parts.name, parts.state), parts.seen, parts.lease, parts.work, parts.facts, parts.trend, parts.tables, parts.forms);
+  refill(parts.forms, device.device, () => deviceForms(device, show));
+  return parts;
 }
 
-function cores({ num_cores: all, allowed_cores: allowed }) {
-  const some = allowed.length && allowed.length < all;
-  return some ? `${all} cores, of which the agent may use ${allowed.join(", ")}` : `${all} cores`;
+async function showCard(device, works) {
+  if (!cards.has(device.device_id)) cards.set(device.device_id, makeCard(device));
+  const parts = cards.get(device.device_id);
+  parts.card.ariaLabel = device.name;
+  fill(parts.name, device.name);
+  fill(parts.state, stateBadge(device), isSimulatedDevice(device) ? badge("simulated", "simulated") : null);
+  fill(parts.seen, device.is_imported ? "known from an imported table; nothing can be measured on it"
+    : h("time", { datetime: device.last_seen_at, title: utc(device.last_seen_at) }, `last seen ${ago(device.last_seen_at)}`));
+  if (!device.is_imported) refill(parts.facts, [device.device, device.environment, device.tags, device.should_upgrade, device.upgrade_failure], () => facts(deviceRows(device)));
+  const mine = works.filter(({ job }) => job.device_id === device.device_id);
+  const other = mine.some(({ job }) => job.job_id === device.current_job_id) ? null : device.current_job_id;
+  refill(parts.lease, other, () => (other ? [badge("busy", "at work on"), " ", h("code", {}, other)] : null));
+  const items = await workList(mine, show);
+  refill(parts.work, mine, () => items);
+  const own = tables.filter((table) => table.device_id === device.device_id);
+  refill(parts.tables, [own, own.map(({ created_at: at }) => ago(at))], () => tableList(own, device));
 }
 
-function clocks(maxima) {
-  const known = maxima.filter((khz) => khz !== null);
-  if (!known.length) return "";
-  const kinds = [...new Set(known)].sort((a, b) => b - a);
-  return ` (${kinds.map((khz) => `${known.filter((one) => one === khz).length} × ${(khz / 1e6).toFixed(2)} GHz`).join(", ")})`;
+/** The newest table for each space and conditions: how old and whole it is, and whether it still holds. */
+function tableList(own, device) {
+  const newest = new Map();
+  for (const table of own) {
+    const key = JSON.stringify([table.space, { ...table.conditions, runtime_version: null }]);
+    if (!newest.has(key)) newest.set(key, table);
+  }
+  if (!newest.size) return h("p", { class: "hint" }, "No latency table yet: profile a space.");
+  const shown = [...newest.values()].slice(0, 5);
+  return [h("h3", {}, "Latency tables"), h("ul", { class: "plain tables" }, shown.map((table) => h("li", {},
+    h("div", { class: "row" }, h("a", { href: `/tables/${table.snapshot}` }, tableName(table)), originBadge(table), standingBadge(table),
+      table.source === "measured" && !device.is_imported ? checkButton(table, show) : null),
+    h("div", { class: "row hint" },
+      h("meter", { min: 0, max: table.num_entries, value: table.num_measured, "aria-label": "coverage" }),
+      h("span", {}, `${table.num_measured} of ${table.num_entries} entries, `, h("time", { datetime: table.created_at, title: utc(table.created_at) }, ago(table.created_at)),
+      table.drift ? `, checked ${ago(table.drift.found_at)}${isStale(table) ? "" : `: ${table.drift.outcome}`}` : ", never checked"))))),
+  own.length > shown.length ? h("p", {}, h("a", { href: `/tables?device=${encodeURIComponent(device.device_id)}` }, `All ${own.length} tables`)) : null];
 }
 
-function now(moment) {
-  const parts = [];
-  if (moment.load_1m !== null) parts.push(`load ${moment.load_1m.toFixed(2)}`);
-  if (moment.temperature_c !== null) parts.push(`${moment.temperature_c.toFixed(0)} °C`);
-  if (moment.governor) parts.push(`governor ${moment.governor}`);
-  if (moment.battery_percent !== null) parts.push(`battery ${moment.battery_percent.toFixed(0)} %`);
-  return parts.join(", ") || "unknown";
+/** What people call a table. */
+function tableName({ space, conditions }) {
+  const threads = conditions.threads > 1 ? `, ${conditions.threads} threads` : "";
+  return `${space} · ${conditions.runtime} ${conditions.dtype}${threads}`;
+}
+
+async function showTrend(device) {
+  if (device.is_imported) return;
+  const trend = await get(`/devices/${device.device_id}/trend`);
+  const rows = [["Canary", sparkline("Canary", trend.canary_us, "µs")], ["Temperature", sparkline("Temperature", trend.temperature_c, "°C")]];
+  const known = rows.filter(([, curve]) => curve !== null);
+  refill(cards.get(device.device_id).trend, trend, () => (known.length ? h("dl", {}, facts(known)) : null));
+}
+
+/** Jobs on devices that have not ended; a card shows them. */
+async function unfinished() {
+  const pages = await Promise.all(["profiles", "measurements", "checks"].map((kind) => get(`/${kind}?limit=50`)));
+  return pages.flatMap(({ items }) => items).filter(({ job }) => !hasEnded(job));
 }
 
 async function show() {
-  const devices = await list("/devices");
+  const [found, works] = await Promise.all([list("/devices"), unfinished()]);
+  devices = found;
+  const key = JSON.stringify([devices.map(({ device_id: id }) => id), works.map(({ job }) => job.job_id)]);
+  const hasChanged = key !== workKey; // a job has ended or begun: tables and trends may be new
+  workKey = key;
+  if (hasChanged) tables = await list("/latency-tables");
   const online = devices.filter((device) => device.is_online).length;
-  byId("summary").textContent = devices.length ? `${devices.length} enrolled, ${online} online` : "";
+  byId("summary").textContent = devices.length ? `${devices.length} known, ${online} online` : "";
   byId("enrol").hidden = false;
-  fill(byId("devices"), devices.length ? devices.map(card)
-    : h("p", { class: "empty-state" }, "No device has enrolled yet. Two lines make the first one appear."));
+  await Promise.all(devices.map((device) => showCard(device, works)));
+  refill(byId("devices"), devices.map(({ device_id: id }) => id), () => (devices.length ? devices.map(({ device_id: id }) => cards.get(id).card)
+    : h("p", { class: "empty-state" }, "No device has enrolled yet. One line makes the first one appear.")));
+  noticeArrival(devices);
+  if (hasChanged) for (const device of devices) attempt(() => showTrend(device));
 }
 
+listenForNew(() => devices.map(({ device_id: id }) => id));
 await run(show);
 repeat(show, 5000);

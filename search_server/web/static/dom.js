@@ -23,6 +23,35 @@ export function fill(element, ...children) {
   element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
 }
 
+/** Fill an element anew only if what it shows has changed: words and input in it stay, and so does the focus. */
+export function refill(element, shown, build) {
+  const key = JSON.stringify(shown);
+  if (element.shown === key) return;
+  element.shown = key;
+  const stops = () => [...element.querySelectorAll("a, button, input, select, summary")];
+  const focused = stops().indexOf(document.activeElement);
+  fill(element, build());
+  if (focused >= 0) stops()[focused]?.focus();
+}
+
+let numFields = 0;
+
+/** Return a labelled field of a form; `control` is an input, select or textarea. */
+export function field(label, control, hint = null) {
+  control.id ||= `field-${numFields += 1}`;
+  const words = hint ? h("small", { class: "hint", id: `${control.id}-hint` }, hint) : null;
+  if (words) control.setAttribute("aria-describedby", words.id);
+  return h("div", { class: "field" }, h("label", { for: control.id }, label), control, words);
+}
+
+/** Return a select; options are texts, or `[value, text]`. */
+export function choice(options, chosen = null, attributes = {}) {
+  return h("select", attributes, options.map((option) => {
+    const [value, text] = Array.isArray(option) ? option : [option, option];
+    return h("option", { value, selected: value === chosen }, text);
+  }));
+}
+
 /** Return `<dt>`, `<dd>` pairs for a definition list; values may be elements. */
 export function facts(rows) {
   return rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);

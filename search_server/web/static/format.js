@@ -26,6 +26,11 @@ export function ago(moment) {
   return `${Math.round(seconds / size)} ${unit} ago`;
 }
 
+/** An ISO 8601 time in UTC to the minute, as `2026-11-28 12:03 UTC`. */
+export function utc(moment) {
+  return moment ? `${new Date(moment).toISOString().slice(0, 16).replace("T", " ")} UTC` : "";
+}
+
 /** A count; millions as `3.21 M`. */
 export function count(number) {
   if (number === null || number === undefined) return "–";

@@ -4,6 +4,17 @@ import { badge, h } from "./dom.js";
 
 const KINDS = { queued: "off", running: "busy", done: "good", failed: "bad", cancelled: "off" };
 
+/** Return what people call a job: its name, else its id. */
+export function jobName(job) {
+  return job.name || job.job_id;
+}
+
+/** Return the name of a search as a link, with the id behind it where that is not the name. */
+export function searchLink(job) {
+  const link = h("a", { href: `/searches/${job.job_id}` }, job.name || h("code", {}, job.job_id));
+  return job.name ? h("span", {}, link, h("small", { class: "hint id" }, ` ${job.job_id}`)) : link;
+}
+
 /** Return whether a job will not change any more. */
 export function hasEnded(job) {
   return ["done", "failed", "cancelled"].includes(job.status);

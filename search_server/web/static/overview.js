@@ -2,8 +2,9 @@
 
 import { get, list, repeat, run } from "./api.js";
 import { byId, commandLine, fill, grid, h } from "./dom.js";
-import { ago, milliseconds, share } from "./format.js";
-import { isSimulated, progressBar, statusBadge } from "./job.js";
+import { ago, milliseconds, share, utc } from "./format.js";
+import { isSimulated, progressBar, searchLink, statusBadge } from "./job.js";
+import { makeList } from "./list_view.js";
 
 const COLUMNS = [
   { title: "Search" }, { title: "Status" }, { title: "Progress" }, { title: "Device" }, { title: "Space" },
@@ -11,30 +12,43 @@ const COLUMNS = [
   { title: "Created" },
 ];
 
+let searchList = null;
+
 function kind(request) {
   const words = request.origin ? `${request.points === null ? "retarget" : "front"} of ${request.origin}`
     : request.paths === "none" ? "no supernet" : null;
   return words && h("div", { class: "hint" }, words);
 }
 
-function row({ job, request, result, stage }) {
-  const latency = !result ? null : result.measured_us !== null
+function foundLatency({ job, result }) {
+  if (!result) return null;
+  return result.measured_us !== null
     ? `${milliseconds(result.measured_us)} ${isSimulated(job) ? "simulated" : "measured"}` : `${milliseconds(result.predicted_us)} predicted`;
-  return { cells: [
-    h("span", {}, h("a", { href: `/searches/${job.job_id}` }, h("code", {}, job.job_id)), kind(request)),
-    statusBadge(job), progressBar(job, stage), job.device_name, job.space,
-    request.target_ms === null ? null : request.target_ms.toFixed(3), latency,
-    result ? share(result.test_accuracy) : null, ago(job.created_at),
-  ] };
+}
+
+function row(search) {
+  const { job, request, result, stage } = search;
+  const devices = [job.device_name, ...request.also.map(({ device }) => device)].join(", ");
+  return {
+    key: JSON.stringify([job, stage, result, ago(job.created_at)]),
+    values: [`${job.name} ${job.job_id} ${job.note}`, job.status, job.progress, devices, job.space, request.target_ms,
+      result ? result.measured_us ?? result.predicted_us : null, result?.test_accuracy ?? null, job.created_at],
+    cells: () => [
+      h("span", {}, searchLink(job), job.note ? h("div", { class: "hint note-line" }, job.note) : null, kind(request)),
+      statusBadge(job), progressBar(job, stage), devices, job.space,
+      request.target_ms === null ? null : request.target_ms.toFixed(3), foundLatency(search),
+      result ? share(result.test_accuracy) : null, h("time", { datetime: job.created_at, title: utc(job.created_at) }, ago(job.created_at)),
+    ],
+  };
 }
 
 function firstSteps(numDevices, numTables) {
   const step = (isDone, text, ...rest) => h("li", { class: isDone ? "done" : null }, text, ...rest);
   return h("div", { class: "card steps" }, h("h2", {}, "Three steps to a first network"), h("ol", {},
     step(numDevices > 0, numDevices ? "A device has enrolled. " : "Enrol a device: ", h("a", { href: "/devices" }, "devices")),
-    step(numTables > 0, numTables ? "A latency table is there. " : "Measure its latency table: ",
+    step(numTables > 0, numTables ? "A latency table is there. " : "Measure its latency table: press Profile at the device, or",
       numTables ? h("a", { href: "/tables" }, "latency tables") : commandLine("edgenas profile -d DEVICE -s fbnet-tiny")),
-    step(false, "Search for a network within a latency: ",
+    step(false, "Search for a network within a latency: ", h("a", { href: "/searches/new" }, "new search"), ", or",
       commandLine("edgenas search submit -d DEVICE -s fbnet-tiny --data digits --target-ms 0.5 --watch"))));
 }
 
@@ -52,7 +66,7 @@ function outcome({ job, snapshot, latencies }) {
 
 function jobRow(work) {
   const { job } = work;
-  return { cells: [h("code", {}, job.job_id), job.kind, statusBadge(job), progressBar(job), job.device_name,
+  return { cells: [job.name || h("code", {}, job.job_id), job.kind, statusBadge(job), progressBar(job), job.device_name,
     job.space, outcome(work), ago(job.created_at)] };
 }
 
@@ -70,11 +84,17 @@ async function show() {
   if (!searches.length) {
     const [devices, tables] = await Promise.all([list("/devices"), list("/latency-tables")]);
     fill(byId("searches"), firstSteps(devices.length, tables.length));
+    searchList = null;
     return;
   }
   const running = searches.filter(({ job }) => job.status === "running").length;
   byId("summary").textContent = `${searches.length} in all, ${running} running`;
-  fill(byId("searches"), h("div", { class: "card scroll" }, grid(COLUMNS, searches.map(row))));
+  if (!searchList) {
+    const card = h("div", { class: "card" });
+    fill(byId("searches"), card);
+    searchList = makeList(card, COLUMNS, "Filter searches");
+  }
+  searchList.show(searches.map(row));
 }
 
 await run(show);

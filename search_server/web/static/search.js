@@ -2,10 +2,12 @@
 
 import { attempt, get, run } from "./api.js";
 import { drawCurves } from "./charts.js";
-import { badge, byId, commandLine, facts, fill, grid, h } from "./dom.js";
-import { ago, conditions, count, milliseconds, share, signed } from "./format.js";
+import { byId, facts, fill, h, refill } from "./dom.js";
+import { ago, conditions, share, utc } from "./format.js";
 import { heatMap } from "./heat_map.js";
-import { hasEnded, isSimulated, progressBar, statusBadge } from "./job.js";
+import { hasEnded, jobName, progressBar, statusBadge } from "./job.js";
+import { showActions } from "./search_actions.js";
+import { showResults } from "./search_results.js";
 
 const jobId = document.body.dataset.subject;
 const namedSpaceCandidates = byId("theta").dataset.candidates.split(",");
@@ -14,15 +16,7 @@ const thetas = new Map(); // step -> {phase, theta, drawn_from}, asked for when 
 let search = null;
 let followsNewest = true;
 
-const columns = (measured) => [
-  { title: "Network" }, { title: "Predicted, ms", number: true }, { title: `${measured}, ms`, number: true },
-  { title: "Difference", number: true }, { title: "Validation", number: true }, { title: "Test", number: true },
-  { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
-];
-
 const SCALARS = ["epoch", "weight_loss", "theta_loss", "accuracy", "expected_latency_us", "entropy"];
-
-const roleWords = { most_macs: "most MACs" };
 
 const thetaWords = {
   effects: "effects of a regression, no gradient", straight_through: "a straight-through gradient",
@@ -52,17 +46,24 @@ function searchedHow(request) {
 }
 
 function showSearch() {
-  for (const part of document.querySelectorAll(".of-supernet")) {
-    part.hidden = search.request.paths === "none" || search.request.origin !== null;
-  }
-  const { job, request, stage, result } = search;
+  showParts();
+  const { job, request, stage } = search;
+  byId("name").textContent = jobName(job);
+  document.title = `Search ${jobName(job)} · edgenas`;
+  byId("note").textContent = job.note;
   fill(byId("marks"), statusBadge(job));
   fill(byId("progress"), progressBar(job, stage),
     job.message ? h("p", { class: job.status === "failed" ? "failure" : "hint" }, job.message) : null,
-    result ? commandLine(`edgenas search export ${job.job_id} --format onnx -o network.onnx`) : null,
-    job.status === "failed" || job.status === "cancelled" ? commandLine(`edgenas search resume ${job.job_id}`) : null);
+    timeLeft(job) ? h("p", { class: "hint" }, timeLeft(job)) : null);
+  attempt(() => showActions(search, (changed) => {
+    const isRunningAgain = hasEnded(search.job) && !hasEnded(changed.job);
+    search = changed;
+    showSearch();
+    if (isRunningAgain) listen();
+  }));
+  const others = request.also.map((other) => `${other.device}${other.target_ms === null ? "" : ` ${other.target_ms} ms`}`);
   fill(byId("facts"), facts([
-    ["Device", job.device_name],
+    ["Device", [job.device_name, ...others].join(", ")],
     ["Conditions", conditions(job.conditions)],
     ["Space", job.space],
     ["Data", request.data],
@@ -74,85 +75,29 @@ function showSearch() {
     ["Seed", String(request.seed)],
     ["Latency table", search.snapshot
       ? h("a", { href: `/tables/${search.snapshot}` }, h("code", {}, search.snapshot)) : "not chosen yet"],
-    ["Created", ago(job.created_at)],
+    ["Created", `${utc(job.created_at)}, ${ago(job.created_at)}`],
+    ["Id", h("code", {}, job.job_id)],
   ]));
-  showComparison();
+  refill(byId("results"), [job.status, search.architectures, search.result], () => showResults(search));
 }
 
-/** A front: for each device its targets, and the network that was decoded for each. */
-function showFront() {
-  const points = search.architectures.flatMap((network) => network.decoded_for.map((point) => ({ network, point })));
-  const on = (network, device) => network.others.find((other) => other.device === device) ?? network;
-  points.sort((a, b) => a.point.device.localeCompare(b.point.device) || a.point.target_us - b.point.target_us);
-  const rows = points.map(({ network, point }) => {
-    const { predicted_us, measured_us } = on(network, point.device);
-    return { cells: [
-      point.device, milliseconds(point.target_us), milliseconds(predicted_us), milliseconds(measured_us),
-      signed((measured_us ?? predicted_us) / point.target_us - 1), network.estimated_nats?.toFixed(3) ?? null,
-      share(network.test_accuracy), count(network.macs), count(network.params),
-      h("details", {}, h("summary", {}, "show"), h("code", {}, network.architecture.replaceAll(",", ", "))),
-    ] };
-  });
-  fill(byId("comparison"), grid([
-    { title: "Device" }, { title: "Target, ms", number: true }, { title: "Predicted, ms", number: true },
-    { title: "Measured, ms", number: true }, { title: "Of target", number: true }, { title: "Estimated, nats", number: true },
-    { title: "Test", number: true }, { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
-  ], rows, "Estimated: what the search's effects say of cross entropy, against the mean of all networks; less is better."));
+/** Curves and theta are there for a search of a supernet, unless it ended before its first step. */
+function showParts() {
+  const isSupernet = search.request.paths !== "none" && search.request.origin === null;
+  for (const part of document.querySelectorAll(".of-supernet")) part.hidden = !isSupernet || (hasEnded(search.job) && !steps.length);
 }
 
-function showComparison() {
-  if (search.request.points !== null) {
-    byId("results").hidden = search.architectures.length === 0;
-    showFront();
-    return;
-  }
-  byId("results").hidden = search.architectures.length === 0;
-  const targetUs = search.request.target_ms === null ? Infinity : 1000 * search.request.target_ms;
-  const rows = search.architectures.map((network) => {
-    const isFound = network.role === "found";
-    const isResult = isFound && network.architecture === search.result?.architecture;
-    const other = search.request.paths === "none" ? "decoded" : "sampled";
-    const name = isFound && !isResult ? other : roleWords[network.role] ?? network.role;
-    const measured = network.measured_us;
-    const isOver = isFound && (measured ?? network.predicted_us) > targetUs;
-    return { kind: isResult ? "found" : null, cells: [
-      h("span", {}, name, isOver ? badge("bad", "over target") : null),
-      milliseconds(network.predicted_us), milliseconds(measured),
-      measured === null ? null : signed(measured / network.predicted_us - 1),
-      share(network.validation_accuracy), share(network.test_accuracy),
-      count(network.macs), count(network.params),
-      h("details", {}, h("summary", {}, "show"), h("code", {}, network.architecture.replaceAll(",", ", "))),
-    ] };
-  });
-  const measured = isSimulated(search.job) ? "Simulated" : "Measured";
-  const how = isSimulated(search.job) ? "drawn with a device's noise, not measured" : "on the device, at the table's level";
-  showFiles();
-  fill(byId("comparison"), grid(columns(measured), rows, search.request.target_ms === null ? null
-    : `Target ${search.request.target_ms} ms. Predicted: from the latency table. ${measured}: ${how}. ${
-      search.request.paths === "none" ? "Decoded: before the limit was corrected." : "Sampled: drawn from θ, not chosen."}`));
-}
-
-/** The exported files, each with its own size, accuracy and latency. */
-function showFiles() {
-  const files = search.result?.files ?? [];
-  byId("files").hidden = files.length === 0;
-  if (!files.length) return;
-  const devices = [...new Set(files.flatMap((file) => file.latencies.map(({ device }) => device)))];
-  const columns = [{ title: "File" }, { title: "Size, kB", number: true },
-    ...devices.map((device) => ({ title: `Measured on ${device}, ms`, number: true })),
-    { title: "Validation", number: true }, { title: "Test", number: true }];
-  const rows = files.map((file) => ({ cells: [
-    h("a", { href: `/api/v1/searches/${search.job.job_id}/export?format=${file.format}&dtype=${file.dtype}` },
-      `${file.format} ${file.dtype}`),
-    (file.size_bytes / 1000).toFixed(0),
-    ...devices.map((device) => milliseconds(file.latencies.find((each) => each.device === device)?.measured_us)),
-    share(file.validation_accuracy), share(file.test_accuracy),
-  ] }));
-  fill(byId("file-table"), grid(columns, rows, "Each file was run and measured as it is handed out. It takes uint8 images."));
+/** How long a running search will go on, if it goes on as until now. */
+function timeLeft({ status, started_at: started, progress }) {
+  if (status !== "running" || !started || progress < 0.02) return "";
+  const spent = (Date.now() - Date.parse(started)) / 1000, left = spent * (1 - progress) / progress;
+  const words = left < 90 ? `${Math.round(left)} s` : left < 5400 ? `${Math.round(left / 60)} min` : `${(left / 3600).toFixed(1)} h`;
+  return `about ${words} left, if it goes on as until now`;
 }
 
 function showSteps() {
   if (!steps.length) return;
+  showParts();
   const x = steps.map((step) => step.epoch + 1);
   const curve = (name, read, second = false) => ({ name, x, y: steps.map(read), second });
   drawCurves(byId("latency-chart"), [curve("E[LAT]", (step) => step.expected_latency_us / 1000)],
@@ -254,12 +199,12 @@ byId("epoch").addEventListener("input", (event) => {
 
 await run(async () => {
   const path = `/searches/${encodeURIComponent(jobId)}`;
-  search = await get(path);
-  showSearch();
-  const curves = await get(`${path}/curves`);
+  const [found, curves] = await Promise.all([get(path), get(`${path}/curves`)]);
+  search = found;
   for (const [index, step] of curves.step.entries()) {
     steps.push({ step, ...Object.fromEntries(SCALARS.map((name) => [name, curves[name][index]])) });
   }
+  showSearch();
   showSteps();
   if (!hasEnded(search.job)) await attempt(async () => listen());
 });

@@ -1,0 +1,43 @@
+"""A browser, a server, and a page that is signed in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.chromium import CHROMIUM, CHROMIUM_ARGUMENTS
+from tests.client.served import Served, serve
+
+expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serve(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    """A signed-in page; whatever the browser complains of fails the test."""
+    complaints: list[str] = []
+    context = browser.new_context(base_url=served.url)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"/login#token={served.token}")
+    page.wait_for_url(f"{served.url}/")
+    yield page
+    context.close()
+    # A refusal is an answer, which the page shows; Chromium calls it an error of its own.
+    assert [words for words in complaints if "status of 4" not in words] == []
