@@ -6,6 +6,9 @@ FROM ${BASE}
 # The CPU build of torch; empty to let pip look where it is configured to look.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
+# Of the package; a node of a Ray cluster needs "ray" as well.
+ARG EXTRAS=server,search
+
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY licenses licenses
@@ -14,7 +17,7 @@ COPY profiler_agent profiler_agent
 COPY search_server search_server
 COPY deploy/agent deploy/agent
 RUN python3 -m pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url ${TORCH_INDEX}} \
-    -c constraints.txt ./deploy/agent '.[server,search]'
+    -c constraints.txt ./deploy/agent ".[${EXTRAS}]"
 
 # A base may have this user already, or its number.
 RUN { id edgenas >/dev/null 2>&1 || useradd --create-home edgenas; } && mkdir -p /data && chown edgenas /data

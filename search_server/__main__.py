@@ -19,6 +19,7 @@ import uvicorn
 from search_server.app import create_app, end_waiting
 from search_server.audit_command import add_audit_command
 from search_server.clock import utc_now
+from search_server.engines.choice import EngineName, choose_engine
 from search_server.errors import ServerError
 from search_server.logs import configure_logs
 from search_server.open_files import raise_open_files
@@ -125,8 +126,26 @@ def worker(
             "use of cuda, mps and cpu)."
         ),
     ] = None,
+    engine: Annotated[
+        EngineName | None,
+        typer.Option(help="Where the processes of a job run (EDGENAS_ENGINE; default local)."),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most processes of a job (EDGENAS_PROCESSES; default 1)."),
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="The head of the Ray cluster (EDGENAS_RAY_ADDRESS; default: the cluster of this host).",
+        ),
+    ] = None,
 ) -> None:
     """Run searches from the queue, and call the agents that listen.
+
+    With several processes searches compute side by side, and networks are trained at the same time: on this
+    machine, or with engine ray on a Ray cluster of which this host is a node.
 
     Example: search-server worker
 
@@ -135,10 +154,22 @@ def worker(
     Example: search-server worker --mlflow http://mlflow:5000
 
     Example: search-server worker --accelerator cuda
+
+    Example: search-server worker --processes 4
+
+    Example: search-server worker --engine ray --ray-address 10.0.0.1:6379 --processes 8
     """
     settings = read_settings(
-        data, tensorboard=tensorboard, mlflow=mlflow, wandb=wandb, accelerator=accelerator
+        data,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
+        wandb=wandb,
+        accelerator=accelerator,
+        engine=engine,
+        processes=processes,
+        ray_address=ray_address,
     )
+    choose_engine(settings.engine, settings.processes, settings.ray_address, settings.accelerator)
     if settings.accelerator not in ("auto", "cpu"):
         importlib.import_module("search_server.nas.supernet.accelerator").choose_accelerator(
             settings.accelerator
@@ -148,7 +179,11 @@ def worker(
         "EDGENAS_DATABASE_URL": settings.url,
         "EDGENAS_DATA": str(settings.data.absolute()),
         "EDGENAS_ACCELERATOR": settings.accelerator,
+        "EDGENAS_ENGINE": settings.engine,
+        "EDGENAS_PROCESSES": str(settings.processes),
     }
+    if settings.ray_address is not None:
+        environment["EDGENAS_RAY_ADDRESS"] = settings.ray_address
     if settings.store is not None:
         environment["EDGENAS_STORE"] = settings.store
     tensorboard = settings.tensorboard and settings.tensorboard.absolute()

@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from search_server.data_roots import DataRoots
+from search_server.engines.choice import EngineName
 from search_server.logs import LogFormat, LogLevel
 from search_server.search_options import AcceleratorName
 from search_server.store import Store
@@ -69,6 +70,14 @@ class Settings(BaseSettings):
     """Project of Weights & Biases in which searches are noted; None: in none."""
     accelerator: AcceleratorName = "auto"
     """What searches compute on; auto: the first that torch can use of cuda, mps and cpu."""
+
+    engine: EngineName = "local"
+    """Where the processes of a job run: local (this machine) or ray (a Ray cluster)."""
+    processes: int = Field(default=1, ge=1, le=4096)
+    """Most processes of a job: each step of a search that begins has so many shards, and so many networks
+    are tried out or trained at the same time. Other numbers of shards make other searches."""
+    ray_address: str | None = None
+    """The head of the Ray cluster, ``host:port``; None: the cluster of this host."""
 
     retention_days: int | None = Field(default=None, ge=1)
     """How old samples become before only their summaries are kept; None: they are kept for ever."""

@@ -8,6 +8,7 @@ same bits on the CPU only, since others do not sum in a fixed order.
 """
 
 import os
+from dataclasses import dataclass
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -65,7 +66,7 @@ def load_checkpoint(run: SearchRun, file: Path | IO[bytes]) -> None:
     if saved.get("shards", 1) != run.shards.number:  # an earlier version knew no shards
         raise CheckpointMismatchError(
             f"the checkpoint has steps of {saved.get('shards', 1)} shards, the search has "
-            f"{run.shards.number}; go on with as many as it has: num_shards() tells"
+            f"{run.shards.number}; go on with as many as it has: checkpoint_place() tells"
         )
     run.supernet.load_state_dict(saved["supernet"])
     run.weights.optimiser.load_state_dict(saved["weight_optimiser"])
@@ -78,9 +79,21 @@ def load_checkpoint(run: SearchRun, file: Path | IO[bytes]) -> None:
         batches.load_state_dict(batches_state)
 
 
-def num_shards(file: Path | IO[bytes]) -> int:
-    """Return how many shards the steps of the search have that wrote a checkpoint."""
-    return int(torch.load(file, weights_only=True).get("shards", 1))
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a search is."""
+
+    epoch: int
+    """Epochs that are done."""
+    step: int
+    num_shards: int
+    """Of each of its steps, from its beginning to its end."""
+
+
+def checkpoint_place(file: Path | IO[bytes]) -> Place:
+    """Return where the search is that wrote a checkpoint."""
+    saved = torch.load(file, weights_only=True)
+    return Place(saved["epoch"], saved["step"], saved.get("shards", 1))
 
 
 def circumstances(run: SearchRun) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from search_server.nas.budget.search_caps import budget_caps, count_caps
 from search_server.nas.choosing.decided import best_network
 from search_server.nas.choosing.front import front_targets_us
 from search_server.nas.learnt import Learnt, load_learnt, load_supernet
-from search_server.nas.supernet.accelerator import choose_accelerator
+from search_server.nas.supernet.accelerator import CPU
+from search_server.nas.supernet.supernet import Supernet
 from search_server.resources.searches import DecodedFor, FoundArchitecture
 from search_server.searches.delivery import deliver
 from search_server.searches.finalists import measured_finalists
@@ -24,7 +25,7 @@ from search_server.searches.search_job import SearchDevice, SearchJob
 from search_server.searches.searches import checkpoint_name
 from search_server.searches.stages import SEARCHED
 from search_server.searches.targets import SPAN
-from search_server.searches.training import Beginning, train_all
+from search_server.searches.training import train_all
 from search_server.searches.verification import measure_networks
 from shared.architecture import Architecture
 
@@ -45,7 +46,7 @@ def retargeted_network(job: SearchJob) -> FoundArchitecture:
     if job.request.train_epochs == 0:
         return found
     data = search_data(job)
-    (trained,) = train_all(job, _beginning(job), [found], data)
+    (trained,) = train_all(job, [found], data, _heirs_of(job))
     return deliver(job, trained, data)
 
 
@@ -88,7 +89,7 @@ def decoded_front(job: SearchJob) -> list[FoundArchitecture]:
     for each in found:
         _record(job, each)
     if job.request.train_epochs:
-        train_all(job, _beginning(job), found, search_data(job))
+        train_all(job, found, search_data(job), _heirs_of(job))
     return found
 
 
@@ -125,11 +126,11 @@ def _checkpoint(job: SearchJob) -> IO[bytes]:
     return BytesIO(job.store.read_sealed(name))
 
 
-def _beginning(job: SearchJob) -> Beginning:
-    accelerator = choose_accelerator(job.accelerator)
+def _heirs_of(job: SearchJob) -> Supernet | None:
+    """Return the supernet whose weights trained networks inherit; None: they begin from scratch."""
     if job.request.training == "scratch":
-        return Beginning(accelerator)
-    return Beginning(accelerator, load_supernet(_checkpoint(job), job.space, job.request, accelerator))
+        return None
+    return load_supernet(_checkpoint(job), job.space, job.request, CPU)
 
 
 def _decode(job: SearchJob, learnt: Learnt, point: Point, factor: float) -> Architecture:

@@ -20,6 +20,7 @@ from search_server.searches.search_job import SearchJob
 from search_server.searches.searches import search_steps_after
 from search_server.searches.stages import MEASURED, SEARCHED
 from search_server.searches.targets import SPAN, corrections, is_on_target, loads, nearness
+from search_server.searches.training import tried_out
 from search_server.searches.verification import measure_networks
 from shared.architecture import (
     Architecture,
@@ -89,7 +90,7 @@ def measured_shortlist(
         1 - SPAN,
         request.batch_size,
         request.mixed_precision,
-        tell=lambda message: job.tell("sample", SEARCHED, message),
+        losses_of=partial(tried_out, job),
     )
     return measure_networks(job, [("found", network) for network in networks], SEARCHED)
 

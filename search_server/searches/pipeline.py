@@ -18,13 +18,14 @@ import torch
 
 from search_server.clock import utc_now
 from search_server.data_roots import NO_ROOTS, DataRoots
+from search_server.engines.engine import Engine
+from search_server.engines.local import LOCAL
 from search_server.jobs.registry import finish_job
 from search_server.nas.budget.search_caps import budget_caps
-from search_server.nas.checkpoint import checkpoint_bytes, load_checkpoint
-from search_server.nas.data.batches import search_batches
+from search_server.nas.checkpoint import Place, checkpoint_place, load_checkpoint
 from search_server.nas.data.images import DataSplits
-from search_server.nas.search import SearchRun, search
-from search_server.nas.supernet.accelerator import choose_accelerator
+from search_server.nas.search import SearchRun, SearchStepFacts
+from search_server.nas.shards import Shards
 from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
 from search_server.searches.decoded_again import decoded_front, retargeted_network
 from search_server.searches.delivery import deliver
@@ -37,12 +38,13 @@ from search_server.searches.finalists import (
     shortlist_caps,
 )
 from search_server.searches.recording import record_step
-from search_server.searches.search_inputs import device_tables, search_data
+from search_server.searches.search_inputs import data_choice, device_tables, search_data
 from search_server.searches.search_job import SearchJob, StoppedError, Transaction, open_search_job
-from search_server.searches.searches import checkpoint_name, search_steps_after
+from search_server.searches.searches import checkpoint_name
+from search_server.searches.shared_search import SearchTask, search_together
 from search_server.searches.stages import SEARCHED
 from search_server.searches.trackers import NO_TRACKERS, Trackers, tracked
-from search_server.searches.training import Beginning, most_accurate, train_all
+from search_server.searches.training import most_accurate, train_all
 from search_server.store import Store
 from shared.protocol.wire import from_dict, to_dict
 
@@ -56,6 +58,7 @@ def run_search_job(
     accelerator: str = "auto",
     data_roots: DataRoots = NO_ROOTS,
     teachers: tuple[str, ...] = (),
+    engine: Engine = LOCAL,
 ) -> None:
     """Run a search to its end, or until it is asked to stop; call it again to go on.
 
@@ -68,6 +71,7 @@ def run_search_job(
         accelerator: what it computes on; see ``nas/accelerator.py``.
         data_roots: where its images may lie.
         teachers: functions that it may take a teacher from, as ``MODULE:FUNCTION``.
+        engine: where its processes run.
 
     Raises:
         ValueError: the data, the table or the accelerator does not suit the search, or the library of a
@@ -82,6 +86,7 @@ def run_search_job(
         accelerator,
         data_roots,
         teachers,
+        engine,
     )
     try:
         keep_threads(job)
@@ -101,9 +106,7 @@ def run_search_job(
 
 def keep_threads(job: SearchJob) -> None:
     """Compute with as many threads as the search began with, or as are asked for."""
-    with job.transaction() as session:
-        begun = search_steps_after(session, job.job_id, -1, limit=1)
-    num_threads = (begun[0].num_threads if begun else None) or job.request.num_threads
+    num_threads = job.num_threads()
     if num_threads is not None:
         torch.set_num_threads(num_threads)
 
@@ -126,8 +129,7 @@ def searched_network(job: SearchJob) -> FoundArchitecture:
     caps = shortlist_caps(job, run)
     finalists = measured_finalists(job, caps, partial(measured_shortlist, job, run, data))
     heirs_of = run.supernet if job.request.training == "inherit" else None
-    networks = [*finalists, *measured_baselines(job, caps)]
-    trained = train_all(job, Beginning(run.accelerator, heirs_of), networks, data)
+    trained = train_all(job, [*finalists, *measured_baselines(job, caps)], data, heirs_of)
     return deliver(job, most_accurate(trained), data)
 
 
@@ -139,32 +141,47 @@ def largest_network(job: SearchJob) -> FoundArchitecture:
     if job.request.train_epochs == 0:
         return networks[0]
     data = search_data(job)
-    trained = train_all(job, Beginning(choose_accelerator(job.accelerator)), networks, data)
+    trained = train_all(job, networks, data)
     return deliver(job, trained[0], data)
 
 
 def search_supernet(job: SearchJob, data: DataSplits) -> SearchRun:
     """Train weights and theta of the supernet; a checkpoint and a recorded step an epoch."""
-    request = job.request
-    batches = search_batches(data, request.batch_size, request.seed)
-    accelerator = choose_accelerator(job.accelerator)
-    run = search(job.space, device_tables(job), *batches, request, accelerator)
-    checkpoint = checkpoint_name(job.job_id)
-    if job.store.has(checkpoint):
-        load_checkpoint(run, BytesIO(job.store.read_sealed(checkpoint)))
-    job.tell("search", SEARCHED * run.epoch / request.epochs, "searching")
-    with event_files(job.event_folder, run.step) as events:
-        for facts in run:
+    request, name = job.request, checkpoint_name(job.job_id)
+    checkpoint = job.store.read_sealed(name) if job.store.has(name) else None
+    place = checkpoint_place(BytesIO(checkpoint)) if checkpoint else Place(0, 0, job.engine.num_processes)
+    task = SearchTask(
+        job.space.name,
+        device_tables(job),
+        request,
+        data_choice(job),
+        job.accelerator,
+        place.num_shards,
+        job.num_threads(),
+    )
+    job.tell("search", SEARCHED * place.epoch / request.epochs, "searching")
+    with event_files(job.event_folder, place.step) as events:
+
+        def on_report(facts: SearchStepFacts, reported: bytes) -> None:
+            nonlocal checkpoint
             # What is to be known of the data stands with the first epoch, where it is kept and shown.
             notes = data.notes if facts.epoch == 0 else ()
             step = from_dict(to_dict(replace(facts, warnings=(*notes, *facts.warnings))), SearchStep)
             with job.transaction() as session:  # refused once the search is another worker's
                 record_step(session, job.job_id, step)
-            job.store.write_sealed(checkpoint, checkpoint_bytes(run))
+            job.store.write_sealed(name, reported)
+            checkpoint = reported
             events.write(step)
             job.note(step)
-            message = "; ".join(facts.warnings) or f"searching: epoch {run.epoch} of {request.epochs}"
-            job.tell("search", SEARCHED * run.epoch / request.epochs, message)
+            num_done = facts.epoch + 1
+            message = "; ".join(facts.warnings) or f"searching: epoch {num_done} of {request.epochs}"
+            job.tell("search", SEARCHED * num_done / request.epochs, message)
+
+        num_processes = min(place.num_shards, job.engine.num_processes)
+        job.engine.run_together(search_together, task, num_processes, checkpoint, on_report, job.go_on)
+    assert checkpoint is not None, "each epoch reports one"
+    run = task.new_run(Shards(place.num_shards))
+    load_checkpoint(run, BytesIO(checkpoint))
     return run
 
 

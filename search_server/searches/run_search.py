@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from search_server.clock import utc_now
 from search_server.db.failures import is_outage
 from search_server.db.session import Database
+from search_server.engines.choice import choose_engine
+from search_server.engines.processes import end_with_parent
 from search_server.errors import ServerError
 from search_server.jobs.registry import fail_job
 from search_server.logs import configure_logs
 from search_server.searches.own_transactions import OwnTransactions
-from search_server.searches.parent_process import end_with_parent
 from search_server.searches.search_job import StoppedError
 from search_server.searches.trackers import Trackers
 from search_server.settings import Settings
@@ -40,6 +41,9 @@ def main(job_id: str, worker_id: str, worker_pid: int) -> int:
     own = OwnTransactions(database, job_id, worker_id, stop)
     try:
         pipeline = importlib.import_module("search_server.searches.pipeline")
+        engine = choose_engine(
+            settings.engine, settings.processes, settings.ray_address, settings.accelerator
+        )
         pipeline.run_search_job(
             job_id,
             own,
@@ -49,6 +53,7 @@ def main(job_id: str, worker_id: str, worker_pid: int) -> int:
             settings.accelerator,
             settings.image_roots,
             settings.teachers,
+            engine,
         )
     except StoppedError:
         _log.info("search stopped")

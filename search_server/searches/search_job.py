@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from search_server.data_roots import NO_ROOTS, DataRoots
 from search_server.db.models import DeviceRow, JobRow
+from search_server.engines.engine import Engine
+from search_server.engines.local import LOCAL
 from search_server.latency.stored.snapshots import load_table
 from search_server.latency.table import LatencyTable
 from search_server.resources.searches import SearchCreate, SearchStep
 from search_server.searches.recording import set_progress
-from search_server.searches.searches import find_request
+from search_server.searches.searches import find_request, search_steps_after
 from search_server.store import Store
 from shared.architecture import Architecture
 from shared.search_space import SearchSpace, search_space
@@ -75,6 +77,8 @@ class SearchJob:
     """Functions that it may take a teacher from, as ``MODULE:FUNCTION``."""
     note: Callable[[SearchStep], None] = _nowhere
     """Notes a step in the books of experiments that the operator keeps."""
+    engine: Engine = LOCAL
+    """Where its processes run."""
 
     @property
     def event_folder(self) -> Path | None:
@@ -89,6 +93,12 @@ class SearchJob:
     def predict_us(self, architecture: Architecture) -> float:
         """Return the predicted latency of a network on the first device in microseconds."""
         return self.devices[0].predict_us(architecture)
+
+    def num_threads(self) -> int | None:
+        """Return the threads of each process: as the search began, or as is asked; None: as it comes."""
+        with self.transaction() as session:
+            begun = search_steps_after(session, self.job_id, -1, limit=1)
+        return (begun[0].num_threads if begun else None) or self.request.num_threads
 
     def go_on(self) -> None:
         """Return, unless the worker is being stopped.
@@ -115,6 +125,7 @@ def open_search_job(
     accelerator: str = "cpu",
     data_roots: DataRoots = NO_ROOTS,
     teachers: tuple[str, ...] = (),
+    engine: Engine = LOCAL,
 ) -> SearchJob:
     """Read a search's request and table."""
     with transaction() as session:
@@ -134,6 +145,7 @@ def open_search_job(
         accelerator=accelerator,
         data_roots=data_roots,
         teachers=teachers,
+        engine=engine,
     )
 
 

@@ -16,6 +16,7 @@ import structlog
 from search_server.clock import Clock
 from search_server.db.outage import Outage
 from search_server.db.session import Database
+from search_server.engines.processes import end_process
 from search_server.searches.queue import (
     claim_search,
     release_search,
@@ -83,7 +84,7 @@ class Worker:
         try:
             self._watch(process, job_id)
         finally:
-            _end(process)
+            end_process(process, GRACE_S)
 
     def _watch(self, process: "subprocess.Popen[bytes]", job_id: str) -> None:
         """Stay with a process as long as its search is this worker's, database or not."""
@@ -119,18 +120,7 @@ class Worker:
                     _log.info(word, status=status)
                 return is_kept
         _log.info("worker stops; the search goes back to the queue")
-        _end(process)
+        end_process(process, GRACE_S)
         with self.database.transaction() as session:
             release_search(session, job_id, self.worker_id)
         return False
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ask a process to stop, and kill it if it does not."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

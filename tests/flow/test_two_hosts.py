@@ -14,9 +14,9 @@ from search_server.searches.worker import Worker
 from tests.conftest import Clock
 from tests.flow.shelf import FEW, NOW, request, submit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # six processes load torch
 
-PATIENCE_S = 120
+PATIENCE_S = 300
 MANY = {**FEW, "epochs": 6, "num_threads": 1}
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 SEARCH = """
 import os, sys, threading
-from search_server.searches.parent_process import end_with_parent
+from search_server.engines.processes import end_with_parent
 end_with_parent(int(sys.argv[3]))
 print(os.getpid(), flush=True)
 threading.Event().wait()

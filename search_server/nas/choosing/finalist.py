@@ -6,9 +6,10 @@ the supernet trains most what theta draws most. All networks that are compared t
 Shape letters: N batch, C channels, H height, W width.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
+from torch import Tensor
 
 from search_server.nas.data.batches import Batch, evaluation_batches
 from search_server.nas.data.images import DataSplits, ImageSource
@@ -16,14 +17,15 @@ from search_server.nas.supernet.accelerator import accelerator_of, forward_preci
 from search_server.nas.supernet.supernet import Supernet
 from shared.architecture import Architecture
 from shared.modules import NetworkModule, network_module, to_channels_last
+from shared.workload import Workload
 
 NUM_STATISTICS_IMAGES = 512
 """On which the batch-norm statistics of inherited weights are taken."""
 
 
 def finalist_network(
-    architecture: Architecture,
-    heirs_of: Supernet | None,
+    workload: Workload,
+    inherited: Mapping[str, Tensor] | None,
     data: DataSplits,
     seed: int,
     accelerator: torch.device,
@@ -32,17 +34,17 @@ def finalist_network(
     """Return a network as its training begins.
 
     Args:
-        architecture: the network.
-        heirs_of: the supernet whose weights are inherited; None: fresh weights.
+        workload: the network.
+        inherited: its weights in a supernet, from ``Supernet.extract_weights``; None: fresh weights.
         data: inherited batch norms take their statistics anew on the split for weights.
         seed: of fresh weights.
-        accelerator: where the network is to be; inherited weights stay where the supernet is.
+        accelerator: where the network is to be.
         mixed_precision: the statistics are taken under bf16 autocast.
     """
-    if heirs_of is None:
-        fresh = network_module(architecture.workload(), torch.Generator().manual_seed(seed))
-        return fresh.to(accelerator)
-    network = inherit(heirs_of, architecture)
+    if inherited is None:
+        return network_module(workload, torch.Generator().manual_seed(seed)).to(accelerator)
+    network = NetworkModule(workload).to(accelerator)
+    network.load_state_dict(inherited)
     recalibrate(network, evaluation_batches(spread_images(data.weights)), mixed_precision)
     return network
 

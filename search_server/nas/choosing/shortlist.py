@@ -31,6 +31,7 @@ def shortlist(
     batch_size: int = 32,
     mixed_precision: bool = False,
     tell: Callable[[str], None] = lambda _: None,
+    losses_of: Callable[[Sequence[Architecture]], Sequence[float]] | None = None,
 ) -> list[Architecture]:
     """Return distinct networks, the best after a short training first.
 
@@ -47,6 +48,7 @@ def shortlist(
         batch_size: of the short trainings.
         mixed_precision: forward passes under bf16 autocast.
         tell: called before each short training.
+        losses_of: tries networks out elsewhere; see ``rank_by_tryout``.
 
     Raises:
         ValueError: no network keeps all caps.
@@ -76,4 +78,5 @@ def shortlist(
         supernet.accelerator,
         mixed_precision,
         tell,
+        losses_of,
     )

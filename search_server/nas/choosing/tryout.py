@@ -31,6 +31,7 @@ def rank_by_tryout(
     accelerator: torch.device,
     mixed_precision: bool = False,
     tell: Callable[[str], None] = lambda _: None,
+    losses_of: Callable[[Sequence[Architecture]], Sequence[float]] | None = None,
 ) -> list[Architecture]:
     """Return networks by rising cross entropy on the choosing split, after a short training of each.
 
@@ -42,20 +43,36 @@ def rank_by_tryout(
         accelerator: what computes.
         mixed_precision: forward passes under bf16 autocast.
         tell: called before each training.
+        losses_of: tries networks out elsewhere, by :func:`tryout_loss` of the same arguments; None: here.
     """
     if len(networks) < 2:
         return list(networks)
-    images, epochs = tryout_images(data.training, batch_size, seed)
-    losses = []
-    for index, network in enumerate(networks):
-        tell(f"trying out network {index + 1} of {len(networks)}")
-        module = network_module(network.workload(), torch.Generator().manual_seed(seed)).to(accelerator)
-        batches = training_batches(images, batch_size, seed)
-        for _ in train(module, batches, TrainConfig(epochs, mixed_precision=mixed_precision)):
-            pass
-        losses.append(cross_entropy(module, evaluation_batches(data.validation), mixed_precision))
+    if losses_of is not None:
+        losses = list(losses_of(networks))
+    else:
+        losses = []
+        for index, network in enumerate(networks):
+            tell(f"trying out network {index + 1} of {len(networks)}")
+            losses.append(tryout_loss(network, data, batch_size, seed, accelerator, mixed_precision))
     order = sorted(range(len(networks)), key=losses.__getitem__)
     return [networks[index] for index in order]
+
+
+def tryout_loss(
+    network: Architecture,
+    data: DataSplits,
+    batch_size: int,
+    seed: int,
+    accelerator: torch.device,
+    mixed_precision: bool = False,
+) -> float:
+    """Return the cross entropy of a network on the choosing split after a short training, nats."""
+    images, epochs = tryout_images(data.training, batch_size, seed)
+    module = network_module(network.workload(), torch.Generator().manual_seed(seed)).to(accelerator)
+    batches = training_batches(images, batch_size, seed)
+    for _ in train(module, batches, TrainConfig(epochs, mixed_precision=mixed_precision)):
+        pass
+    return cross_entropy(module, evaluation_batches(data.validation), mixed_precision)
 
 
 def tryout_images(source: ImageSource, batch_size: int, seed: int) -> tuple[ImageSource, int]:

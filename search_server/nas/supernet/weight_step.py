@@ -6,6 +6,7 @@ Shape letters: N batch.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -99,4 +100,5 @@ def joined(supernet: Supernet) -> DistributedDataParallel:
     torch_class: Any = DistributedDataParallel  # without types
     # Theta may be on another device than the weights.
     torch_class._set_params_and_buffers_to_ignore_for_model(supernet, ["theta_LK"])
-    return DistributedDataParallel(supernet, find_unused_parameters=True, broadcast_buffers=False)
+    with warnings.catch_warnings(category=FutureWarning, action="ignore"):  # the new name is of torch 2.13
+        return DistributedDataParallel(supernet, find_unused_parameters=True, broadcast_buffers=False)

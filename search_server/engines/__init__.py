@@ -1,0 +1,1 @@
+"""Engines: where the processes of a job run. A job's functions know nothing of them; see ``engine.py``."""
