@@ -1,10 +1,11 @@
 """What a step of the search costs, by the candidates that run in a layer: all (soft), one, or two.
 
-One process takes steps of every kind in turns, beside a plain loop over the candidates and beside the bare
-convolutions and products of the same shapes; ratios are medians over rounds. Steps with one path and with
-two run every candidate of every layer equally often. Peak memory is the growth of the resident set to its
-peak (``VmHWM``; Linux) in a process of its own, weights, gradients and momentum included; with CUDA it is
-that of the tensors there. Shares are of the time of a step with one path.
+One process takes steps of every kind in turns, beside a plain loop over the candidates, the bare
+convolutions and products of the same shapes, and the networks of the same paths trained each by itself, at
+whose rate a step with one path would cost nothing more; ratios are medians over rounds. Steps with one path
+and with two run every candidate of every layer equally often. Peak memory is the growth of the resident set
+to its peak (``VmHWM``; Linux) in a process of its own, weights, gradients and momentum included; with CUDA
+it is that of the tensors there. Shares are of the time of a step with one path.
 
     python -m benchmarks.search_step
     python -m benchmarks.search_step --space fbnet-224 --images 64 --accelerator cuda --mixed-precision
@@ -119,6 +120,7 @@ def timings(setting: Setting, seconds: float) -> dict[str, Any]:
         "one_path_speedup": ratio("soft", "one"),
         "two_path_speedup": ratio("soft", "two"),
         "soft_efficiency": ratio("bare", "soft"),
+        "one_path_efficiency": ratio("networks", "one"),
         "plain_loop_ratio": ratio("plain_loop", "soft"),
         "recomputed_ratio": ratio("soft_recomputed", "soft"),
         "macs_speedup": bare.macs / bare.mean_path_macs,
@@ -192,6 +194,7 @@ def show(figures: dict[str, Any], shares: dict[str, float], peaks: dict[str, int
         f"{figures['macs_speedup']:.2f} times"
     )
     print(f"soft reaches {figures['soft_efficiency']:.1%} of the rate of its bare operators")
+    print(f"one path reaches {figures['one_path_efficiency']:.1%} of the rate of its networks alone")
     print(
         f"data {shares['data_share']:.2%}, checkpoints {shares['resume_share']:.2%} of a step with one path"
     )

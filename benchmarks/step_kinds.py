@@ -12,7 +12,8 @@ from search_server.nas.search import SearchRun, search
 from search_server.nas.supernet.accelerator import CPU, accelerator_of, forward_precision, placed
 from search_server.nas.supernet.paths import Paths
 from search_server.search_options import PathsName, SearchOptions, WeightsName
-from shared.modules import SegmentModule, initialise, to_channels_last
+from shared.architecture import Architecture
+from shared.modules import SegmentModule, initialise, network_module, to_channels_last
 from shared.search_space import SearchSpace
 
 KINDS: dict[str, PathsName] = {
@@ -21,7 +22,9 @@ KINDS: dict[str, PathsName] = {
     "one": "one",
     "two": "two",
     "plain_loop": "soft",
+    "networks": "one",
 }
+"""With the candidates that run; ``networks`` are the networks of these paths, each by itself."""
 
 Steps = Callable[[], int]
 """Takes some steps and says how many."""
@@ -77,11 +80,13 @@ def steps_of(kind: str, setting: Setting) -> Steps:
     """Return steps of the weights of one kind, along paths that run all candidates equally often."""
     space, batch = setting.space, random_batch(setting)
     num_candidates = len(space.candidates)
-    width = {"one": 1, "two": 2}.get(kind, num_candidates)
+    width = {"one": 1, "two": 2, "soft": num_candidates}[KINDS[kind]]
     starts = range(num_candidates if width < num_candidates else 1)
     draws = [even_paths(space, [(start + k) % num_candidates for k in range(width)]) for start in starts]
     if kind == "plain_loop":
         return _plain_steps(setting, batch, draws[0])
+    if kind == "networks":
+        return _network_steps(setting, batch, draws)
     run = search_run(setting, KINDS[kind], recomputes=kind == "soft_recomputed")
 
     def take() -> int:
@@ -142,5 +147,35 @@ def _plain_steps(setting: Setting, batch: Batch, paths: Paths) -> Steps:
         torch.autograd.backward(F.cross_entropy(logits_NC.float(), batch[1]))
         optimiser.step()
         return 1
+
+    return take
+
+
+def _network_steps(setting: Setting, batch: Batch, draws: Sequence[Paths]) -> Steps:
+    """Return steps of one network after another, with the loss, rates and clipping of the supernet's."""
+    space, options = setting.space, SearchOptions(loss="fbnet")
+    networks = []
+    for paths in draws:
+        blocks = tuple(space.candidates[candidate] for (candidate,) in paths.candidates_L)
+        network = network_module(Architecture(space, blocks).workload(), torch.Generator().manual_seed(0))
+        network = network.to(setting.accelerator).train()
+        to_channels_last(network)
+        optimiser = torch.optim.SGD(
+            network.parameters(),
+            options.weight_lr,
+            options.weight_momentum,
+            weight_decay=options.weight_decay,
+        )
+        networks.append((network, list(network.parameters()), optimiser))
+
+    def take() -> int:
+        for network, parameters, optimiser in networks:
+            with forward_precision(setting.accelerator, setting.mixed_precision):
+                logits_NC = network(batch[0])
+            optimiser.zero_grad()
+            torch.autograd.backward(F.cross_entropy(logits_NC.float(), batch[1]))
+            torch.nn.utils.clip_grad_norm_(parameters, options.weight_clip)
+            optimiser.step()
+        return len(networks)
 
     return take

@@ -192,10 +192,7 @@ class SearchRun:
             ]
             steps.append(self.weights.step_shards(own, progress))
             self.step += 1
-        sums = [
-            [sum(figures) for figures in zip(*map(_figures, shard), strict=True)]
-            for shard in zip(*steps, strict=True)
-        ]
+        sums = [_sums(shard) for shard in zip(*steps, strict=True)]
         loss, num_correct, num_images = self.shards.gather(torch.tensor(sums, dtype=torch.float64)).sum(0)
         mean_loss = float(loss) / (len(steps) * self.shards.number)
         return mean_loss, float(num_correct / num_images), int(num_images)
@@ -247,8 +244,11 @@ class SearchRun:
         return images_NCHW.to(memory_format=layout), labels_N
 
 
-def _figures(step: WeightStepFacts) -> tuple[float, int, int]:
-    return step.loss, step.num_correct, step.num_images
+def _sums(steps: Sequence[WeightStepFacts]) -> tuple[float, int, int]:
+    """Return losses, correct answers and images, summed over steps; read once, for a GPU is waited for."""
+    losses = torch.stack([step.loss for step in steps]).cpu().tolist()
+    num_correct = torch.stack([step.num_correct for step in steps]).cpu().tolist()
+    return sum(losses), sum(num_correct), sum(step.num_images for step in steps)
 
 
 def _parts(batch: Batch, number: int) -> Iterator[Batch]:

@@ -88,7 +88,7 @@ def train(
         started = time.perf_counter()
         network.train()
         blends = np.random.default_rng((batches.seed, epoch))
-        losses, num_correct, num_images, lr = [], 0, 0, 0.0
+        losses, num_correct, num_images, lr = [], [], 0, 0.0
         for batch in batches:
             images_NCHW, labels_N = placed(batch, accelerator)
             images_NCHW, share = _blended(images_NCHW, config.mixup, blends)
@@ -106,16 +106,17 @@ def train(
             optimiser.step()
             if average is not None:
                 average.update_parameters(network)
-            losses.append(float(loss.detach()))
-            num_correct += int((logits_NC.argmax(1) == labels_N).sum())
+            # Read once an epoch: for each reading one waits for a GPU.
+            losses.append(loss.detach())
+            num_correct.append((logits_NC.argmax(1) == labels_N).sum())
             num_images += len(labels_N)
             step += 1
+        mean_loss = sum(torch.stack(losses).cpu().tolist()) / len(losses)
+        accuracy = sum(torch.stack(num_correct).cpu().tolist()) / num_images
         if average is not None and epoch == config.epochs - 1:
             network.load_state_dict(average.module.state_dict())
         seconds = time.perf_counter() - started
-        yield TrainEpochFacts(
-            epoch, sum(losses) / len(losses), num_correct / num_images, lr, num_images / seconds
-        )
+        yield TrainEpochFacts(epoch, mean_loss, accuracy, lr, num_images / seconds)
 
 
 def evaluate(network: nn.Module, batches: Iterable[Batch], mixed_precision: bool = False) -> float:

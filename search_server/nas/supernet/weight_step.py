@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
@@ -26,10 +27,10 @@ from search_server.search_options import SearchOptions
 
 @dataclass(frozen=True, slots=True)
 class WeightStepFacts:
-    """What a step of the weights saw."""
+    """What a step of the weights saw; tensors where it was computed, for reading one waits for a GPU."""
 
-    loss: float
-    num_correct: int
+    loss: Tensor
+    num_correct: Tensor
     num_images: int
 
 
@@ -85,8 +86,8 @@ class WeightStepper:
                 logits_NC = network(images_NCHW, paths)
             loss = F.cross_entropy(logits_NC.float(), labels_N)
             torch.autograd.backward(loss * (self.shards.world_size / self.shards.number))
-        num_correct = int((logits_NC.argmax(1) == labels_N).sum())
-        return WeightStepFacts(float(loss.detach()), num_correct, len(labels_N))
+        num_correct = (logits_NC.argmax(1) == labels_N).sum()
+        return WeightStepFacts(loss.detach(), num_correct, len(labels_N))
 
 
 def joined(supernet: Supernet) -> DistributedDataParallel:
