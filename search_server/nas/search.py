@@ -7,7 +7,7 @@ Shape letters: L layers, K candidates.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
