@@ -1,7 +1,9 @@
 """An architecture: one candidate block per layer; parsed from text, lowered to a workload.
 
 Source of the known networks: FBNet (arXiv 1812.03443), figure 4 and the released model definitions.
-FBNet-B exists twice: the paper's figure and the release differ at layer 11.
+FBNet-B exists twice: the paper's figure and the release differ at layer 11. MobileNetV3 (arXiv 1905.02244),
+table 1; MobileNetV4 (arXiv 2404.10518), the table of MNv4-Conv-S; HardCoRe-NAS (arXiv 2102.11646), the
+released model definitions.
 """
 
 import random
@@ -52,6 +54,12 @@ class KnownArchitecture:
     blocks: str
 
 
+_HARDCORE_SPACE = (
+    "hardcorenas:resolution=224,classes=1000,stem=32s2,stages=16x1s1-24x4s2-40x4s2-80x4s2_hs-112x4s1_hs-"
+    "192x4s2_hs,head=960-1280,activation=hswish,blocks=k3_sep-k3_e3-k3_e3_se-k5_e3-k5_e3_se-k5_e4-k5_e6-"
+    "k5_e6_se-skip"
+)
+
 KNOWN_ARCHITECTURES: dict[str, KnownArchitecture] = {
     "fbnet-a": KnownArchitecture(
         "fbnet-224:head=1504",
@@ -88,13 +96,33 @@ KNOWN_ARCHITECTURES: dict[str, KnownArchitecture] = {
         "k3_e1,k3_e6,k3_e6,skip,skip,k5_e6,k5_e6,skip,skip,k5_e6,skip,skip,skip,k3_e6,skip,skip,skip,"
         "k5_e6,k5_e6,skip,skip,k5_e6",
     ),
+    "mobilenetv3-large": KnownArchitecture(
+        "mobilenetv3-large:resolution=224,classes=1000,stem=16s2,stages=16x1s1-24x2s2-40x3s2_se-80x4s2_hs-"
+        "112x2s1_se_hs-160x3s2_se_hs,head=960-1280,activation=hswish,"
+        "blocks=k3_sep-k3_e2.3-k3_e2.5-k3_e3-k3_e4-k3_e6-k5_e3-k5_e6",
+        "k3_sep,k3_e4,k3_e3,k5_e3,k5_e3,k5_e3,k3_e6,k3_e2.5,k3_e2.3,k3_e2.3,k3_e6,k3_e6,k5_e6,k5_e6,k5_e6",
+    ),
+    "mobilenetv4-conv-s": KnownArchitecture(
+        "mobilenetv4-224",
+        "d5_k5_e3,k3_e2,k3_e2,k3_e2,k3_e2,d3_e4,d3_k3_e6,d5_k5_e4,k5_e4,k5_e3,k3_e4,k3_e4",
+    ),
+    "hardcorenas-a": KnownArchitecture(
+        _HARDCORE_SPACE,
+        "k3_sep,k5_e3,k5_e3_se,skip,skip,k5_e3,k5_e6_se,skip,skip,k5_e6_se,k5_e6_se,skip,skip,"
+        "k5_e6_se,k5_e6_se,skip,skip,k5_e6_se,k5_e6_se,skip,skip",
+    ),
+    "hardcorenas-c": KnownArchitecture(
+        _HARDCORE_SPACE,
+        "k3_sep,k5_e3,k5_e3_se,skip,skip,k5_e3,k5_e3,k5_e3,k5_e3,k5_e4,k5_e6_se,k3_e3,k3_e3,"
+        "k5_e6_se,k3_e3,k3_e3,k3_e3,k5_e6_se,k5_e6_se,k3_e3_se,skip",
+    ),
 }
 
 
 def parse_architecture(text: str, space: SearchSpace | None = None) -> Architecture:
     """Return the architecture that a text names: a known name, or blocks separated by commas.
 
-    A known network brings its own head. In another space of as many layers (another width or
+    A known network brings its own head and candidates. In another space of as many layers (another width or
     resolution, say) its blocks are taken over with that space's own head. One block name alone stands
     for a network of that block in every layer. Without a space, only a known name can be parsed.
 
@@ -104,7 +132,9 @@ def parse_architecture(text: str, space: SearchSpace | None = None) -> Architect
     known = KNOWN_ARCHITECTURES.get(text.strip().lower().replace("_", "-"))
     if known is not None:
         home = search_space(known.space)
-        if space is None or replace(space, name=home.name, head_channels=home.head_channels) == home:
+        if space is None or home == replace(
+            space, name=home.name, head_channels=home.head_channels, candidates=home.candidates
+        ):
             space = home
         return Architecture(space, tuple(known.blocks.split(",")))
     if space is None:

@@ -4,18 +4,28 @@ The name is the whole definition, so that client, server, worker and tables agre
 
     my-space:resolution=32,classes=10,stem=16s2,stages=24x1s1-32x3s2,head=384,blocks=k3_e1-k7_e4_g2-skip
 
-``16s2``: 16 channels, stride 2. ``32x3s2``: 32 channels, 3 layers, of which the first has stride 2. People
-write a file instead, see ``space_file.py``.
+``16s2``: 16 channels, stride 2; ``16s2-32k3s1``: then a convolution with 32 channels, kernel 3, stride 1.
+``32x3s2``: 32 channels, 3 layers, of which the first has stride 2; ``_se`` behind it gives all of them
+squeeze-and-excite, ``_hs`` or ``_r6`` h-swish or ReLU6. ``head=960-1280``: a second layer of 1280 behind
+pooling; ``_bn`` behind it gives that one a batch norm. ``activation=hswish`` is that of stem and head.
+People write a file instead, see ``space_file.py``.
 """
 
 import re
+from dataclasses import replace
 
-from shared.macro_architecture import SearchSpace, Stage
+from shared.blocks import ACTIVATIONS, ActivationName, Traits, activation
+from shared.macro_architecture import SearchSpace, Stage, StemConv
 
 _KEYS = ("resolution", "classes", "stem", "stages", "head", "blocks")
+_OPTIONAL_KEYS = ("activation",)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _STEM = re.compile(r"(\d+)s(\d+)")
+_STEM_CONV = re.compile(r"(\d+)k(\d+)s(\d+)")
 _STAGE = re.compile(r"(\d+)x(\d+)s(\d+)")
+_STAGE_TRAITS = re.compile(r"(.*?)(_se)?(?:_(r6|hs))?")
+_HEAD = re.compile(r"(\d+)(?:-(\d+)(_bn)?)?")
+_EXAMPLES = {"stem": "16s2", "stages": "24x1s1-32x3s2", "head": "384 or 960-1280"}
 
 MAX_LENGTH = 400
 """Characters of a definition."""
@@ -28,6 +38,7 @@ _LIMITS = {
     "channels": (4, 2048),
     "stride": (1, 2),
     "layers": (1, MAX_LAYERS),
+    "kernel": (1, 7),
 }
 
 
@@ -48,74 +59,109 @@ def custom_space(base_name: str, text: str) -> SearchSpace:
     """
     parts = dict(part.partition("=")[::2] for part in text.split(","))
     missing = [key for key in _KEYS if key not in parts]
-    unknown = sorted(set(parts) - set(_KEYS))
+    unknown = sorted(set(parts) - {*_KEYS, *_OPTIONAL_KEYS})
     if missing or unknown:
         raise ValueError(
             f"space {base_name!r}: {'missing' if missing else 'unknown'} {', '.join(missing or unknown)}; "
-            f"a definition has {', '.join(_KEYS)}"
+            f"a definition has {', '.join(_KEYS)}, and may have {', '.join(_OPTIONAL_KEYS)}"
         )
-    stem_channels, stem_stride = _numbers("stem", _STEM, parts["stem"])
-    stages = [_numbers("stages", _STAGE, stage) for stage in parts["stages"].split("-")]
-    return build_space(
-        base_name,
-        resolution=_number("resolution", parts["resolution"]),
-        num_classes=_number("classes", parts["classes"]),
-        stem_channels=stem_channels,
-        stem_stride=stem_stride,
-        stages=tuple(Stage(channels, layers, stride) for channels, layers, stride in stages),
-        head_channels=_number("head", parts["head"]),
-        candidates=tuple(parts["blocks"].split("-")),
+    first, *others = parts["stem"].split("-")
+    stem_channels, stem_stride = _numbers("stem", _STEM, first)
+    head, features, norm = _match("head", _HEAD, parts["head"]).groups()
+    return named_by_definition(
+        SearchSpace(
+            base_name,
+            resolution=_number("resolution", parts["resolution"]),
+            stem_channels=stem_channels,
+            stem_stride=stem_stride,
+            stages=tuple(map(_stage, parts["stages"].split("-"))),
+            head_channels=int(head),
+            num_classes=_number("classes", parts["classes"]),
+            candidates=tuple(parts["blocks"].split("-")),
+            stem_tail=tuple(StemConv(*_numbers("stem", _STEM_CONV, conv)) for conv in others),
+            head_features=int(features or 0),
+            has_head_norm=bool(norm),
+            activation=known_activation(parts.get("activation", "relu")),
+        )
     )
 
 
-def build_space(
-    base_name: str,
-    *,
-    resolution: int,
-    num_classes: int,
-    stem_channels: int,
-    stem_stride: int,
-    stages: tuple[Stage, ...],
-    head_channels: int,
-    candidates: tuple[str, ...],
-) -> SearchSpace:
-    """Return a space of one's own, named by its definition.
+def named_by_definition(space: SearchSpace) -> SearchSpace:
+    """Return a space of one's own, its name followed by its definition.
 
     Raises:
         ValueError: a value is out of range, a block is unknown, or it does not fit a layer.
     """
-    if not _NAME.fullmatch(base_name):
+    if not _NAME.fullmatch(space.name):
         raise ValueError(
-            f"the name of a space is 1 to 40 small letters, digits, '-' and '_', got {base_name!r}"
+            f"the name of a space is 1 to 40 small letters, digits, '-' and '_', got {space.name!r}"
         )
-    _require("resolution", resolution, "resolution")
-    _require("classes", num_classes, "classes")
-    _require("stem: channels", stem_channels, "channels")
-    _require("stem: stride", stem_stride, "stride")
-    _require("head", head_channels, "head")
-    for index, stage in enumerate(stages):
-        _require(f"stages[{index}]: channels", stage.channels, "channels")
-        _require(f"stages[{index}]: layers", stage.num_layers, "layers")
-        _require(f"stages[{index}]: stride", stage.stride, "stride")
-    num_layers = sum(stage.num_layers for stage in stages)
-    if not 1 <= num_layers <= MAX_LAYERS:
-        raise ValueError(f"stages must have 1 to {MAX_LAYERS} layers together, got {num_layers}")
+    _require_limits(space)
+    candidates = space.candidates
     if len(candidates) < 2 or len(set(candidates)) < len(candidates):
         raise ValueError(f"candidates must be at least two different blocks, got {', '.join(candidates)}")
-    stage_texts = (f"{stage.channels}x{stage.num_layers}s{stage.stride}" for stage in stages)
-    name = (
-        f"{base_name}:resolution={resolution},classes={num_classes},stem={stem_channels}s{stem_stride},"
-        f"stages={'-'.join(stage_texts)},head={head_channels},blocks={'-'.join(candidates)}"
-    )
+    name = f"{space.name}:{_definition(space)}"
     if len(name) > MAX_LENGTH:
         raise ValueError(
             f"a space's definition has at most {MAX_LENGTH} characters, got {len(name)}: {name}"
         )
-    space = SearchSpace(
-        name, resolution, stem_channels, stem_stride, stages, head_channels, num_classes, candidates
-    )
+    space = replace(space, name=name)
     _require_that_blocks_fit(space)
     return space
+
+
+def known_activation(name: str) -> ActivationName:
+    """Return the name of an activation.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    known: ActivationName = name  # type: ignore[assignment]  # the next line tells
+    activation(known)
+    return known
+
+
+def _definition(space: SearchSpace) -> str:
+    """Return a space written out."""
+    first = f"{space.stem_channels}s{space.stem_stride}"
+    others = (f"{conv.channels}k{conv.kernel_size}s{conv.stride}" for conv in space.stem_tail)
+    features = f"-{space.head_features}" if space.head_features else ""
+    parts = {
+        "resolution": str(space.resolution),
+        "classes": str(space.num_classes),
+        "stem": "-".join([first, *others]),
+        "stages": "-".join(
+            f"{stage.channels}x{stage.num_layers}s{stage.stride}{stage.traits.suffix}"
+            for stage in space.stages
+        ),
+        "head": f"{space.head_channels}{features}{'_bn' if space.has_head_norm else ''}",
+    }
+    if space.activation != "relu":
+        parts["activation"] = space.activation
+    parts["blocks"] = "-".join(space.candidates)
+    return ",".join(f"{key}={value}" for key, value in parts.items())
+
+
+def _require_limits(space: SearchSpace) -> None:
+    _require("resolution", space.resolution, "resolution")
+    _require("classes", space.num_classes, "classes")
+    _require("stem: channels", space.stem_channels, "channels")
+    _require("stem: stride", space.stem_stride, "stride")
+    for index, conv in enumerate(space.stem_tail):
+        _require(f"stem: then[{index}]: channels", conv.channels, "channels")
+        _require(f"stem: then[{index}]: kernel", conv.kernel_size, "kernel")
+        _require(f"stem: then[{index}]: stride", conv.stride, "stride")
+    _require("head", space.head_channels, "head")
+    if space.head_features:
+        _require("head: features", space.head_features, "head")
+    elif space.has_head_norm:
+        raise ValueError("head: norm is that of the layer behind pooling; give its features too")
+    for index, stage in enumerate(space.stages):
+        _require(f"stages[{index}]: channels", stage.channels, "channels")
+        _require(f"stages[{index}]: layers", stage.num_layers, "layers")
+        _require(f"stages[{index}]: stride", stage.stride, "stride")
+    if not 1 <= space.num_layers <= MAX_LAYERS:
+        raise ValueError(f"stages must have 1 to {MAX_LAYERS} layers together, got {space.num_layers}")
 
 
 def _require_that_blocks_fit(space: SearchSpace) -> None:
@@ -133,12 +179,21 @@ def _require(what: str, value: int, limit: str) -> None:
         raise ValueError(f"{what} must lie in {low}..{high}, got {value}")
 
 
+def _stage(text: str) -> Stage:
+    sizes, squeeze, ending = _match("stages", _STAGE_TRAITS, text).groups()
+    channels, layers, stride = _numbers("stages", _STAGE, sizes)
+    return Stage(channels, layers, stride, Traits(bool(squeeze), ACTIVATIONS.get(ending, "relu")))
+
+
 def _numbers(key: str, pattern: re.Pattern[str], text: str) -> tuple[int, ...]:
+    return tuple(map(int, _match(key, pattern, text).groups()))
+
+
+def _match(key: str, pattern: re.Pattern[str], text: str) -> re.Match[str]:
     match = pattern.fullmatch(text)
     if match is None:
-        example = "16s2" if key == "stem" else "24x1s1-32x3s2"
-        raise ValueError(f"{key} of a space is written like {example}, got {text!r}")
-    return tuple(map(int, match.groups()))
+        raise ValueError(f"{key} of a space is written like {_EXAMPLES[key]}, got {text!r}")
+    return match
 
 
 def _number(key: str, text: str) -> int:

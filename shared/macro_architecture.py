@@ -8,8 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shared.blocks import CANDIDATE_NAMES, candidate_block
-from shared.operators import BatchNorm2d, Conv2d, GlobalAvgPool, Linear, ReLU, Shape
+from shared.blocks import (
+    CANDIDATE_NAMES,
+    NO_TRAITS,
+    ActivationName,
+    Traits,
+    activation,
+    candidate_block,
+)
+from shared.operators import BatchNorm2d, Conv2d, GlobalAvgPool, Linear, Operator, Shape
 from shared.workload import Segment, segment_key
 
 
@@ -19,6 +26,17 @@ class Stage:
 
     channels: int
     num_layers: int
+    stride: int
+    traits: Traits = NO_TRAITS
+    """Every block of the stage has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StemConv:
+    """A convolution of the stem behind its first, with batch norm and activation."""
+
+    channels: int
+    kernel_size: int
     stride: int
 
 
@@ -32,6 +50,7 @@ class Layer:
     stride: int
     resolution: int
     """Height and width of the input."""
+    traits: Traits = NO_TRAITS
 
     @property
     def input_shape(self) -> Shape:
@@ -73,6 +92,14 @@ class SearchSpace:
     num_classes: int
     candidates: tuple[str, ...] = CANDIDATE_NAMES
     input_channels: int = 3
+    stem_tail: tuple[StemConv, ...] = ()
+    """What follows the stem's first convolution."""
+    head_features: int = 0
+    """Of a second layer of the head, behind pooling; 0: there is none."""
+    has_head_norm: bool = False
+    """That layer is a 1x1 convolution with batch norm, as in MobileNetV4, not a linear one, as in V3."""
+    activation: ActivationName = "relu"
+    """Of stem and head."""
 
     @property
     def input_shape(self) -> Shape:
@@ -90,33 +117,46 @@ class SearchSpace:
     def layers(self) -> tuple[Layer, ...]:
         """The searchable layers in order, named ``layer01``, ``layer02``, ..."""
         layers: list[Layer] = []
-        channels, resolution = self.stem_channels, -(-self.resolution // self.stem_stride)
+        channels, resolution, _ = self.stem().output_shape(self.input_shape)
         for stage in self.stages:
             for index in range(stage.num_layers):
                 stride = stage.stride if index == 0 else 1
                 name = f"layer{len(layers) + 1:02}"
-                layers.append(Layer(name, channels, stage.channels, stride, resolution))
+                layers.append(Layer(name, channels, stage.channels, stride, resolution, stage.traits))
                 channels, resolution = stage.channels, -(-resolution // stride)
         return tuple(layers)
 
     def stem(self) -> Segment:
-        """Return the fixed first segment: 3x3 conv + BN + ReLU."""
-        conv = Conv2d(self.input_channels, self.stem_channels, 3, self.stem_stride)
-        return Segment("stem", (conv, BatchNorm2d(self.stem_channels), ReLU()))
+        """Return the fixed first segment: convolutions + BN + activation, first a 3x3 one."""
+        operators: list[Operator] = []
+        channels = self.input_channels
+        for conv in (StemConv(self.stem_channels, 3, self.stem_stride), *self.stem_tail):
+            operators += [
+                Conv2d(channels, conv.channels, conv.kernel_size, conv.stride),
+                BatchNorm2d(conv.channels),
+                activation(self.activation),
+            ]
+            channels = conv.channels
+        return Segment("stem", tuple(operators))
 
     def head(self) -> Segment:
-        """Return the fixed last segment: 1x1 conv + BN + ReLU, global average pool, linear."""
-        channels = self.stages[-1].channels
-        return Segment(
-            "head",
-            (
-                Conv2d(channels, self.head_channels),
-                BatchNorm2d(self.head_channels),
-                ReLU(),
-                GlobalAvgPool(),
-                Linear(self.head_channels, self.num_classes),
-            ),
-        )
+        """Return the fixed last segment: 1x1 conv + BN + activation, global average pool, linear.
+
+        With ``head_features`` a layer of so many stands between pool and linear layer.
+        """
+        act, channels = activation(self.activation), self.head_channels
+        operators: list[Operator] = [
+            Conv2d(self.stages[-1].channels, channels),
+            BatchNorm2d(channels),
+            act,
+            GlobalAvgPool(),
+        ]
+        features = self.head_features or channels
+        if self.head_features and self.has_head_norm:
+            operators += [Conv2d(channels, features), BatchNorm2d(features), act]
+        elif self.head_features:
+            operators += [Linear(channels, features), act]
+        return Segment("head", (*operators, Linear(features, self.num_classes)))
 
     def segments(self) -> Iterator[PlacedSegment]:
         """Yield every segment of the space once: stem, each layer x candidate in order, head."""
@@ -143,7 +183,7 @@ class SearchSpace:
                 f"the candidates are {', '.join(self.candidates)}"
             )
         block = candidate_block(block_name)
-        return block.lower(layer.name, layer.in_channels, layer.out_channels, layer.stride)
+        return block.lower(layer.name, layer.in_channels, layer.out_channels, layer.stride, layer.traits)
 
 
 @lru_cache(maxsize=64)

@@ -2,17 +2,32 @@
 
 Parameters and buffers of a network are named ``segments.<segment>.<operator index>.<what>`` where
 ``<what>`` is ``weight``, ``bias``, ``running_mean`` or ``running_var``: the third operator of segment
-``layer01`` has its weight at ``segments.layer01.2.weight``.
+``layer01`` has its weight at ``segments.layer01.2.weight``. The two convolutions of a squeeze-and-excite
+have ``reduce.weight``, ``reduce.bias``, ``expand.weight`` and ``expand.bias``.
 
 Shape letters: N batch, C channels, H height, W width.
 """
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d, GlobalAvgPool, Linear, Operator, ReLU
+from shared.operators import (
+    BatchNorm2d,
+    ChannelShuffle,
+    Conv2d,
+    GlobalAvgPool,
+    HSigmoid,
+    HSwish,
+    Linear,
+    Operator,
+    ReLU,
+    ReLU6,
+    SqueezeExcite,
+)
 from shared.workload import Segment, Workload
 
 RESIDUAL_SCALE = 0.2
@@ -66,6 +81,26 @@ class ShuffleModule(nn.Module):
         return grouped.transpose(1, 2).reshape(num, channels, height, width)
 
 
+class SqueezeExciteModule(nn.Module):
+    """Scales each channel by a gate that looks at the whole map."""
+
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, squeezed, 1)
+        self.expand = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return squeeze_excite(x_NCHW, dict(self.named_parameters()))
+
+
+def squeeze_excite(x_NCHW: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+    """Return a map with its channels scaled, by weights named as those of :class:`SqueezeExciteModule`."""
+    mean_NC11 = x_NCHW.mean((2, 3), keepdim=True)
+    squeezed_NS11 = F.relu(F.conv2d(mean_NC11, weights["reduce.weight"], weights["reduce.bias"]))
+    gate_NC11 = F.hardsigmoid(F.conv2d(squeezed_NS11, weights["expand.weight"], weights["expand.bias"]))
+    return x_NCHW * gate_NC11
+
+
 class GlobalAvgPoolModule(nn.Module):
     """Mean over height and width, both kept as 1."""
 
@@ -97,8 +132,16 @@ def operator_module(operator: Operator) -> nn.Module:
             return nn.BatchNorm2d(operator.channels)
         case ReLU():
             return nn.ReLU(inplace=True)
+        case ReLU6():
+            return nn.ReLU6(inplace=True)
+        case HSigmoid():
+            return nn.Hardsigmoid()
+        case HSwish():
+            return nn.Hardswish()
         case ChannelShuffle():
             return ShuffleModule(operator.groups)
+        case SqueezeExcite():
+            return SqueezeExciteModule(operator.channels, operator.squeezed)
         case GlobalAvgPool():
             return GlobalAvgPoolModule()
         case Linear():
@@ -127,6 +170,8 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
             init_conv_weight(part.weight, part.groups, generator)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
         elif isinstance(part, nn.BatchNorm2d):
             part.reset_running_stats()
             nn.init.ones_(part.weight)

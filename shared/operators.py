@@ -83,14 +83,45 @@ class BatchNorm2d(_Free):
         return 2 * self.channels
 
 
+class _Elementwise(_Free):
+    """What keeps the shape, number by number."""
+
+    __slots__ = ()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+
 @dataclass(frozen=True, slots=True)
-class ReLU(_Free):
+class ReLU(_Elementwise):
     """Rectified linear unit."""
 
     kind: Literal["relu"] = "relu"
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return shape
+
+@dataclass(frozen=True, slots=True)
+class ReLU6(_Elementwise):
+    """Rectified linear unit with an upper end: ``min(max(x, 0), 6)``."""
+
+    kind: Literal["relu6"] = "relu6"
+
+
+@dataclass(frozen=True, slots=True)
+class HSigmoid(_Elementwise):
+    """A sigmoid of straight lines: ``relu6(x + 3) / 6`` (MobileNetV3, arXiv 1905.02244)."""
+
+    kind: Literal["h_sigmoid"] = "h_sigmoid"
+
+
+@dataclass(frozen=True, slots=True)
+class HSwish(_Elementwise):
+    """``x * h_sigmoid(x)`` (MobileNetV3, arXiv 1905.02244)."""
+
+    kind: Literal["h_swish"] = "h_swish"
+
+
+Activation = ReLU | ReLU6 | HSigmoid | HSwish
+"""What may follow a convolution number by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +151,36 @@ class GlobalAvgPool(_Free):
 
 
 @dataclass(frozen=True, slots=True)
+class SqueezeExcite:
+    """Scale each channel by a gate that looks at the whole map.
+
+    The gate is the mean over height and width, a 1x1 conv + ReLU to ``squeezed`` channels, and a 1x1 conv +
+    h-sigmoid back; both convolutions have a bias. Counted are the multiply-accumulates of the two.
+
+    Source: Hu et al., "Squeeze-and-Excitation Networks" (arXiv 1709.01507), with the h-sigmoid of
+    MobileNetV3 (arXiv 1905.02244), section 5.3.
+    """
+
+    channels: int
+    squeezed: int
+    kind: Literal["squeeze_excite"] = "squeeze_excite"
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "channels", "squeezed")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _require_channels(self.kind, self.channels, shape)
+        return shape
+
+    def macs(self, shape: Shape) -> int:
+        return 2 * self.channels * self.squeezed
+
+    @property
+    def num_params(self) -> int:
+        return 2 * self.channels * self.squeezed + self.channels + self.squeezed
+
+
+@dataclass(frozen=True, slots=True)
 class Linear:
     """A fully connected layer with bias: ``(in_features, 1, 1) -> (out_features, 1, 1)``."""
 
@@ -143,8 +204,11 @@ class Linear:
         return (self.in_features + 1) * self.out_features
 
 
-Operator = Conv2d | BatchNorm2d | ReLU | ChannelShuffle | GlobalAvgPool | Linear
+Operator = Conv2d | BatchNorm2d | Activation | ChannelShuffle | SqueezeExcite | GlobalAvgPool | Linear
 """The closed set of operators that an agent runs; told apart on the wire by ``kind``."""
+
+OLD_KINDS = frozenset({"conv2d", "batch_norm2d", "relu", "channel_shuffle", "global_avg_pool", "linear"})
+"""What agents of the first protocols know."""
 
 
 def _require_positive(operator: object, *names: str) -> None:

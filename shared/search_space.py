@@ -1,6 +1,7 @@
 """Search spaces by name: the paper's, small ones, and spaces of one's own, written out in their names.
 
-Source: FBNet (arXiv 1812.03443), table 1. A space is written as a string, so that commands, REST and
+Source: FBNet (arXiv 1812.03443), table 1; MobileNetV3 (arXiv 1905.02244), table 1; MobileNetV4 (arXiv
+2404.10518), the table of MNv4-Conv-S. A space is written as a string, so that commands, REST and
 the database share one notation: ``fbnet-224``, or ``fbnet-224:width=0.5,resolution=160,head=1504``. For
 spaces of one's own see ``custom_space.py``.
 """
@@ -46,7 +47,20 @@ _SPACES = {
     ),
 }
 
-SPACE_NAMES: tuple[str, ...] = ("fbnet-224", "fbnet-96-035", "fbnet-cifar", "fbnet-tiny")
+_V3_BLOCKS = "k3_e3-k3_e4-k3_e6-k5_e3-k5_e4-k5_e6-k7_e3-k7_e4-k7_e6-skip"
+_V4_BLOCKS = "k3_e4-k3_e2-k5_e3-k5_e4-d3_k3_e4-d3_k3_e6-d5_k5_e3-d5_k5_e4-d3_e4-d5_e4-e4-skip"
+_DEFINITIONS = {
+    "mobilenetv3-224": "resolution=224,classes=1000,stem=16s2,stages=16x1s1-24x2s2-40x3s2_se-80x4s2_hs-"
+    f"112x2s1_se_hs-160x3s2_se_hs,head=960-1280,activation=hswish,blocks={_V3_BLOCKS}",
+    "mobilenetv3-tiny": "resolution=32,classes=10,stem=16s2,stages=16x1s1-24x2s1-40x3s2_se-80x4s2_hs-"
+    f"112x2s1_se_hs,head=320-512,activation=hswish,blocks={_V3_BLOCKS}",
+    "mobilenetv4-224": "resolution=224,classes=1000,stem=32s2-32k3s2-32k1s1-96k3s2-64k1s1,"
+    f"stages=96x6s2-128x6s2,head=960-1280_bn,blocks={_V4_BLOCKS}",
+    "mobilenetv4-tiny": "resolution=32,classes=10,stem=16s2-32k3s1-24k1s1,stages=48x5s2-96x6s2,"
+    f"head=320-512_bn,blocks={_V4_BLOCKS}",
+}
+
+SPACE_NAMES: tuple[str, ...] = ("fbnet-224", "fbnet-96-035", "fbnet-cifar", "fbnet-tiny", *_DEFINITIONS)
 
 _OVERRIDES = ("width", "resolution", "head", "classes")
 
@@ -63,9 +77,9 @@ def search_space(spec: str) -> SearchSpace:
         ValueError: unknown name or override, or a value out of range; the message says what exists.
     """
     base_name, _, text = spec.strip().partition(":")
+    if is_custom(text):
+        return custom_space(base_name, text)
     if base_name not in SPACE_NAMES:
-        if is_custom(text):
-            return custom_space(base_name, text)
         raise ValueError(
             f"unknown search space {base_name!r}; the spaces are {', '.join(SPACE_NAMES)}, "
             "or a file of your own (.json, .toml or .yaml)"
@@ -73,6 +87,8 @@ def search_space(spec: str) -> SearchSpace:
     overrides = _parse_overrides(spec, text)
     if base_name == "fbnet-96-035":
         space = _scale(replace(_SPACES["fbnet-224"], resolution=96, head_channels=1416), 0.35)
+    elif base_name in _DEFINITIONS:
+        space = custom_space(base_name, _DEFINITIONS[base_name])
     else:
         space = _SPACES[base_name]
     if "width" in overrides:
@@ -111,6 +127,9 @@ def _scale(space: SearchSpace, width: float) -> SearchSpace:
     return replace(
         space,
         stem_channels=_scale_channels(space.stem_channels, width),
+        stem_tail=tuple(
+            replace(conv, channels=_scale_channels(conv.channels, width)) for conv in space.stem_tail
+        ),
         stages=tuple(
             replace(stage, channels=_scale_channels(stage.channels, width)) for stage in space.stages
         ),

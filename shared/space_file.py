@@ -10,18 +10,25 @@
     head: 384
     candidates: [k3_e1, k5_e4, k7_e6_g2, skip]
 
+What may stand there besides: ``activation`` of stem and head (relu, relu6, hswish); in ``stem`` a list
+``then`` of convolutions {channels, kernel, stride}; in a stage ``squeeze: true`` and ``activation``; in
+``head``, written {channels, features, norm}, the layer behind pooling and whether it has a batch norm.
+
 The file is read where the command runs; what travels and is stored is the definition, see
 ``custom_space.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from shared.custom_space import build_space
+from shared.blocks import ActivationName, Traits
+from shared.custom_space import known_activation, named_by_definition
 from shared.document import ENDINGS, read_document
-from shared.macro_architecture import SearchSpace, Stage
+from shared.macro_architecture import SearchSpace, Stage, StemConv
 from shared.search_space import search_space
+
+T = TypeVar("T")
 
 _KEYS = ("name", "resolution", "classes", "stem", "stages", "head", "candidates")
 
@@ -48,43 +55,76 @@ def space_of(document: Mapping[str, Any]) -> SearchSpace:
     Raises:
         ValueError: a key is missing or unknown, or a value has the wrong type or is out of range.
     """
-    _require_keys("the top", document, _KEYS)
-    stem = document["stem"]
-    _require_keys("stem", stem, ("channels", "stride"))
-    stages = document["stages"]
-    if not isinstance(stages, list):
-        raise ValueError(f"stages must be a list, got {stages!r}")
-    candidates = document["candidates"]
-    if not isinstance(candidates, list) or not all(isinstance(block, str) for block in candidates):
-        raise ValueError(f"candidates must be a list of blocks such as k3_e6, got {candidates!r}")
+    _require_keys("the top", document, _KEYS, ("activation",))
+    stem, head, stages, candidates = (document[key] for key in ("stem", "head", "stages", "candidates"))
     if not isinstance(document["name"], str):
         raise ValueError(f"name must be text, got {document['name']!r}")
-    return build_space(
-        document["name"],
-        resolution=_whole("resolution", document["resolution"]),
-        num_classes=_whole("classes", document["classes"]),
-        stem_channels=_whole("stem: channels", stem["channels"]),
-        stem_stride=_whole("stem: stride", stem["stride"]),
-        stages=tuple(_stage(f"stages[{index}]", stage) for index, stage in enumerate(stages)),
-        head_channels=_whole("head", document["head"]),
-        candidates=tuple(candidates),
+    if not isinstance(candidates, list) or not all(isinstance(block, str) for block in candidates):
+        raise ValueError(f"candidates must be a list of blocks such as k3_e6, got {candidates!r}")
+    _require_keys("stem", stem, ("channels", "stride"), ("then",))
+    head = head if isinstance(head, Mapping) else {"channels": head}
+    _require_keys("head", head, ("channels",), ("features", "norm"))
+    return named_by_definition(
+        SearchSpace(
+            document["name"],
+            resolution=_whole("resolution", document["resolution"]),
+            stem_channels=_whole("stem: channels", stem["channels"]),
+            stem_stride=_whole("stem: stride", stem["stride"]),
+            stages=_each("stages", stages, _stage),
+            head_channels=_whole("head", head["channels"]),
+            num_classes=_whole("classes", document["classes"]),
+            candidates=tuple(candidates),
+            stem_tail=_each("stem: then", stem.get("then", []), _stem_conv),
+            head_features=_whole("head: features", head.get("features", 0)),
+            has_head_norm=_switch("head: norm", head),
+            activation=_activation("activation", document),
+        )
     )
 
 
+def _each(where: str, values: Any, read: Callable[[str, Any], T]) -> tuple[T, ...]:
+    if not isinstance(values, list):
+        raise ValueError(f"{where} must be a list, got {values!r}")
+    return tuple(read(f"{where}[{index}]", value) for index, value in enumerate(values))
+
+
+def _stem_conv(where: str, conv: Any) -> StemConv:
+    keys = ("channels", "kernel", "stride")
+    _require_keys(where, conv, keys)
+    return StemConv(*(_whole(f"{where}: {key}", conv[key]) for key in keys))
+
+
 def _stage(where: str, stage: Any) -> Stage:
-    _require_keys(where, stage, ("channels", "layers", "stride"))
-    values = (_whole(f"{where}: {key}", stage[key]) for key in ("channels", "layers", "stride"))
-    return Stage(*values)
+    keys = ("channels", "layers", "stride")
+    _require_keys(where, stage, keys, ("squeeze", "activation"))
+    channels, layers, stride = (_whole(f"{where}: {key}", stage[key]) for key in keys)
+    traits = Traits(_switch(f"{where}: squeeze", stage), _activation(f"{where}: activation", stage))
+    return Stage(channels, layers, stride, traits)
 
 
-def _require_keys(where: str, value: Any, keys: tuple[str, ...]) -> None:
+def _switch(where: str, holder: Mapping[str, Any]) -> bool:
+    value = holder.get(where.rpartition(": ")[2], False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{where} must be true or false, got {value!r}")
+    return value
+
+
+def _activation(where: str, holder: Mapping[str, Any]) -> ActivationName:
+    try:
+        return known_activation(holder.get("activation", "relu"))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _require_keys(where: str, value: Any, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
     if not isinstance(value, Mapping):
         raise ValueError(f"{where} must have the keys {', '.join(keys)}, got {value!r}")
     missing = [key for key in keys if key not in value]
-    unknown = sorted(str(key) for key in value if key not in keys)
+    unknown = sorted(str(key) for key in value if key not in (*keys, *optional))
     if missing or unknown:
         fault = f"misses {', '.join(missing)}" if missing else f"has unknown keys {', '.join(unknown)}"
-        raise ValueError(f"{where} {fault}; the keys are {', '.join(keys)}")
+        more = f", and if need be {', '.join(optional)}" if optional else ""
+        raise ValueError(f"{where} {fault}; the keys are {', '.join(keys)}{more}")
 
 
 def _whole(where: str, value: Any) -> int:

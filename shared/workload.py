@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from shared.operators import Operator, Shape
+from shared.operators import OLD_KINDS, Operator, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,11 @@ class Workload:
                 "segments": [_canonical(s.operators, s.residual) for s in self.segments if s.operators],
             }
         )
+
+
+def is_old(segment: Segment) -> bool:
+    """Tell whether agents of all protocols know a segment's operators."""
+    return all(operator.kind in OLD_KINDS for operator in segment.operators)
 
 
 IDENTITY_KEY = "identity"

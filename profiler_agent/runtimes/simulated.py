@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from profiler_agent.runtimes.base import Clock, UnsupportedWorkloadError
-from shared.operators import BatchNorm2d, Operator, ReLU, Shape
+from shared.operators import BatchNorm2d, Operator, ReLU, ReLU6, Shape
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
 from shared.workload import Segment
@@ -208,7 +208,7 @@ def _cost_us(segment: Segment, shape: Shape, batch: int) -> float:
     entry, total_us = shape, 0.0
     for operator in segment.operators:
         output = operator.output_shape(shape)
-        if not isinstance(operator, BatchNorm2d | ReLU):
+        if not isinstance(operator, BatchNorm2d | ReLU | ReLU6):
             total_us += _operator_us(operator, shape, output, batch)
         shape = output
     if segment.residual:

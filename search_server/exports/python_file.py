@@ -7,7 +7,19 @@ import json
 
 from search_server.exports.description import Description
 from search_server.exports.folded_division import DIVISOR, OFFSET
-from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d, GlobalAvgPool, Linear, Operator, ReLU
+from shared.operators import (
+    BatchNorm2d,
+    ChannelShuffle,
+    Conv2d,
+    GlobalAvgPool,
+    HSigmoid,
+    HSwish,
+    Linear,
+    Operator,
+    ReLU,
+    ReLU6,
+    SqueezeExcite,
+)
 from shared.workload import Segment, Workload
 
 _TEMPLATE = '''"""A trained network in plain torch; its weights are in network.pt beside this file.
@@ -42,6 +54,19 @@ class Shuffle(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
+
+
+class SqueezeExcite(nn.Module):
+    """Scales each channel by a gate that looks at the whole map."""
+
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, squeezed, 1)
+        self.expand = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        squeezed = torch.relu(self.reduce(x.mean((2, 3), keepdim=True)))
+        return x * nn.functional.hardsigmoid(self.expand(squeezed))
 
 
 class Segment(nn.Sequential):
@@ -143,6 +168,14 @@ def _operator(operator: Operator) -> str:
             return f"nn.BatchNorm2d({channels})"
         case ReLU():
             return "nn.ReLU()"
+        case ReLU6():
+            return "nn.ReLU6()"
+        case HSigmoid():
+            return "nn.Hardsigmoid()"
+        case HSwish():
+            return "nn.Hardswish()"
+        case SqueezeExcite(channels, squeezed):
+            return f"SqueezeExcite({channels}, {squeezed})"
         case ChannelShuffle(groups):
             return f"Shuffle({groups})"
         case GlobalAvgPool():

@@ -29,6 +29,12 @@ _PAIRS = (
     ("k3_e1", "k3_sep"),
     ("k5_sep", "k3_sep"),
     ("k7_sep", "k5_sep"),
+    ("k7_e3", "k5_e3"),
+    ("k7_e6", "k5_e6"),
+    ("k7_e6", "k7_e3"),
+    ("k3_e4", "k3_e2"),
+    ("d5_e4", "d3_e4"),
+    ("d5_k5_e4", "d3_k3_e4"),
 )
 """The first computes more than the second in every layer."""
 

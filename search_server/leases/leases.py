@@ -18,8 +18,16 @@ from search_server.errors import ConflictError
 from search_server.jobs.registry import fail_job, start_job
 from search_server.leases.bell import announce_lease
 from shared.protocol.device import Conditions
-from shared.protocol.measurement import OWN_FILES_PROTOCOL, PROTOCOL_MIN, Lease, LeaseItem, Policy
+from shared.protocol.measurement import (
+    NEW_OPERATORS_PROTOCOL,
+    OWN_FILES_PROTOCOL,
+    PROTOCOL_MIN,
+    Lease,
+    LeaseItem,
+    Policy,
+)
 from shared.protocol.wire import from_dict, to_dict
+from shared.workload import is_old
 
 LEASE_TTL_S = 30.0
 HEARTBEAT_S = 5.0
@@ -105,7 +113,6 @@ def _has_work(session: Session, device_id: str, now: datetime) -> bool:
 def to_lease(row: LeaseRow) -> Lease:
     """Return the message that hands a lease out."""
     items = lease_items(row)
-    has_own_files = any(item.workload is None for item in items)
     return Lease(
         lease_id=row.lease_id,
         fence=row.fence,
@@ -114,8 +121,15 @@ def to_lease(row: LeaseRow) -> Lease:
         conditions=from_dict(row.conditions, Conditions),
         policy=from_dict(row.policy, Policy),
         ttl_s=row.ttl_s,
-        protocol=OWN_FILES_PROTOCOL if has_own_files else PROTOCOL_MIN,  # so that older agents go on
+        protocol=max(map(_protocol, items)),  # not the newest, so that older agents go on
     )
+
+
+def _protocol(item: LeaseItem) -> int:
+    """Return the first protocol in which an item can be measured."""
+    if item.workload is None:
+        return OWN_FILES_PROTOCOL
+    return PROTOCOL_MIN if all(map(is_old, item.workload.segments)) else NEW_OPERATORS_PROTOCOL
 
 
 def lease_items(row: LeaseRow) -> tuple[LeaseItem, ...]:

@@ -5,14 +5,30 @@ segment is called by the segment's name alone: a runtime stamps the time when th
 Source of the format: ncnn's documentation of its operators and of its param files.
 """
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
-from search_server.model_files.folding import FoldedWeights, Step, steps
-from shared.operators import ChannelShuffle, Conv2d, GlobalAvgPool, Linear, ReLU
+from search_server.model_files.folding import CONTAINED, FoldedWeights, Step, gate_steps, steps
+from shared.operators import (
+    ChannelShuffle,
+    Conv2d,
+    GlobalAvgPool,
+    HSigmoid,
+    HSwish,
+    Linear,
+    ReLU,
+    ReLU6,
+    SqueezeExcite,
+)
 from shared.workload import Segment, Workload
 
 _MAGIC = 7767517
-_RELU = 1
+_RELU, _CLIP, _HARD_SWISH = 1, 3, 6
+"""Numbers of the activations that a layer contains."""
+_CONTAINED = (*CONTAINED, HSwish)
+_SIXTH = 1 / 6
+_MULTIPLY = 2
 
 
 def ncnn_param(workload: Workload) -> str:
@@ -35,12 +51,18 @@ def ncnn_weights(workload: Workload, weights: FoldedWeights) -> bytes:
     """
     parts: list[bytes] = []
     for segment in workload.segments:
-        for step in steps(segment):
+        for step in _with_gates(segment):
             if isinstance(step.operator, Conv2d | Linear):
                 kernel, bias = weights.of(segment.name, step)
                 stored_as_fp32 = np.zeros(1, np.uint32)
                 parts += [stored_as_fp32.tobytes(), kernel.tobytes(), bias.tobytes()]
     return b"".join(parts)
+
+
+def _with_gates(segment: Segment) -> Iterator[Step]:
+    """Yield all steps that have a layer of their own with weights, in the order of the layers."""
+    for step in steps(segment, _CONTAINED):
+        yield from gate_steps(step) if isinstance(step.operator, SqueezeExcite) else (step,)
 
 
 class _Graph:
@@ -49,12 +71,19 @@ class _Graph:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.num_blobs = 0
+        self._vectors: set[str] = set()
+        """Blobs of one dimension: what pooling and inner products give."""
 
     def add(
-        self, kind: str, name: str, inputs: list[str], outputs: list[str], parameters: dict[int, int]
+        self,
+        kind: str,
+        name: str,
+        inputs: list[str],
+        outputs: list[str],
+        parameters: Mapping[int, float | list[float]],
     ) -> str:
         """Append a layer and return its first output."""
-        values = (f"{key}={value}" for key, value in parameters.items())
+        values = (_parameter(key, value) for key, value in parameters.items())
         counts = (str(len(inputs)), str(len(outputs)))
         self.lines.append(" ".join((kind, name, *counts, *inputs, *outputs, *values)))
         self.num_blobs += len(outputs)
@@ -64,19 +93,24 @@ class _Graph:
         entry = f"{segment.name}/entry"
         if segment.residual:
             tensor = self.add("Split", f"{segment.name}/split", [tensor], [f"{segment.name}/in", entry], {})
-        planned = list(steps(segment))
+        planned = list(steps(segment, _CONTAINED))
         for step in planned:
             is_last = step is planned[-1] and not segment.residual
             output = segment.name if is_last else step.name(segment.name)
-            tensor = self._add_step(step, step.name(segment.name), tensor, output)
+            tensor = self._add_step(step, segment.name, tensor, output)
         if segment.residual:
             tensor = self.add("BinaryOp", f"{segment.name}/add", [tensor, entry], [segment.name], {0: 0})
         return tensor
 
-    def _add_step(self, step: Step, name: str, tensor: str, output: str) -> str:
+    def _add_step(self, step: Step, segment: str, tensor: str, output: str) -> str:
+        name = step.name(segment)
+        if isinstance(step.operator, GlobalAvgPool | Linear) or tensor in self._vectors:
+            self._vectors.add(output)
         match step.operator:
+            case Conv2d(groups=1) as conv if tensor in self._vectors:
+                return self._add_product(step, conv.in_channels, conv.out_channels, tensor, output, name)
             case Conv2d() as conv:
-                parameters = {
+                parameters: dict[int, float | list[float]] = {
                     0: conv.out_channels,
                     1: conv.kernel_size,
                     3: conv.stride,
@@ -91,18 +125,51 @@ class _Graph:
                 return self.add(kind, name, [tensor], [output], parameters | _activation(step))
             case ReLU():
                 return self.add("ReLU", name, [tensor], [output], {})
+            case ReLU6():
+                return self.add("Clip", name, [tensor], [output], {0: 0.0, 1: 6.0})
+            case HSigmoid():
+                return self.add("HardSigmoid", name, [tensor], [output], {0: _SIXTH, 1: 0.5})
+            case HSwish():
+                return self.add("HardSwish", name, [tensor], [output], {0: _SIXTH, 1: 0.5})
+            case SqueezeExcite():
+                return self._add_squeeze(step, segment, tensor, output)
             case ChannelShuffle(groups=groups):
                 return self.add("ShuffleChannel", name, [tensor], [output], {0: groups})
             case GlobalAvgPool():
                 return self.add("Pooling", name, [tensor], [output], {0: 1, 4: 1})
             case Linear() as linear:
-                parameters = {
-                    0: linear.out_features,
-                    1: 1,
-                    2: linear.in_features * linear.out_features,
-                }
-                return self.add("InnerProduct", name, [tensor], [output], parameters | _activation(step))
+                return self._add_product(
+                    step, linear.in_features, linear.out_features, tensor, output, name
+                )
+
+    def _add_product(
+        self, step: Step, inputs: int, outputs: int, tensor: str, output: str, name: str
+    ) -> str:
+        parameters: dict[int, float | list[float]] = {0: outputs, 1: 1, 2: inputs * outputs}
+        return self.add("InnerProduct", name, [tensor], [output], parameters | _activation(step))
+
+    def _add_squeeze(self, step: Step, segment: str, tensor: str, output: str) -> str:
+        name = step.name(segment)
+        whole = f"{name}/whole"
+        gate = self.add("Split", f"{name}/split", [tensor], [f"{name}/in", whole], {})
+        for inner in gate_steps(step):
+            gate = self._add_step(inner, segment, gate, inner.name(segment))
+        return self.add("BinaryOp", name, [whole, gate], [output], {0: _MULTIPLY})
 
 
-def _activation(step: Step) -> dict[int, int]:
-    return {9: _RELU} if step.has_relu else {}
+def _activation(step: Step) -> dict[int, float | list[float]]:
+    match step.activation:
+        case ReLU():
+            return {9: _RELU}
+        case ReLU6():
+            return {9: _CLIP, 10: [0.0, 6.0]}
+        case HSwish():
+            return {9: _HARD_SWISH, 10: [_SIXTH, 0.5]}
+    return {}
+
+
+def _parameter(key: int, value: float | list[float]) -> str:
+    """Return a parameter as a param file has it; arrays have keys of their own, and their length first."""
+    if isinstance(value, list):
+        return f"{-23300 - key}={len(value)},{','.join(f'{number:.8e}' for number in value)}"
+    return f"{key}={value}" if isinstance(value, int) else f"{key}={value:.8e}"

@@ -7,8 +7,21 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from search_server.model_files.folding import FoldedWeights, Step, steps
-from shared.operators import ChannelShuffle, Conv2d, GlobalAvgPool, Linear, ReLU, Shape
+from search_server.model_files.folding import FoldedWeights, Step, gate_steps, steps
+from shared.operators import (
+    Activation,
+    ChannelShuffle,
+    Conv2d,
+    GlobalAvgPool,
+    HSigmoid,
+    HSwish,
+    Linear,
+    Operator,
+    ReLU,
+    ReLU6,
+    Shape,
+    SqueezeExcite,
+)
 from shared.workload import Segment
 
 _FILL_STEP = 2.0**-20
@@ -39,25 +52,52 @@ class Graph:
     def add_segment(self, segment: Segment, shape: Shape, tensor: str, batch: int) -> str:
         entry = tensor
         for step in steps(segment):
-            name = step.name(segment.name)
             tensor = self._add_step(segment.name, step, shape, tensor, batch)
-            if step.has_relu:
-                name = f"{segment.name}/{step.relu_index}/relu"
-                tensor = self.add("Relu", name, [tensor], f"{name}/out")
-            is_positive = step.has_relu or isinstance(step.operator, ReLU | ChannelShuffle)
-            tensor = self.between(name, tensor, is_positive)
             shape = step.operator.output_shape(shape)
         if segment.residual:
             name = f"{segment.name}/add"
             tensor = self.add("Add", name, [tensor, entry], f"{name}/out")
-            tensor = self.between(name, tensor, is_positive=False)
+            tensor = self.between(name, tensor, None)
         return tensor
 
-    def between(self, name: str, tensor: str, is_positive: bool) -> str:
-        """Return the tensor as the next operator takes it."""
+    def between(self, name: str, tensor: str, source: Operator | None) -> str:
+        """Return the tensor as the next operator takes it.
+
+        Args:
+            name: of the node that computes it.
+            tensor: its name.
+            source: the operator that it comes from, as far as it limits the numbers.
+        """
         return tensor
 
     def _add_step(self, segment: str, step: Step, shape: Shape, tensor: str, batch: int) -> str:
+        name, source = step.name(segment), step.operator
+        tensor = self._add_operator(segment, step, shape, tensor, batch)
+        if step.activation is not None:
+            name, source = step.activation_name(segment), step.activation
+            tensor = self._activate(name, source, tensor)
+        return self.between(name, tensor, source)
+
+    def _activate(self, name: str, activation: Activation, tensor: str) -> str:
+        match activation:
+            case ReLU():
+                return self.add("Relu", name, [tensor], f"{name}/out")
+            case ReLU6():
+                ends = [
+                    self._initializer(f"{name}/{end}", np.array(value, np.float32))
+                    for end, value in (("min", 0), ("max", 6))
+                ]
+                return self.add("Clip", name, [tensor, *ends], f"{name}/out")
+            case HSigmoid():
+                return self.add("HardSigmoid", name, [tensor], f"{name}/out", alpha=1 / 6, beta=0.5)
+            case HSwish():
+                # HardSwish is a function that the runtime takes apart into just these two nodes, under
+                # names that tell no segment.
+                gate = self._activate(f"{name}/gate", HSigmoid(), tensor)
+                gate = self.between(f"{name}/gate", gate, HSigmoid())
+                return self.add("Mul", name, [tensor, gate], f"{name}/out")
+
+    def _add_operator(self, segment: str, step: Step, shape: Shape, tensor: str, batch: int) -> str:
         name = step.name(segment)
         match step.operator:
             case Conv2d() as conv:
@@ -72,16 +112,21 @@ class Graph:
                     pads=[conv.kernel_size // 2] * 4,
                     group=conv.groups,
                 )
-            case ReLU():
-                return self.add("Relu", name, [tensor], f"{name}/out")
+            case ReLU() | ReLU6() | HSigmoid() | HSwish() as activation:
+                return self._activate(name, activation, tensor)
             case ChannelShuffle(groups=groups):
                 return self._shuffle(name, groups, shape, tensor, batch)
+            case SqueezeExcite():
+                gate = tensor
+                for inner in gate_steps(step):
+                    gate = self._add_step(segment, inner, shape, gate, batch)
+                return self.add("Mul", name, [tensor, gate], f"{name}/out")
             case GlobalAvgPool():
                 return self.add("GlobalAveragePool", name, [tensor], f"{name}/out")
             case Linear():
                 kernel, bias = self._constants(segment, step)
                 flat = self.add("Flatten", f"{name}/flatten", [tensor], f"{name}/flat", axis=1)
-                flat = self.between(f"{name}/flatten", flat, is_positive=False)
+                flat = self.between(f"{name}/flatten", flat, None)
                 return self.add("Gemm", name, [flat, kernel, bias], f"{name}/out", transB=1)
 
     def _shuffle(self, name: str, groups: int, shape: Shape, tensor: str, batch: int) -> str:
@@ -91,16 +136,16 @@ class Graph:
         )
         joined = self._initializer(f"{name}/joined", np.array([batch, channels, height, width], np.int64))
         tensor = self.add("Reshape", f"{name}/reshape_in", [tensor, split], f"{name}/grouped")
-        tensor = self.between(f"{name}/reshape_in", tensor, is_positive=True)
+        tensor = self.between(f"{name}/reshape_in", tensor, ChannelShuffle(groups))
         tensor = self.add(
             "Transpose", f"{name}/transpose", [tensor], f"{name}/transposed", perm=[0, 2, 1, 3, 4]
         )
-        tensor = self.between(f"{name}/transpose", tensor, is_positive=True)
+        tensor = self.between(f"{name}/transpose", tensor, ChannelShuffle(groups))
         return self.add("Reshape", f"{name}/reshape_out", [tensor, joined], f"{name}/out")
 
     def _constants(self, segment: str, step: Step) -> tuple[str, str]:
         """Add kernel and bias of a convolution or a linear layer and return their names."""
-        name = f"{segment}.{step.index}"
+        name = step.parameters(segment)
         if self.weights is None:
             return self._fill(name, step.kernel_shape)
         kernel, bias = self.weights.of(segment, step)

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from search_server.model_files.folding import Array, FoldedWeights
 from search_server.model_files.onnx_graph import Graph
 from search_server.model_files.onnx_quantised import QuantisedGraph
-from shared.operators import Linear
+from shared.operators import Linear, ReLU
 from shared.workload import Workload
 
 OPSET = 17
@@ -49,7 +49,7 @@ def onnx_bytes(
         raise ValueError(f"a model with weights must be fp32, not {dtype}; quantise it with a converter")
     folded = None if weights is None else FoldedWeights(weights)
     graph = QuantisedGraph(folded) if dtype == "int8" else Graph(folded)
-    tensor = graph.between(f"{workload.segments[0].name}/images", "images", is_positive=True)
+    tensor = graph.between(f"{workload.segments[0].name}/images", "images", ReLU())
     for segment, shape in zip(workload.segments, workload.shapes(), strict=False):
         # In a Reshape, 0 means: as it comes.
         tensor = graph.add_segment(segment, shape, tensor, batch or 0)

@@ -9,8 +9,11 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from search_server.model_files.onnx_graph import Graph
+from shared.operators import ChannelShuffle, HSigmoid, Operator, ReLU, ReLU6
 
 _ACTIVATION_SCALE = 0.05
+_LARGEST = {ReLU6: 6.0, HSigmoid: 1.0}
+"""What ends at a known number has the scale that reaches it, so that the runtime drops the end itself."""
 _KERNEL_SCALE = 0.01
 _NUM_KERNEL_VALUES = 127
 """Kernels are filled with 1, 2, ..., 127 in turn: the runtime would keep equal kernels once."""
@@ -19,8 +22,10 @@ _NUM_KERNEL_VALUES = 127
 class QuantisedGraph(Graph):
     """A graph whose tensors pass through uint8 between operators; its weights are constants."""
 
-    def between(self, name: str, tensor: str, is_positive: bool) -> str:
-        scale = self._initializer(f"{name}/scale", np.array(_ACTIVATION_SCALE, np.float32))
+    def between(self, name: str, tensor: str, source: Operator | None) -> str:
+        is_positive = isinstance(source, ReLU | ReLU6 | HSigmoid | ChannelShuffle)
+        step = _LARGEST[type(source)] / 255 if type(source) in _LARGEST else _ACTIVATION_SCALE
+        scale = self._initializer(f"{name}/scale", np.array(step, np.float32))
         zero = self._initializer(f"{name}/zero", np.array(0 if is_positive else 128, np.uint8))
         stored = self.add("QuantizeLinear", f"{name}/quantize", [tensor, scale, zero], f"{name}/uint8")
         return self.add("DequantizeLinear", f"{name}/dequantize", [stored, scale, zero], f"{name}/float")

@@ -29,12 +29,14 @@ SCHEMA = Schema.of(
     DepthwiseConv2DOptions="padding:Int8 stride_w:Int32 stride_h:Int32 depth_multiplier:Int32 "
     "fused_activation_function:Int8",
     FullyConnectedOptions="fused_activation_function:Int8 weights_format:Int8 keep_num_dims:Bool",
-    AddOptions="",
+    AddOptions="fused_activation_function:Int8",
     ReducerOptions="keep_dims:Bool",
     PadOptions="",
     ReshapeOptions="",
     TransposeOptions="",
     SubOptions="",
+    MulOptions="fused_activation_function:Int8",
+    HardSwishOptions="",
     SignatureDef="inputs:[TensorMap] outputs:[TensorMap] signature_key:text deprecated_tag:text "
     "subgraph_index:Uint32",
     TensorMap="name:text tensor_index:Uint32",
@@ -66,11 +68,14 @@ _KINDS = {
     "CONV_2D": _Kind(3, 3, 1, "Conv2DOptions"),
     "DEPTHWISE_CONV_2D": _Kind(4, 3, 2, "DepthwiseConv2DOptions"),
     "FULLY_CONNECTED": _Kind(9, 4, 8, "FullyConnectedOptions"),
+    "MUL": _Kind(18, 2, 21, "MulOptions"),
     "RELU": _Kind(19),
+    "RELU6": _Kind(21),
     "RESHAPE": _Kind(22, 1, 17, "ReshapeOptions"),
     "PAD": _Kind(34, 2, 22, "PadOptions"),
     "TRANSPOSE": _Kind(39, 2, 26, "TransposeOptions"),
     "MEAN": _Kind(40, 2, 27, "ReducerOptions"),
+    "HARD_SWISH": _Kind(117, 1, 91, "HardSwishOptions"),
     "SUB": _Kind(41, 1, 28, "SubOptions"),
 }
 

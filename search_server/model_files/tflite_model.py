@@ -1,25 +1,37 @@
-"""Workload -> LiteRT (TensorFlow Lite) model, channels last, batch norms folded, ReLUs fused.
+"""Workload -> LiteRT (TensorFlow Lite) model, channels last, batch norms folded, ReLUs and ReLU6s fused.
 
 The file holds the network and, as further subgraphs over the same weights, each segment by itself: a
 runtime that has no node profile runs these one after another and stamps the time between them. A grouped
 convolution is a CONV_2D whose kernel has fewer input channels than its input. A strided convolution pads
 by itself only where the format's rule is also that of ``shared/operators.py``; elsewhere a PAD goes
-before it, which XNNPACK fuses.
+before it, which XNNPACK fuses. The format has no h-sigmoid: it is an addition that ends at 0 and 6, and a
+product.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from search_server.model_files.folding import Array, FoldedWeights, Step, steps
+from search_server.model_files.folding import Array, FoldedWeights, Step, gate_steps, steps
 from search_server.model_files.tflite_file import Subgraph, Tensor, TensorType, file_bytes
-from shared.operators import ChannelShuffle, Conv2d, GlobalAvgPool, Linear, ReLU, Shape
+from shared.operators import (
+    ChannelShuffle,
+    Conv2d,
+    GlobalAvgPool,
+    HSigmoid,
+    HSwish,
+    Linear,
+    ReLU,
+    ReLU6,
+    Shape,
+    SqueezeExcite,
+)
 from shared.workload import Segment, Workload
 
 NETWORK = "network"
 """Signature of the whole network; the others are called by their segment."""
 
-_NO_ACTIVATION, _RELU = 0, 1
+_NO_ACTIVATION, _RELU, _RELU6 = 0, 1, 3
 _SAME, _VALID = 0, 1
 """Numbers of the format: activations that an operator contains, and paddings."""
 
@@ -90,8 +102,7 @@ class _Writer:
         for segment, shape in chain:
             entry = tensor
             for step in steps(segment):
-                tensor = self._add_step(graph, segment.name, step, tensor, shape)
-                shape = step.operator.output_shape(shape)
+                tensor, shape = self._add_step(graph, segment.name, step, tensor, shape)
             if segment.residual:
                 output = self._activation(f"{segment.name}/add", shape)
                 tensor = graph.add("ADD", [tensor, entry], output)
@@ -102,15 +113,37 @@ class _Writer:
         scales = (_ACTIVATION_SCALE,) if self._type == "INT8" else ()
         return Tensor(name, (self._batch, height, width, channels), self._type, scales=scales)
 
-    def _add_step(self, graph: Subgraph, segment: str, step: Step, tensor: int, shape: Shape) -> int:
-        name = step.name(segment)
-        output = self._activation(name, step.operator.output_shape(shape))
-        relu = _RELU if step.has_relu else _NO_ACTIVATION
+    def _add_step(
+        self, graph: Subgraph, segment: str, step: Step, tensor: int, shape: Shape
+    ) -> tuple[int, Shape]:
+        """Add a step and return its output and the shape of that."""
+        output_shape = step.operator.output_shape(shape)
+        output = self._activation(step.name(segment), output_shape)
+        return self._add_operator(graph, segment, step, tensor, shape, output), output_shape
+
+    def _add_operator(
+        self, graph: Subgraph, segment: str, step: Step, tensor: int, shape: Shape, output: Tensor
+    ) -> int:
+        name, relu = output.name, _contained(step)
         match step.operator:
             case Conv2d() as conv:
                 return self._add_convolution(graph, segment, step, conv, tensor, shape, output, relu)
             case ReLU():
                 return graph.add("RELU", [tensor], output)
+            case ReLU6():
+                return graph.add("RELU6", [tensor], output)
+            case HSwish() if self._type == "FLOAT32":
+                return graph.add("HARD_SWISH", [tensor], output)
+            case HSwish():  # XNNPACK has it in floats only
+                gate = self._add_h_sigmoid(graph, tensor, self._activation(f"{name}/gate", shape))
+                return graph.add("MUL", [tensor, gate], output)
+            case HSigmoid():
+                return self._add_h_sigmoid(graph, tensor, output)
+            case SqueezeExcite():
+                gate, gate_shape = tensor, shape
+                for inner in gate_steps(step):
+                    gate, gate_shape = self._add_step(graph, segment, inner, gate, gate_shape)
+                return graph.add("MUL", [tensor, gate], output)
             case ChannelShuffle(groups=groups):
                 return self._add_shuffle(graph, groups, tensor, shape, output)
             case GlobalAvgPool():
@@ -163,6 +196,19 @@ class _Writer:
         kind = "DEPTHWISE_CONV_2D" if is_depthwise else "CONV_2D"
         return graph.add(kind, [tensor, *constants], output, **options)
 
+    def _add_h_sigmoid(self, graph: Subgraph, tensor: int, output: Tensor) -> int:
+        name = output.name
+        shifted = Tensor(f"{name}/shifted", output.shape, self._type, scales=output.scales)
+        inputs = [tensor, self._number(graph, f"{name}/3", 3.0)]
+        at_most_6 = graph.add("ADD", inputs, shifted, fused_activation_function=_RELU6)
+        return graph.add("MUL", [at_most_6, self._number(graph, f"{name}/sixth", 1 / 6)], output)
+
+    def _number(self, graph: Subgraph, name: str, value: float) -> int:
+        """Add a constant of one number and return its index."""
+        if self._type == "INT8":
+            return graph.add_tensor(Tensor(name, (1,), "INT8", np.array([127], np.int8), (value / 127,)))
+        return graph.add_tensor(Tensor(name, (1,), "FLOAT32", np.array([value], np.float32)))
+
     def _add_padding(self, graph: Subgraph, name: str, tensor: int, shape: Shape, pad: int) -> int:
         channels, height, width = shape
         amounts = np.array([[0, 0], [pad, pad], [pad, pad], [0, 0]], np.int32)
@@ -213,6 +259,16 @@ class _Writer:
         )
         shift = Tensor(f"{name}/bias", (size,), bias_type, "zeros" if bias is None else bias, bias_scales)
         return graph.add_tensor(stored), graph.add_tensor(shift)
+
+
+def _contained(step: Step) -> int:
+    """Return the format's number of the activation that a step contains."""
+    match step.activation:
+        case ReLU():
+            return _RELU
+        case ReLU6():
+            return _RELU6
+    return _NO_ACTIVATION
 
 
 def _pads_alike(conv: Conv2d, shape: Shape) -> bool:

@@ -1,8 +1,8 @@
 """A chain of segments -> the graph that ExecuTorch hands to XNNPACK, channels last, constants beside it.
 
-Batch norms are folded and ReLUs fused as ranges of outputs. Each tensor of one graph has a number; the
-graph's input is number 0 and its output comes last. Constants lie in one region that all graphs of a file
-share; a timing model's are all the same stretch of zeros.
+Batch norms are folded, ReLUs and ReLU6s fused as ranges of outputs. Each tensor of one graph has a number;
+the graph's input is number 0 and its output comes last. Constants lie in one region that all graphs of a
+file share; a timing model's are all the same stretch of zeros.
 Source of the format: ``runtime_schema.fbs`` of ExecuTorch's XNNPACK backend, version 1.5.
 """
 
@@ -13,8 +13,20 @@ from typing import Any
 import numpy as np
 
 from search_server.model_files.flat_tables import Member, Schema, Table, flat_bytes
-from search_server.model_files.folding import Array, FoldedWeights, Step, steps
-from shared.operators import ChannelShuffle, Conv2d, GlobalAvgPool, Linear, ReLU, Shape
+from search_server.model_files.folding import Array, FoldedWeights, Step, gate_steps, steps
+from shared.operators import (
+    Activation,
+    ChannelShuffle,
+    Conv2d,
+    GlobalAvgPool,
+    HSigmoid,
+    HSwish,
+    Linear,
+    ReLU,
+    ReLU6,
+    Shape,
+    SqueezeExcite,
+)
 from shared.workload import Segment
 
 _SCHEMA = Schema.of(
@@ -40,7 +52,7 @@ _SCHEMA = Schema.of(
 _IDENTIFIER = b"XN01"
 
 _ADD, _FULLY_CONNECTED, _TRANSPOSE, _CLAMP, _CONVOLUTION = 1, 2, 5, 6, 7
-_DEPTHWISE_CONVOLUTION, _GLOBAL_AVERAGE, _RESHAPE = 13, 19, 20
+_DEPTHWISE_CONVOLUTION, _MULTIPLY, _GLOBAL_AVERAGE, _RESHAPE, _HARD_SWISH = 13, 15, 19, 20, 24
 """Numbers of the nodes in the format's union."""
 
 _FP32 = 1
@@ -119,31 +131,49 @@ class XnnpackGraph:
     def _add_segment(self, segment: Segment, tensor: int, shape: Shape) -> tuple[int, Shape]:
         entry = tensor
         for step in steps(segment):
-            tensor = self._add_step(segment.name, step, tensor, shape)
-            shape = step.operator.output_shape(shape)
+            tensor, shape = self._add_step(segment.name, step, tensor, shape)
         if segment.residual:
             inputs = {"input1_id": tensor, "input2_id": entry}
             tensor = self._add_node(_ADD, "TwoInputs", inputs, self._dims(shape))
         return tensor, shape
 
-    def _add_step(self, segment: str, step: Step, tensor: int, shape: Shape) -> int:
-        dims = self._dims(step.operator.output_shape(shape))
+    def _add_step(self, segment: str, step: Step, tensor: int, shape: Shape) -> tuple[int, Shape]:
+        """Append a step and return the number of its output and the shape of that."""
+        output_shape = step.operator.output_shape(shape)
+        return self._add_operator(segment, step, tensor, shape, self._dims(output_shape)), output_shape
+
+    def _add_operator(
+        self, segment: str, step: Step, tensor: int, shape: Shape, dims: tuple[int, ...]
+    ) -> int:
         weights = self._constants.weights
         kernel = bias = None
         if weights is not None and isinstance(step.operator, Conv2d | Linear):
             kernel, bias = weights.of(segment, step)
         match step.operator:
             case Conv2d() as conv:
-                return self._add_convolution(conv, tensor, dims, kernel, bias, step.has_relu)
+                return self._add_convolution(conv, tensor, dims, kernel, bias, step.activation)
             case Linear() as linear:
                 fields = {
                     "input1_id": tensor,
                     "filter_id": self._add_constant((linear.out_features, linear.in_features), kernel),
                     "bias_id": self._add_constant((linear.out_features,), bias),
                 }
-                return self._add_node(_FULLY_CONNECTED, "FullyConnected", fields, dims, step.has_relu)
-            case ReLU():
-                return self._add_node(_CLAMP, "OneInput", {"input_id": tensor}, dims, has_relu=True)
+                return self._add_node(_FULLY_CONNECTED, "FullyConnected", fields, dims, step.activation)
+            case ReLU() | ReLU6() as clamp:
+                return self._add_node(_CLAMP, "OneInput", {"input_id": tensor}, dims, clamp)
+            case HSwish():
+                return self._add_node(_HARD_SWISH, "OneInput", {"input_id": tensor}, dims)
+            case HSigmoid():
+                fields = {"input1_id": tensor, "input2_id": self._add_number(3.0)}
+                shifted = self._add_node(_ADD, "TwoInputs", fields, dims, ReLU6())
+                fields = {"input1_id": shifted, "input2_id": self._add_number(1 / 6)}
+                return self._add_node(_MULTIPLY, "TwoInputs", fields, dims)
+            case SqueezeExcite():
+                gate, gate_shape = tensor, shape
+                for inner in gate_steps(step):
+                    gate, gate_shape = self._add_step(segment, inner, gate, gate_shape)
+                fields = {"input1_id": tensor, "input2_id": gate}
+                return self._add_node(_MULTIPLY, "TwoInputs", fields, dims)
             case GlobalAvgPool():
                 fields = {"input_id": tensor, "flags": _KEEP_DIMS}
                 return self._add_node(_GLOBAL_AVERAGE, "OneInput", fields, dims)
@@ -157,7 +187,7 @@ class XnnpackGraph:
         dims: tuple[int, ...],
         kernel: Array | None,
         bias: Array | None,
-        has_relu: bool,
+        contained: Activation | None,
     ) -> int:
         is_depthwise = conv.groups == conv.in_channels and conv.groups > 1
         size, group_in = conv.kernel_size, conv.in_channels // conv.groups
@@ -177,7 +207,7 @@ class XnnpackGraph:
             "bias_id": self._add_constant((conv.out_channels,), bias),
         }
         number = _DEPTHWISE_CONVOLUTION if is_depthwise else _CONVOLUTION
-        return self._add_node(number, "Convolution", fields, dims, has_relu)
+        return self._add_node(number, "Convolution", fields, dims, contained)
 
     def _add_shuffle(self, groups: int, tensor: int, dims: tuple[int, ...]) -> int:
         *maps, channels = dims
@@ -190,15 +220,26 @@ class XnnpackGraph:
         return self._add_node(_RESHAPE, "Reshape", fields, dims)
 
     def _add_node(
-        self, number: int, kind: str, fields: dict[str, Any], dims: tuple[int, ...], has_relu: bool = False
+        self,
+        number: int,
+        kind: str,
+        fields: dict[str, Any],
+        dims: tuple[int, ...],
+        contained: Activation | None = None,
     ) -> int:
         """Append a node and return the number of its output."""
         output = self._add_value(dims)
         node: dict[str, Any] = {"node": Member(number, Table(kind, fields | {"output_id": output}))}
-        if has_relu:
-            node["output_min_max"] = Table("OutputMinMax", {"output_min": 0.0, "output_max": math.inf})
+        if contained is not None:
+            largest = 6.0 if isinstance(contained, ReLU6) else math.inf
+            node["output_min_max"] = Table("OutputMinMax", {"output_min": 0.0, "output_max": largest})
         self._nodes.append(Table("XNode", node))
         return output
+
+    def _add_number(self, value: float) -> int:
+        """Add a constant of one number; it too is zero in a timing model."""
+        is_real = self._constants.weights is not None
+        return self._add_constant((1,), np.array([value], np.float32) if is_real else None)
 
     def _add_constant(self, shape: tuple[int, ...], content: Array | None) -> int:
         offset, size = self._constants.place(shape, content)

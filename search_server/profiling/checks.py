@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, JobRow, TableCheckRow
 from search_server.db.visibility import reading_for
+from search_server.devices.operators import require_operators
 from search_server.devices.support import require_support
 from search_server.jobs.registry import Submission, create_job, earlier_job, finish_job, job_resource
 from search_server.latency.covers import cover_architectures
@@ -54,6 +55,7 @@ def submit_check(
     require_newest(session, table)
     device = session.get_one(DeviceRow, table.device_id)
     require_support(device, table.conditions)
+    require_operators(device, table.search_space)
     job = create_job(session, submission, "check", device, table.space, table.conditions, create, now)
     job.is_private = job.is_private or is_private_table(session, table.snapshot)
     job.snapshot, job.num_windows = table.snapshot, MEASUREMENT_LEASES

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import ArtifactRow, JobRow, MeasuredLatencyRow
+from search_server.devices.operators import require_operators
 from search_server.devices.registry import find_device
 from search_server.devices.support import require_support
 from search_server.errors import InvalidValueError, refusing_values
@@ -61,6 +62,7 @@ def submit_measurement(
         )
     architectures = requested_architectures(create)
     require_support(device, create.conditions)
+    require_operators(device, space)
     file = _requested_file(session, create)
     job = create_job(
         session, submission, "measurement", device, space.name, create.conditions, create, now, create.name

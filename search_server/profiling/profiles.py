@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, JobRow, LeaseRow
+from search_server.devices.operators import require_operators
 from search_server.devices.registry import device_facts, find_device
 from search_server.devices.support import require_table_support
 from search_server.errors import refusing_values
@@ -53,6 +54,7 @@ def request_profile(
     with refusing_values("body.space"):
         space = search_space(create.space)
     require_table_support(device, create.conditions)
+    require_operators(device, space)
     if not create.force:
         running = _unfinished_profile(session, device, space.name, create)
         if running is not None:

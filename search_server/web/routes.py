@@ -6,6 +6,7 @@ word of its session as well, which ``GET /session`` tells it. ``/login#token=...
 stands behind ``#`` is never sent or logged.
 """
 
+import json
 import shlex
 from dataclasses import dataclass
 
@@ -23,8 +24,7 @@ from search_server.tokens import authenticate, unauthenticated
 from search_server.web.assets import asset_response
 from search_server.web.form_fields import form_fields
 from shared.architecture import KNOWN_ARCHITECTURES
-from shared.blocks import CANDIDATE_NAMES
-from shared.search_space import SPACE_NAMES
+from shared.search_space import SPACE_NAMES, search_space
 
 router = APIRouter(include_in_schema=False)
 
@@ -92,7 +92,7 @@ def devices_page(context: ContextDep, install: InstallCommandDep) -> HTMLRespons
         token_command=_token_command(context, "enrol --ttl 1h"),
         install=install,
         spaces=" ".join(SPACE_NAMES),
-        networks=" ".join((*CANDIDATE_NAMES, *KNOWN_ARCHITECTURES)),
+        networks=" ".join(_networks()),
     )
 
 
@@ -141,7 +141,7 @@ def audit_page() -> HTMLResponse:
 @router.get("/searches/{job_id}")
 def search_page(job_id: str) -> HTMLResponse:
     """One search, live."""
-    return _page("search", subject=job_id, candidates=",".join(CANDIDATE_NAMES))
+    return _page("search", subject=job_id, candidates=_candidates())
 
 
 @router.get("/docs")
@@ -212,6 +212,17 @@ def install_unknown_page(app: FastAPI) -> None:
         return await answer_error(request, error)
 
     app.add_exception_handler(404, answer_unknown)
+
+
+def _networks() -> tuple[str, ...]:
+    """Return what a form offers as networks: the blocks of all named spaces, and known names."""
+    blocks = dict.fromkeys(block for name in SPACE_NAMES for block in search_space(name).candidates)
+    return (*blocks, *KNOWN_ARCHITECTURES)
+
+
+def _candidates() -> str:
+    """Return the candidate blocks of each named space, as JSON by name."""
+    return json.dumps({name: search_space(name).candidates for name in SPACE_NAMES})
 
 
 def _token_command(context: Context | None, scope: str) -> str:

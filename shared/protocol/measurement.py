@@ -17,10 +17,12 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WHEEL_NAME = re.compile(r"edgenas_agent-[0-9A-Za-z.+]{1,60}-py3-none-any\.whl")
 
 PROTOCOL_MIN = 1
-PROTOCOL_MAX = 2
+PROTOCOL_MAX = 3
 """The protocol versions that this code speaks."""
 OWN_FILES_PROTOCOL = 2
 """The first in which a model file need not be a workload's."""
+NEW_OPERATORS_PROTOCOL = 3
+"""The first with operators of MobileNetV3 and V4; see ``OLD_KINDS``."""
 
 Status = Literal["ok", "unstable", "throttled", "deferred", "unsupported", "error"]
 """Only ``ok`` feeds a latency table."""

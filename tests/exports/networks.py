@@ -13,7 +13,10 @@ from shared.modules import NetworkModule
 from shared.search_space import search_space
 from shared.workload import Workload
 
-SPACE = search_space("fbnet-tiny:width=0.25,resolution=16")
+NETWORKS = {
+    "fbnet": (search_space("fbnet-tiny:width=0.25,resolution=16"), ("k3_e3", "k5_e1_g2", "k3_e1")),
+    "mobilenetv3": (search_space("mobilenetv3-tiny:width=0.25,resolution=16"), ("k3_e3", "k5_e4", "k7_e3")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,21 @@ class Trained:
             return np.asarray(self.module((torch.from_numpy(images_NCHW).float() / 255 - 0.45) / 0.25))
 
 
-def trained_network() -> Trained:
-    """Return a network with a shuffle and residuals; its batch norms have statistics of their own."""
-    blocks = [("k3_e3", "k5_e1_g2", "k3_e1")[layer % 3] for layer in range(SPACE.num_layers)]
-    workload = parse_architecture(",".join(blocks), SPACE).workload()
+def trained_network(name: str = "fbnet") -> Trained:
+    """Return a network with residuals; its batch norms have statistics of their own.
+
+    Args:
+        name: of one with a shuffle, ``fbnet``, or with squeeze-and-excite and h-swish, ``mobilenetv3``.
+    """
+    space, cycle = NETWORKS[name]
+    blocks = [cycle[layer % len(cycle)] for layer in range(space.num_layers)]
+    workload = parse_architecture(",".join(blocks), space).workload()
     torch.manual_seed(0)
     module = NetworkModule(workload)
     for _ in range(3):
         module.train()(torch.randn(16, 3, 16, 16))
-    names = tuple(f"class {index}" for index in range(SPACE.num_classes))
-    description = Description(SPACE.name, ",".join(blocks), 16, names, snapshot="abc", target_ms=0.5)
+    names = tuple(f"class {index}" for index in range(space.num_classes))
+    description = Description(space.name, ",".join(blocks), 16, names, snapshot="abc", target_ms=0.5)
     return Trained(module.eval(), workload, description)
 
 

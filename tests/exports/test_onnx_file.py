@@ -8,12 +8,12 @@ import onnxruntime
 import pytest
 
 from search_server.exports.onnx_file import onnx_file, quantised_onnx_file
-from tests.exports.networks import SPACE, Trained, images, trained_network
+from tests.exports.networks import NETWORKS, Trained, images, trained_network
 
 
-@pytest.fixture(scope="module")
-def trained() -> Trained:
-    return trained_network()
+@pytest.fixture(scope="module", params=NETWORKS)
+def trained(request: pytest.FixtureRequest) -> Trained:
+    return trained_network(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,11 @@ def test_uint8_images_of_any_batch_give_what_torch_gives(
     np.testing.assert_allclose(logits, trained.logits(images(batch)), rtol=1e-3, atol=1e-4)
 
 
-def test_the_file_says_what_it_is(content: bytes) -> None:
+def test_the_file_says_what_it_is(trained: Trained, content: bytes) -> None:
     model = onnx.load_from_string(content)
     said = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(said["class_names"])[3] == "class 3"
-    assert said["space"] == SPACE.name
+    assert said["space"] == trained.description.space
     assert said["snapshot"] == "abc"
     assert json.loads(said["target_ms"]) == 0.5
     assert "shorter side" in said["resize"]

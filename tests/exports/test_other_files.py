@@ -17,14 +17,14 @@ from search_server.model_files.ncnn_model import ncnn_param
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Artifact, LeaseItem
 from shared.runtimes import ArtifactFormat
-from tests.exports.networks import Trained, images, trained_network
+from tests.exports.networks import NETWORKS, Trained, images, trained_network
 
 WRITERS = {"onnx": onnx_file, "tflite": tflite_file, "ncnn": ncnn_file}
 
 
-@pytest.fixture(scope="module")
-def trained() -> Trained:
-    return trained_network()
+@pytest.fixture(scope="module", params=NETWORKS)
+def trained(request: pytest.FixtureRequest) -> Trained:
+    return trained_network(request.param)
 
 
 def test_litert_computes_what_torch_computes_of_images_0_to_255(trained: Trained) -> None:

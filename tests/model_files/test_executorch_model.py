@@ -10,7 +10,7 @@ from search_server.model_files.executorch_model import NETWORK, pte_bytes
 from shared.architecture import parse_architecture
 from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d, ReLU
 from shared.workload import Segment, Workload
-from tests.model_files.networks import WORKLOAD, trained_network, weights_of
+from tests.model_files.networks import NEW_WORKLOADS, WORKLOAD, images_for, trained_network, weights_of
 
 ODD = Workload(
     (4, 7, 9), (Segment("only", (ChannelShuffle(2), ReLU(), Conv2d(4, 6, 5, 2), BatchNorm2d(6), ReLU())),)
@@ -25,10 +25,12 @@ def load(model: bytes, folder: Path) -> Any:
     return bindings._load_program(str(path))
 
 
-@pytest.mark.parametrize("workload", [WORKLOAD, ODD])
+@pytest.mark.parametrize(
+    "workload", [WORKLOAD, ODD, *NEW_WORKLOADS.values()], ids=["fbnet", "odd", *NEW_WORKLOADS]
+)
 def test_the_network_computes_what_the_torch_network_computes(workload: Workload, tmp_path: Path) -> None:
     module = trained_network(workload)
-    images = torch.randn(2, *workload.input_shape)
+    images = images_for(workload, 2)
     with torch.inference_mode():
         expected = module(images).numpy()
     program = load(pte_bytes(workload, weights_of(module), batch=2), tmp_path)

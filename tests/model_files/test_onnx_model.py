@@ -13,7 +13,14 @@ from shared.modules import NetworkModule
 from shared.operators import Conv2d
 from shared.search_space import search_space
 from shared.workload import Segment, Workload
-from tests.model_files.networks import WORKLOAD, trained_network, weights_of
+from tests.model_files.networks import (
+    NEW_WORKLOADS,
+    V3,
+    WORKLOAD,
+    images_for,
+    trained_network,
+    weights_of,
+)
 
 
 def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -39,6 +46,35 @@ def test_the_model_computes_what_the_torch_network_computes() -> None:
         expected = module(images).numpy()
     actual = run(onnx_bytes(WORKLOAD, weights_of(module), batch=2), images.numpy())
     np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NEW_WORKLOADS)
+def test_blocks_of_mobilenet_v3_and_v4_compute_what_torch_computes(name: str) -> None:
+    workload = NEW_WORKLOADS[name]
+    module = trained_network(workload)
+    images = images_for(workload, 2)
+    with torch.inference_mode():
+        expected = module(images).numpy()
+    actual = run(onnx_bytes(workload, weights_of(module), batch=2), images.numpy())
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_squeeze_and_excite_lacks_no_weight_in_silence() -> None:
+    weights = weights_of(NetworkModule(V3))
+    name = next(name for name in weights if name.endswith("expand.bias"))
+    del weights[name]
+    with pytest.raises(ValueError, match=f"weights lack '{name}'"):
+        onnx_bytes(V3, weights)
+
+
+@pytest.mark.parametrize("name", NEW_WORKLOADS)
+def test_every_node_of_an_optimised_model_tells_its_segment(name: str, tmp_path: Path) -> None:
+    """The runtime's own nodes, changes of layout, have names without a slash."""
+    for dtype in ("fp32", "int8"):
+        nodes = optimised(onnx_bytes(NEW_WORKLOADS[name], dtype=dtype), tmp_path).node
+        segments = {node.name.partition("/")[0] for node in nodes if "/" in node.name}
+        assert segments == {segment.name for segment in NEW_WORKLOADS[name].segments if segment.operators}
+        assert not [node for node in nodes if "HardS" in node.op_type and "/" not in node.name]
 
 
 def test_a_timing_model_is_small_and_keeps_its_numbers_normal() -> None:

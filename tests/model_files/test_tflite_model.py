@@ -1,14 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.options import CpuOptions, Options
 from numpy.typing import NDArray
 
 from search_server.model_files.tflite_model import NETWORK, tflite_bytes
 from shared.architecture import parse_architecture
 from shared.operators import Conv2d
 from shared.workload import Segment, Workload
-from tests.model_files.networks import WORKLOAD, trained_network, weights_of
+from tests.model_files.networks import NEW_WORKLOADS, WORKLOAD, images_for, trained_network, weights_of
 
 
 def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -21,7 +25,7 @@ def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def torch_and_tflite(workload: Workload) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     module = trained_network(workload)
-    images = torch.randn(2, *workload.input_shape)
+    images = images_for(workload, 2)
     with torch.inference_mode():
         expected = module(images).numpy()
     model = tflite_bytes(workload, weights_of(module), batch=2)
@@ -32,6 +36,21 @@ def torch_and_tflite(workload: Workload) -> tuple[NDArray[np.float32], NDArray[n
 def test_the_model_computes_what_the_torch_network_computes() -> None:
     expected, actual = torch_and_tflite(WORKLOAD)
     np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NEW_WORKLOADS)
+def test_blocks_of_mobilenet_v3_and_v4_compute_what_torch_computes(name: str) -> None:
+    expected, actual = torch_and_tflite(NEW_WORKLOADS[name])
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "int8"])
+@pytest.mark.parametrize("name", ["v3", "v4", "squeeze_excite_inside"])
+def test_xnnpack_runs_all_of_their_timing_models(name: str, dtype: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(tflite_bytes(NEW_WORKLOADS[name], dtype=dtype))
+    model = CompiledModel.from_file(str(path), options=Options(cpu_options=CpuOptions(num_threads=1)))
+    assert model.is_fully_accelerated()
 
 
 @pytest.mark.parametrize("size", [7, 8])

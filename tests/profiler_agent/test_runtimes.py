@@ -24,6 +24,7 @@ from shared.protocol.measurement import LeaseItem
 from shared.runtimes import ACCELERATORS, DTYPES, RUNTIME_NAMES, RUNTIMES
 from shared.search_space import search_space
 from shared.workload import Segment, Workload
+from tests.model_files.networks import V3, V4
 
 NETWORK = random_architecture(
     search_space("fbnet-tiny:width=0.25,resolution=16"), random.Random(3)
@@ -66,7 +67,7 @@ class TestEveryRuntime:
         known = {each.name: each.version for each in available_runtimes()} | {"simulated": DEFAULT_DEVICE}
         assert known[runtime.name] in runtime.version
 
-    @pytest.mark.parametrize("workload", [NETWORK, BLOCK])
+    @pytest.mark.parametrize("workload", [NETWORK, BLOCK, V3, V4], ids=["fbnet", "block", "v3", "v4"])
     def test_each_profiled_run_gives_each_node_one_time(
         self, runtime: Runtime, workload: Workload, tmp_path: Path
     ) -> None:
@@ -100,9 +101,10 @@ class TestEveryRuntime:
     ) -> None:
         conditions = Conditions(runtime=runtime.name, dtype=dtype)
         if dtype in dtypes_of(runtime):
-            model = load(runtime, NETWORK, tmp_path, conditions)
-            model.run_profiled()
-            assert model.node_samples()
+            for workload in (NETWORK, V3, V4):
+                model = load(runtime, workload, tmp_path, conditions)
+                model.run_profiled()
+                assert model.node_samples()
         else:
             with pytest.raises(UnsupportedWorkloadError, match="ask for fp32"):
                 load(runtime, NETWORK, tmp_path, conditions)

@@ -2,7 +2,19 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.operators import BatchNorm2d, ChannelShuffle, Conv2d, GlobalAvgPool, Linear, ReLU
+from shared.blocks import squeezed_channels
+from shared.operators import (
+    BatchNorm2d,
+    ChannelShuffle,
+    Conv2d,
+    GlobalAvgPool,
+    HSigmoid,
+    HSwish,
+    Linear,
+    ReLU,
+    ReLU6,
+    SqueezeExcite,
+)
 
 
 def test_a_strided_convolution_by_hand() -> None:
@@ -28,6 +40,26 @@ def test_the_other_operators() -> None:
     assert Linear(5, 3).macs((5, 1, 1)) == 15
 
 
+def test_a_squeeze_and_excite_by_hand() -> None:
+    """16 to 8 channels and back, both with a bias; on one pixel, however large the map."""
+    squeeze = SqueezeExcite(16, 8)
+    assert squeeze.output_shape((16, 5, 7)) == (16, 5, 7)
+    assert squeeze.macs((16, 5, 7)) == 16 * 8 + 8 * 16
+    assert squeeze.num_params == 16 * 8 + 8 + 8 * 16 + 16
+
+
+def test_squeezed_channels_are_those_of_the_published_mobilenet_v3() -> None:
+    """Table 1 of the paper with the sizes of its released checkpoints."""
+    published = {72: 24, 120: 32, 480: 120, 672: 168, 960: 240, 16: 8}
+    assert {channels: squeezed_channels(channels) for channels in published} == published
+
+
+@pytest.mark.parametrize("activation", [ReLU6(), HSwish(), HSigmoid()])
+def test_activations_cost_no_products(activation: ReLU6 | HSwish | HSigmoid) -> None:
+    assert activation.output_shape((3, 4, 5)) == (3, 4, 5)
+    assert activation.macs((3, 4, 5)) == activation.num_params == 0
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -36,6 +68,8 @@ def test_the_other_operators() -> None:
         (lambda: Conv2d(3, 4, groups=2), "groups=2 must divide in_channels=3"),
         (lambda: Conv2d(3, 4).output_shape((5, 1, 1)), "takes 3 channels, got 5"),
         (lambda: ChannelShuffle(2).output_shape((3, 1, 1)), "groups=2 must divide 3 channels"),
+        (lambda: SqueezeExcite(4, 0), "SqueezeExcite squeezed must be at least 1, got 0"),
+        (lambda: SqueezeExcite(4, 2).output_shape((3, 1, 1)), "squeeze_excite takes 4 channels, got 3"),
         (lambda: Linear(2, 2).output_shape((2, 2, 2)), r"linear takes shape \(2, 1, 1\)"),
     ],
 )

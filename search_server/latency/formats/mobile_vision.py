@@ -24,10 +24,14 @@ from shared.operators import (
     ChannelShuffle,
     Conv2d,
     GlobalAvgPool,
+    HSigmoid,
+    HSwish,
     Linear,
     Operator,
     ReLU,
+    ReLU6,
     Shape,
+    SqueezeExcite,
 )
 from shared.protocol.device import Conditions
 from shared.workload import IDENTITY_KEY, Segment
@@ -221,3 +225,5 @@ def _operator_us(
             return mean_us.get(_Known("Relu", shape)), False
         case BatchNorm2d():
             return 0.0, False
+        case ReLU6() | HSigmoid() | HSwish() | SqueezeExcite():
+            return None, False  # the authors' networks have none

@@ -6,7 +6,8 @@ The error of a mean follows from the file's variance and count; without a varian
 
 Their block of expansion 1 has no first 1x1 convolution (``inverted_bottleneck`` is None in their
 ``MBInvertedConvLayer`` and ``MBConvLayer``): it is ``k3_sep`` here, and never ``k3_e1``. They have neither
-groups nor strided skips. Cells of such blocks stay missing.
+groups, strided skips, ReLU6 nor a depthwise convolution before the expansion. Cells of such blocks stay
+missing, and so do a stem of several convolutions and a head with a layer behind pooling.
 """
 
 import math
@@ -15,7 +16,7 @@ from dataclasses import replace
 
 from search_server.latency.formats.ofa_file import OfaBlock, read_ofa_file
 from search_server.latency.formats.reading import ImportedFile, ReadLatency, ReadTable, table_of_latencies
-from shared.blocks import InvertedResidual, Separable, candidate_block
+from shared.blocks import InvertedResidual, Separable, candidate_block, expanded_channels
 from shared.macro_architecture import PlacedSegment
 from shared.operators import Shape
 from shared.protocol.device import Conditions
@@ -85,7 +86,9 @@ def _names(space: SearchSpace, placed: PlacedSegment) -> tuple[tuple[str, ...], 
     if placed.layer is not None:
         return tuple((name,) for name in _block_names(placed.layer, placed.block))
     if placed.segment.name == "stem":
-        return (_stem_names(space),)
+        return () if space.stem_tail else (_stem_names(space),)
+    if space.head_features:
+        return ()
     return _head_names(space, placed.input_shape)
 
 
@@ -113,17 +116,20 @@ def _block_names(layer: Layer, block_name: str) -> tuple[str, ...]:
     """Return the names that a file may have for a candidate; none if it cannot describe it."""
     block = candidate_block(block_name)
     if isinstance(block, InvertedResidual):
-        if block.groups > 1 or block.expansion == 1:
+        if block.groups > 1 or block.expansion == 1 or block.first_kernel_size or not block.kernel_size:
             return ()
     elif not isinstance(block, Separable):
         return ()
+    traits = block.traits.joined(layer.traits)
+    if traits.activation == "relu6":
+        return ()
     shapes = f"input:{_text(layer.input_shape)}-output:{_text((layer.out_channels, *_half(layer)))}"
     rest = f"kernel:{block.kernel_size}-stride:{layer.stride}-idskip:{int(layer.keeps_shape)}"
-    mid_channels = layer.in_channels * block.expansion
-    return (
-        f"expanded_conv-{shapes}-expand:{block.expansion}-{rest}",
-        f"expanded_conv-{shapes}-expand:{mid_channels}-{rest}-se:0-hs:0",
-    )
+    mid_channels = expanded_channels(layer.in_channels, block.expansion)
+    squeeze, swish = int(traits.has_squeeze), int(traits.activation == "hswish")
+    by_channels = f"expanded_conv-{shapes}-expand:{mid_channels}-{rest}-se:{squeeze}-hs:{swish}"
+    by_factor = f"expanded_conv-{shapes}-expand:{block.expansion:g}-{rest}"
+    return (by_channels,) if squeeze or swish else (by_factor, by_channels)
 
 
 def _half(layer: Layer) -> tuple[int, int]:

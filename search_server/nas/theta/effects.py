@@ -6,8 +6,9 @@ informing, since weights change slowly.
 
 A short search has a few hundred draws, and over a hundred effects smaller than the noise of a draw.
 So a candidate is believed to do much the same in all layers, more so in layers that all keep or all change
-their shape. Candidates of one kernel, expansion or groups are believed to do somewhat the same. The draws
-tell where that is wrong.
+their shape. Candidates of one kernel, expansion or groups are believed to do somewhat the same, and so are
+those of one first kernel, activation or squeeze-and-excite where candidates differ in it. The draws tell
+where that is wrong.
 
 Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), section 2.1, for the
 posterior mean; Haykin, "Adaptive Filter Theory" (2002), section 9, for forgetting.
@@ -16,6 +17,7 @@ Shape letters: P drawn networks, L layers, K candidates, E = L * K effects.
 """
 
 from collections.abc import Hashable, Sequence
+from itertools import compress
 
 import torch
 from torch import Tensor
@@ -27,8 +29,10 @@ HALF_LIFE_DRAWS = 1000
 """After so many further draws one counts half, since weights have changed."""
 EVERYWHERE, ALIKE, TRAIT, OWN = 0.03, 0.005, 0.01, 0.005
 """Prior variance of an effect, as shares of the variance of a draw: what a candidate does in all layers; in
-layers that all keep or all change their shape; what each of its kernel, expansion and groups does; and what
-it does in one layer alone."""
+layers that all keep or all change their shape; what each of its kernel, expansion, groups and other traits
+does; and what it does in one layer alone."""
+_OLD_TRAITS = ("kernel_size", "expansion", "groups")
+"""What counts even where all candidates have it in common, as in searches of before."""
 
 
 class BlockEffects:
@@ -84,9 +88,10 @@ def effects_prior(space: SearchSpace) -> Tensor:
     is_skip_E = torch.tensor([isinstance(block, Skip) for block in blocks])
     is_same_EE = _same(blocks) & (keeps_EE | ~is_skip_E)
     prior_EE = EVERYWHERE * is_same_EE.double() + ALIKE * (is_same_EE & keeps_EE)
-    for trait in ("kernel_size", "expansion", "groups"):
-        shares_EE = _same([getattr(block, trait, None) for block in blocks]) & ~is_skip_E
-        prior_EE += TRAIT * shares_EE
+    for trait in ("kernel_size", "expansion", "groups", "first_kernel_size", "traits"):
+        values = [getattr(block, trait, None) for block in blocks]
+        if trait in _OLD_TRAITS or len({*compress(values, ~is_skip_E)}) > 1:
+            prior_EE += TRAIT * (_same(values) & ~is_skip_E)
     return prior_EE + OWN * torch.eye(len(blocks))
 
 

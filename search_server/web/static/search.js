@@ -10,7 +10,7 @@ import { showActions } from "./search_actions.js";
 import { showResults } from "./search_results.js";
 
 const jobId = document.body.dataset.subject;
-const namedSpaceCandidates = byId("theta").dataset.candidates.split(",");
+const namedSpaceCandidates = JSON.parse(byId("theta").dataset.candidates);
 const steps = []; // the scalars of each step that is shown, in order
 const thetas = new Map(); // step -> {phase, theta, drawn_from}, asked for when it is looked at
 let search = null;
@@ -131,9 +131,9 @@ async function showChosenTheta() {
   if (place === Number(slider.value)) showTheta(step.theta, `${step.epoch + 1} (${step.phase})`); // else it moved on
 }
 
-/** A space of one's own is written out in its name; all others have the same candidates. */
+/** A space of one's own is written out in its name. */
 function candidatesOf(space) {
-  return /blocks=([^,]+)/.exec(space)?.[1].split("-") ?? namedSpaceCandidates;
+  return /blocks=([^,]+)/.exec(space)?.[1].split("-") ?? namedSpaceCandidates[space.split(":")[0]];
 }
 
 function showTheta(probabilities, name) {

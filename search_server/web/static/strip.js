@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const BLOCK = /^k(\d)_(?:sep|e(\d)(?:_g(\d+))?)$/;
+const BLOCK = /^(?:d(\d)_)?(?:k(\d)_?)?(?:sep|e([\d.]+)(?:_g(\d+))?)(_se)?(?:_(hs|r6))?$/;
 const MOST_EXPANSION = 6;
 
 /** Return the blocks of a network from left to right; those that differ from `other` are marked. */
@@ -11,14 +11,16 @@ export function blockStrip(architecture, name, other = null) {
   const list = h("ol", { class: "strip", "aria-label": `Blocks of ${name}, layer by layer` });
   for (const [index, block] of blocks.entries()) {
     const isOther = others && others[index] !== block;
-    const [, kernel, expansion, groups] = BLOCK.exec(block) ?? [];
-    const words = kernel ? [`k${kernel}`, expansion ? `e${expansion}` : "sep", groups ? `g${groups}` : ""] : [block];
+    const parts = BLOCK.exec(block);
+    const [, first, middle, expansion] = parts ?? [];
+    const kernel = middle ?? first; // an FFN has none
+    const words = parts ? block.split("_") : [block];
     const bar = h("span", { class: "bar", "aria-hidden": "true" });
-    bar.style.setProperty("--height", String(kernel ? (expansion ?? 1) / MOST_EXPANSION : 0));
+    bar.style.setProperty("--height", String(parts ? (expansion ?? 1) / MOST_EXPANSION : 0));
     list.append(h("li", {
-      class: `${kernel ? `k${kernel}` : "skip"}${isOther ? " differs" : ""}`,
+      class: `${kernel ? `k${kernel}` : parts ? "k1" : "skip"}${isOther ? " differs" : ""}`,
       title: `layer${String(index + 1).padStart(2, "0")}: ${block}${isOther ? `, there ${others[index]}` : ""}`,
-    }, bar, words.filter(Boolean).map((word) => h("span", {}, word)), isOther ? h("span", { class: "visually-hidden" }, "differs") : null));
+    }, bar, words.map((word) => h("span", {}, word)), isOther ? h("span", { class: "visually-hidden" }, "differs") : null));
   }
   return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": `Blocks of ${name}` }, list);
 }
@@ -26,5 +28,5 @@ export function blockStrip(architecture, name, other = null) {
 /** Return the words that explain a strip. */
 export function stripLegend() {
   return h("p", { class: "hint strip-legend" }, ["3", "5", "7"].map((kernel) => [h("i", { class: `k${kernel}` }), ` kernel ${kernel} `]).flat(),
-    "· height: expansion e1 to e6 · skip: the layer is left out");
+    "· height: expansion e1 to e6 · d: a depthwise convolution first · se: squeeze-and-excite · skip: the layer is left out");
 }

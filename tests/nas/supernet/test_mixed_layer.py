@@ -6,19 +6,27 @@ from torch import Tensor, nn
 
 from search_server.nas.supernet.entangled_layer import EntangledLayer
 from search_server.nas.supernet.mixed_layer import MixedLayer, SeparateLayer
+from shared.blocks import candidate_block
 from shared.modules import SegmentModule
+from shared.search_space import SearchSpace
 from shared.workload import Segment
 from tests.nas.small_search import SPACE as SMALL_SPACE
 from tests.nas.small_search import generator
 
 SPACE = replace(SMALL_SPACE, candidates=(*SMALL_SPACE.candidates, "k3_sep", "k5_sep"))
-NUM_CANDIDATES = len(SPACE.candidates)
-EVERYTHING = tuple(range(NUM_CANDIDATES))
 
 
-def mixed_layer(layer_class: type[SeparateLayer] | type[EntangledLayer], index: int) -> MixedLayer:
+MOBILE_SPACE = replace(
+    SMALL_SPACE,
+    candidates=("k3_e2_se", "d3_k5_e3_hs", "d5_e2", "e4_r6", "k3_e2_g2_se", "k5_sep_se", "k3_e2.5", "skip"),
+)
+
+
+def mixed_layer(
+    layer_class: type[SeparateLayer] | type[EntangledLayer], index: int, space: SearchSpace = SPACE
+) -> MixedLayer:
     """A layer in training whose batch norms are not fresh."""
-    layer = layer_class([segment_of(index, block) for block in SPACE.candidates], generator(index))
+    layer = layer_class([segment_of(index, block, space) for block in space.candidates], generator(index))
     for norm in layer.modules():
         if isinstance(norm, nn.BatchNorm2d):
             nn.init.uniform_(norm.weight, 0.5, 1.5, generator=generator(1))
@@ -26,31 +34,33 @@ def mixed_layer(layer_class: type[SeparateLayer] | type[EntangledLayer], index: 
     return layer.train()
 
 
-def segment_of(index: int, block: str) -> Segment:
-    return SPACE.candidate(SPACE.layers[index], block)
+def segment_of(index: int, block: str, space: SearchSpace = SPACE) -> Segment:
+    return space.candidate(space.layers[index], block)
 
 
 @pytest.mark.parametrize("layer_class", [SeparateLayer, EntangledLayer])
 @pytest.mark.parametrize("index", [0, 1, 4])
+@pytest.mark.parametrize("space", [SPACE, MOBILE_SPACE], ids=["fbnet", "mobile"])
 def test_all_candidates_at_once_are_the_weighted_sum_of_each_alone(
-    layer_class: type[SeparateLayer] | type[EntangledLayer], index: int
+    layer_class: type[SeparateLayer] | type[EntangledLayer], index: int, space: SearchSpace
 ) -> None:
     """In training: outputs, gradients and running statistics."""
-    layer = mixed_layer(layer_class, index)
+    layer = mixed_layer(layer_class, index, space)
     blocks = []
-    for candidate, block in enumerate(SPACE.candidates):
-        module = SegmentModule(segment_of(index, block)).train()
+    for candidate, block in enumerate(space.candidates):
+        module = SegmentModule(segment_of(index, block, space)).train()
         module.load_state_dict(layer.candidate_state(candidate))
         blocks.append(module)
-    x_NCHW = 2 + torch.randn(6, *SPACE.layers[index].input_shape, generator=generator(5))
-    theta_K = torch.randn(NUM_CANDIDATES, generator=generator(6)).requires_grad_()
+    everything = range(len(space.candidates))
+    x_NCHW = 2 + torch.randn(6, *space.layers[index].input_shape, generator=generator(5))
+    theta_K = torch.randn(len(space.candidates), generator=generator(6)).requires_grad_()
     weights_K = theta_K.softmax(0)
 
     def plain_loop(x_NCHW: Tensor) -> Tensor:
         return torch.stack([m * block(x_NCHW) for m, block in zip(weights_K, blocks, strict=True)]).sum(0)
 
     results = []
-    for forward in (plain_loop, lambda x_NCHW: layer(x_NCHW, EVERYTHING, weights_K)):
+    for forward in (plain_loop, lambda x_NCHW: layer(x_NCHW, everything, weights_K)):
         leaf_NCHW = x_NCHW.clone().requires_grad_()
         y_NCHW = forward(leaf_NCHW)
         slope_NCHW = torch.randn(y_NCHW.shape, generator=generator(7))
@@ -64,6 +74,27 @@ def test_all_candidates_at_once_are_the_weighted_sum_of_each_alone(
         for name, value in module.state_dict().items():
             if "running" in name:
                 torch.testing.assert_close(state[name], value, rtol=1e-4, atol=1e-4)
+
+
+def entangled(*blocks: str) -> EntangledLayer:
+    """A layer of 8 channels."""
+    return EntangledLayer([candidate_block(block).lower("mine", 8, 8, 1) for block in blocks], generator(0))
+
+
+def test_a_squeeze_and_excite_is_a_slice_of_the_largest() -> None:
+    layer = entangled("k3_sep_se", "k3_e6_se")
+    small, large = (layer.candidate_state(candidate) for candidate in (0, 1))
+    few, many = small["3.reduce.weight"], large["6.reduce.weight"]
+    assert few.shape == (8, 8, 1, 1)
+    assert many.shape == (16, 48, 1, 1)
+    assert torch.equal(few, many[:8, :8])
+    assert torch.equal(small["3.expand.bias"], large["6.expand.bias"][:8])
+
+
+def test_the_first_depthwise_kernel_is_the_centre_of_the_largest() -> None:
+    layer = entangled("d3_e2", "d5_k3_e2")
+    small, large = (layer.candidate_state(candidate)["0.weight"] for candidate in (0, 1))
+    assert torch.equal(small, large[:, :, 1:-1, 1:-1])
 
 
 def test_a_skip_that_changes_the_shape_begins_as_the_linear_part_of_the_others() -> None:

@@ -67,6 +67,13 @@ def test_separable_blocks_are_believed_to_be_like_those_of_expansion_1() -> None
     assert prior_EE[0, 1] > prior_EE[0, 2] > prior_EE[0, 3] == 0
 
 
+def test_blocks_with_squeeze_and_excite_are_believed_to_be_alike_where_others_have_none() -> None:
+    space = replace(SPACE, candidates=("k3_e3", "k3_e3_se", "k5_e6_se", "k7_e6", "skip"))
+    prior_EE = effects_prior(space)
+    assert prior_EE[1, 2] > prior_EE[1, 3]
+    assert prior_EE[0, 1] > prior_EE[0, 3]
+
+
 def test_more_draws_tell_more() -> None:
     errors = [float((estimated(number, 1.0) - TRUE_LK).square().mean()) for number in (5, 50, 500)]
     assert errors[0] > errors[1] > errors[2]
