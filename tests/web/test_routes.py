@@ -3,11 +3,13 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import httpx
 import pytest
 
+from search_server.resources.searches import SearchCreate
 from search_server.tokens import Scope
 from tests.client.served import Served, serve
 
@@ -34,6 +36,8 @@ def http(served: Served) -> Iterator[httpx.Client]:
         "/docs",
         "/tables/abc",
         "/searches/abc",
+        "/searches/new",
+        "/compare",
         "/models",
         "/models/abc",
         "/audit",
@@ -49,6 +53,16 @@ def test_pages_load_nothing_from_elsewhere_and_run_no_inline_code(
     assert "://" not in page.text.replace(served.url, "")  # the line to type on a device names the server
     assert "<style" not in page.text
     assert "<script>" not in page.text
+
+
+def test_the_form_of_a_search_asks_every_option_once(http: httpx.Client) -> None:
+    form = http.get("/searches/new").text.partition("<form")[2]
+    names = re.findall(r' name="(\w+)"', form)
+    assert len(names) == len(set(names))
+    elsewhere = {"device", "also", "conditions", "target_ms", "snapshot"}  # in the rows of devices
+    unasked = {"class_names", "origin", "points"}
+    wanted = {each.name for each in fields(SearchCreate)} - elsewhere - unasked
+    assert set(names) == wanted
 
 
 def test_what_stands_in_the_address_is_text(http: httpx.Client) -> None:

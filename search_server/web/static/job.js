@@ -27,7 +27,7 @@ export function isSimulated(job) {
 
 /** Return the status as a badge, with another one for simulated latencies. */
 export function statusBadge(job) {
-  return h("span", {}, badge(KINDS[job.status], job.status),
+  return h("span", { class: "badges" }, badge(KINDS[job.status], job.status),
     isSimulated(job) ? [" ", badge("simulated", "simulated")] : null);
 }
 
