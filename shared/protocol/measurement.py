@@ -22,7 +22,7 @@ PROTOCOL_MAX = 3
 OWN_FILES_PROTOCOL = 2
 """The first in which a model file need not be a workload's."""
 NEW_OPERATORS_PROTOCOL = 3
-"""The first with operators of MobileNetV3 and V4; see ``OLD_KINDS``."""
+"""The first with the activations and the squeeze-and-excite of MobileNetV3; see ``OLD_KINDS``."""
 
 Status = Literal["ok", "unstable", "throttled", "deferred", "unsupported", "error"]
 """Only ``ok`` feeds a latency table."""
