@@ -14,6 +14,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY licenses licenses
 COPY shared shared
 COPY profiler_agent profiler_agent
+COPY edgenas edgenas
 COPY search_server search_server
 COPY deploy/agent deploy/agent
 RUN python3 -m pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url ${TORCH_INDEX}} \

@@ -26,14 +26,17 @@ from ray.cluster_utils import Cluster  # noqa: E402
 
 from search_server.engines.ray import RayEngine  # noqa: E402
 
-HEAD, OTHER = ({"num_cpus": 1, "node_ip_address": address} for address in ("127.0.0.1", "127.0.0.2"))
+OTHER, SPARE = ({"num_cpus": 1, "node_ip_address": address} for address in ("127.0.0.2", "127.0.0.3"))
+"""Other hosts than that of the head, which is joined before there are others."""
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head and another node, a processor each."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    head = {"num_cpus": 1, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, connect=True, head_node_args=head)
     yield cluster
+    ray.shutdown()
     cluster.shutdown()
 
 
@@ -50,6 +53,7 @@ def test_a_search_that_loses_a_node_ends_with_the_network_of_an_undisturbed_one(
     def lose_a_node(facts: Any, checkpoint: bytes) -> None:
         book.on_report(facts, checkpoint)
         if len(book.facts) == 1:
+            cluster.add_node(**SPARE)  # without it Ray waits ten minutes before it goes on with one process
             cluster.remove_node(node, allow_graceful=False)
 
     engine = RayEngine(cluster.address, 2)
