@@ -1,4 +1,4 @@
-"""``python -m scripts.notebook``: run the notebook of the docs on this machine, and keep its outputs.
+"""``python -m scripts.notebook``: run the notebook of the docs on a simulated device, and keep its outputs.
 
 Server, worker and agent are started for it and stopped again. It is written as a notebook, and as a page of
 the book with the same cells.
@@ -113,6 +113,7 @@ def as_page(cells: list[Cell]) -> str:
 
 def main() -> None:
     """Run the cells against services of their own, and write notebook and page."""
+    os.environ["EDGENAS_AGENT_RUNTIME"] = "simulated"  # so the page can be made on any machine
     with tempfile.TemporaryDirectory() as folder, local_services(Path(folder)) as (client, _):
         client.update_device(wait_for_device(client), DeviceUpdate(name="board"))
         os.environ["EDGENAS_SERVER_URL"] = client.server_url
