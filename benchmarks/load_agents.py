@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 
 import httpx
 
@@ -104,16 +105,18 @@ class LoadAgent:
 
     async def _deliver(self, client: ServerClient) -> None:
         while self.spool:
-            result = self.spool[0]
+            lease_id = self.spool[0].lease_id
+            batch = list(takewhile(lambda result: result.lease_id == lease_id, self.spool))
             try:
-                await client.post_result(result)
+                await client.post_results(batch)
             except RequestRefusedError as error:
                 if error.status not in _LOST_LEASE:
                     raise
-                self.tally.num_refused_results += 1
+                self.tally.num_refused_results += len(batch)
             else:
-                self.tally.acknowledged.add((result.lease_id, result.fence, result.item_id))
-            self.spool.popleft()
+                self.tally.acknowledged |= {(each.lease_id, each.fence, each.item_id) for each in batch}
+            for _ in batch:
+                self.spool.popleft()
 
     async def _pause(self, error: Exception, backoff: Backoff) -> bool:
         """Wait before the next attempt; False if there is no use in one."""

@@ -1,16 +1,12 @@
 """Years of measurements, written into a database in bulk: leases, results, node rows and tables.
 
-All leases look alike: one is made by the server's own plan and answered once, and its rows are written
-again and again under other names. A stored sample is one run of one segment, or of one network.
+All leases look alike: one is made by the server's own plan and answered once, and the database copies its
+rows again and again under other names. A stored sample is one run of one segment, or of one network.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from itertools import islice
-from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, literal, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks.load_agents import device, simulated_results
@@ -30,7 +26,7 @@ from search_server.jobs.registry import Submission, create_job
 from search_server.latency.stored.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.latency.verdict import Verdict
-from search_server.leases.ingest import ingest_result
+from search_server.leases.ingest import ingest_results
 from search_server.leases.leases import create_lease, to_lease
 from search_server.profiling.plan import ItemFactory, policy, profile_items
 from search_server.store import Store
@@ -43,21 +39,14 @@ SPACE = search_space("fbnet-cifar")
 CONDITIONS = Conditions(runtime="simulated")
 TABLES_EVERY = 8
 """Leases that a table takes."""
-_ROWS_AT_ONCE = 20_000
-
-_Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One lease as the server stores it, with its results and nodes, and one table."""
+    """One lease that is stored with its results and nodes, and one table."""
 
-    lease: _Row
-    results: tuple[_Row, ...]
-    nodes: tuple[tuple[_Row, ...], ...]
-    """Of each result."""
+    lease_id: str
     table: LatencyTable
-    entries: tuple[_Row, ...]
     answers: tuple[Result, ...]
 
     @property
@@ -70,7 +59,7 @@ class Template:
 
 
 def make_template(session: Session, store: Store) -> Template:
-    """Let the server plan a lease of a profile, and store its answers."""
+    """Let the server plan a lease of a profile, and store its answers and a table."""
     now = utc_now()
     row = add_device(session, device("history"), now)
     job = create_job(session, Submission(None), "profile", row, SPACE.name, CONDITIONS, {}, now)
@@ -79,13 +68,7 @@ def make_template(session: Session, store: Store) -> Template:
     lease = create_lease(session, job, items, policy(0, CONDITIONS), now)
     lease.status, lease.fence = "leased", 1
     answers = tuple(simulated_results(to_lease(lease)))
-    for answer in answers:
-        ingest_result(session, row.device_id, answer, now)
-    results = session.scalars(select(ResultRow).where(ResultRow.lease_id == lease.lease_id)).all()
-    nodes = [
-        session.scalars(select(MeasuredNodeRow).where(MeasuredNodeRow.result_id == result.result_id)).all()
-        for result in results
-    ]
+    ingest_results(session, row.device_id, lease.lease_id, answers, now)
     workloads = [item.workload for item in items if item.workload is not None]
     keys = {key for workload in workloads for key in workload.segment_keys()} - {IDENTITY_KEY}
     table = LatencyTable(
@@ -99,108 +82,88 @@ def make_template(session: Session, store: Store) -> Template:
         verdict=Verdict(True, (), 0.0, 0.0, 0.0, 0.0, 1.0),
         is_simulated=True,
     )
-    snapshot = store_table(session, table, now)
-    entries = session.scalars(select(LatencyEntryRow).where(LatencyEntryRow.snapshot == snapshot)).all()
-    return Template(
-        _columns(lease),
-        tuple(map(_columns, results)),
-        tuple(tuple(map(_columns, each)) for each in nodes),
-        table,
-        tuple(map(_columns, entries)),
-        answers,
-    )
+    store_table(session, table, now)
+    return Template(lease.lease_id, table, answers)
 
 
 def fill(database: Database, template: Template, num_samples: int) -> list[str]:
-    """Write so many samples, as leases measured one after another; return the tables' snapshots."""
+    """Write so many samples, all as of now; return the tables' snapshots."""
     num_leases = max(1, num_samples // template.num_samples)
-    now, first = utc_now(), len(template.results) + 1
-    snapshots: list[str] = []
-
-    def leases() -> Iterator[_Row]:
-        for number in range(num_leases):
-            at = now - timedelta(minutes=num_leases - number)
-            yield template.lease | {
-                "lease_id": f"history_{number:09}",
-                "status": "done",
-                "created_at": at,
-                "finished_at": at,
-            }
-
-    def results() -> Iterator[_Row]:
-        for number in range(num_leases):
-            for place, row in enumerate(template.results):
-                result_id = first + number * len(template.results) + place
-                yield row | {"result_id": result_id, "lease_id": f"history_{number:09}"}
-
-    def nodes() -> Iterator[_Row]:
-        for number in range(num_leases):
-            for place, rows in enumerate(template.nodes):
-                result_id = first + number * len(template.results) + place
-                yield from (row | {"result_id": result_id} for row in rows)
-
+    values = {"lease_id": template.lease_id, "step": len(template.answers)}
+    of_lease = "SELECT result_id FROM results WHERE lease_id = :lease_id"
+    name, result_id = "'history_' || (100000000 + i)", "t.result_id + :step * i"
     with database.transaction() as session:
-        for kind, rows in ((LeaseRow, leases()), (ResultRow, results()), (MeasuredNodeRow, nodes())):
-            while batch := list(islice(rows, _ROWS_AT_ONCE)):
-                session.execute(insert(kind), batch)
-        for number in range(max(1, num_leases // TABLES_EVERY)):
-            made = replace(template.table, anchor_us=template.table.anchor_us + number)
-            snapshots.append(_add_table(session, made, template))
+        _copy(session, LeaseRow, "t.lease_id = :lease_id", num_leases, values, lease_id=name)
+        own = {"lease_id": name, "result_id": result_id}
+        _copy(session, ResultRow, "t.lease_id = :lease_id", num_leases, values, **own)
+        _copy(session, MeasuredNodeRow, f"t.result_id IN ({of_lease})", num_leases, values, result_id=result_id)
         if database.engine.name == "postgresql":
             sequence = "pg_get_serial_sequence('results', 'result_id')"
             session.execute(text(f"SELECT setval({sequence}, max(result_id)) FROM results"))
+        snapshots = _add_tables(session, template, max(1, num_leases // TABLES_EVERY))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
     return snapshots
 
 
-def _add_table(session: Session, table: LatencyTable, template: Template) -> str:
-    now, snapshot = utc_now(), table.snapshot
-    known = session.get(DeviceRow, table.device_id)
-    assert known is not None
-    if table.anchor_us == template.table.anchor_us:
-        return snapshot  # the template's own
-    row = LatencyTableRow(
-        table_id=new_id("table", now),
-        snapshot=snapshot,
-        device_id=table.device_id,
-        space=table.space,
-        runtime=CONDITIONS.runtime,
-        conditions_key=CONDITIONS.key,
-        content=table.to_json(),
-        is_accepted=True,
-        anchor_us=table.anchor_us,
-        source=table.source,
-        job_id=None,
-        warnings=[],
-        reason="profiled",
-        parent=None,
-        change="",
-        created_at=now,
-    )
-    session.add(row)
-    session.flush()
-    session.execute(insert(LatencyEntryRow), [entry | {"snapshot": snapshot} for entry in template.entries])
-    session.expunge(row)
-    return snapshot
-
-
 def add_open_leases(session: Session, template: Template, device_id: str, num_leases: int) -> list[str]:
     """Write leases of a device that take results; return their ids."""
-    names = [f"open_{device_id}_{number}"[-64:] for number in range(num_leases)]
-    rows = [
-        template.lease
-        | {
-            "lease_id": name,
-            "device_id": device_id,
-            "status": "pending",
-            "finished_at": None,
-            "progress": 0.0,
-        }
-        for name in names
-    ]
-    session.execute(insert(LeaseRow), rows)
-    return names
+    values = {"lease_id": template.lease_id, "device_id": device_id, "prefix": f"open_{device_id}_"}
+    own = {
+        "lease_id": "CAST(:prefix AS TEXT) || i",
+        "device_id": "CAST(:device_id AS TEXT)",
+        "status": "'pending'",
+        "finished_at": "NULL",
+        "progress": "0",
+    }
+    _copy(session, LeaseRow, "t.lease_id = :lease_id", num_leases, values, **own)
+    return [f"{values['prefix']}{number}" for number in range(1, num_leases + 1)]
+
+
+def _copy(
+    session: Session, kind: type, rows: str, count: int, values: dict[str, object], **own: str
+) -> None:
+    """Copy rows of a table so often, within the database.
+
+    Args:
+        session: open for writing.
+        kind: of the rows.
+        rows: the SQL condition of those to copy, which are called ``t``.
+        count: copies of each.
+        values: of the parameters in the SQL.
+        own: SQL for the columns that differ, with ``i`` as the number of the copy, from 1.
+    """
+    table = kind.__table__  # type: ignore[attr-defined]
+    names = [column.name for column in table.columns]
+    chosen = ", ".join(own.get(name, f"t.{name}") for name in names)
+    numbers = "WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < :count)"
+    session.execute(
+        text(
+            f"INSERT INTO {table.name} ({', '.join(names)}) {numbers} "
+            f"SELECT {chosen} FROM numbers, {table.name} AS t WHERE {rows}"
+        ),
+        values | {"count": count},
+    )
+
+
+def _add_tables(session: Session, template: Template, num_tables: int) -> list[str]:
+    """Write tables that differ in their level from the template's; return the snapshots of all."""
+    now, first = utc_now(), template.table
+    stored = select(LatencyTableRow).where(LatencyTableRow.snapshot == first.snapshot)
+    row = session.scalars(stored).one()
+    entries = [column for column in LatencyEntryRow.__table__.columns if column.name != "snapshot"]
+    snapshots = [first.snapshot]
+    for number in range(1, num_tables):
+        table = replace(first, anchor_us=first.anchor_us + number)
+        snapshot = table.snapshot
+        like = {column.key: getattr(row, column.key) for column in row.__mapper__.column_attrs}
+        own = {"table_id": new_id("table", now), "snapshot": snapshot, "content": table.to_json()}
+        session.execute(insert(LatencyTableRow), [like | own | {"anchor_us": table.anchor_us}])
+        copied = select(literal(snapshot), *entries).where(LatencyEntryRow.snapshot == first.snapshot)
+        names = ["snapshot", *(column.name for column in entries)]
+        session.execute(insert(LatencyEntryRow).from_select(names, copied))
+        snapshots.append(snapshot)
+    return snapshots
 
 
 def watched_job(session: Session, device_id: str) -> str:
@@ -209,7 +172,3 @@ def watched_job(session: Session, device_id: str) -> str:
     job = create_job(session, Submission(None), "profile", known, SPACE.name, CONDITIONS, {}, utc_now())
     job.status = "running"
     return job.job_id
-
-
-def _columns(row: Any) -> _Row:
-    return {column.key: getattr(row, column.key) for column in row.__mapper__.column_attrs}

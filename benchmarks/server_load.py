@@ -1,8 +1,8 @@
 """One real server process with much in its database: tables read, results taken in, 200 browsers watching.
 
 For each number of stored samples: the database is filled in bulk; tables are read one after another;
-results of profiled leases are sent by several agents as fast as the server takes them (a segment record is
-one segment of one network with its runs); tables are read again while browsers watch a job, and the job's
+results of profiled leases are sent by several agents as fast as the server takes them, those of a lease in
+one request as a real agent sends them (a segment record is one segment of one network with its runs); tables are read again while browsers watch a job, and the job's
 end is announced to all of them. What follows from complete profiles, the fit, is no part of this.
 
     python -m benchmarks.server_load --database postgresql --samples 100000,1000000,10000000
@@ -36,6 +36,7 @@ from shared.protocol.wire import to_json
 
 NUM_BROWSERS = 200
 LONGEST_S = 60.0
+_PLACE = "the lease's id"
 
 
 async def play(server: LoadServer, num_samples: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -86,31 +87,35 @@ async def _take_in(
     server: LoadServer, database: Database, template: Template, options: argparse.Namespace
 ) -> float:
     """Let agents send results for a while; return segment records a second."""
-    agents = []
+    bodies: list[tuple[str, list[tuple[str, bytes]]]] = []
+    like = to_json(tuple(replace(answer, lease_id=_PLACE) for answer in template.answers))
     with database.transaction() as session:
         for number in range(options.agents):
             token = create_token(session, "enrol", utc_now())
             create = DeviceCreate(device(f"sender-{number}"))
             credential = enrol(session, Caller(token.split("_")[2], "enrol"), create, utc_now())
             leases = add_open_leases(session, template, credential.device_id, options.leases)
-            agents.append((credential.token, leases))
-    end_s, num_records = time.monotonic() + options.seconds, 0
+            written = [(lease_id, like.replace(_PLACE, lease_id).encode()) for lease_id in leases]
+            bodies.append((credential.token, written))
+    end_s, num_leases = time.monotonic() + options.seconds, 0
 
-    async def send(token: str, leases: Sequence[str]) -> None:
-        nonlocal num_records
+    async def send(token: str, written: Sequence[tuple[str, bytes]]) -> None:
+        nonlocal num_leases
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=LONGEST_S) as http:
-            for lease_id in leases:
-                for answer in template.answers:
-                    if time.monotonic() > end_s:
-                        return
-                    body = to_json(replace(answer, lease_id=lease_id))
-                    path = f"/api/v1/agent/leases/{lease_id}/results"
-                    (await http.post(path, content=body)).raise_for_status()
-                    num_records += len(answer.nodes)
+        async with httpx.AsyncClient(
+            base_url=server.url, headers=headers, timeout=LONGEST_S, trust_env=False
+        ) as http:
+            for lease_id, body in written:
+                if time.monotonic() > end_s:
+                    return
+                path = f"/api/v1/agent/leases/{lease_id}/results/batch"
+                (await http.post(path, content=body)).raise_for_status()
+                num_leases += 1
+            raise RuntimeError("all results are sent before the time is over; choose more with --leases")
 
     begin_s = time.monotonic()
-    await asyncio.gather(*(send(token, leases) for token, leases in agents))
+    await asyncio.gather(*(send(token, written) for token, written in bodies))
+    num_records = num_leases * sum(len(answer.nodes) for answer in template.answers)
     return num_records / (time.monotonic() - begin_s)
 
 
@@ -152,7 +157,7 @@ def main() -> None:
     parser.add_argument("--database", choices=(*DATABASE_KINDS, "both"), default="both")
     parser.add_argument("--samples", default="100000,1000000,10000000", help="one after another")
     parser.add_argument("--agents", type=int, default=8, help="that send results")
-    parser.add_argument("--leases", type=int, default=40, help="that each of them can answer")
+    parser.add_argument("--leases", type=int, default=100, help="that each of them can answer")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long results are sent")
     parser.add_argument("--reads", type=int, default=200, help="tables read")
     parser.add_argument("--folder", type=Path, help="where the databases lie meanwhile")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from profiler_agent.agent import AgentBusyError, AgentCore
@@ -11,7 +11,7 @@ from profiler_agent.artifact_cache import ArtifactMismatchError
 from profiler_agent.carriers.backoff import Backoff
 from profiler_agent.carriers.errands import Errands
 from profiler_agent.carriers.lease_thread import LeaseThread
-from profiler_agent.carriers.spool import Spool
+from profiler_agent.carriers.spool import Spool, SpooledResult
 from profiler_agent.facts.environment import read_environment
 from shared.protocol.call_server import NoAnswerError, RequestRefusedError, ServerClient
 from shared.protocol.device import Device, Environment
@@ -22,6 +22,9 @@ _log = logging.getLogger(__name__)
 _FIRST_HEARTBEAT_INTERVAL_S = 5.0
 _SHORTEST_HEARTBEAT_INTERVAL_S = 0.01
 _GIVE_BACK_TIMEOUT_S = 5.0
+
+_MAX_BATCH_BYTES = 4 << 20
+"""Of results that are sent in one request."""
 
 _ASK_EVERY_S = 3600.0
 """Errands that no answer hinted at, such as a credential that has become old."""
@@ -159,7 +162,10 @@ class DialOut:
             drained.cancel()
 
     async def _work(self, lease: Lease) -> None:
-        """Run a lease with heartbeats beside it; results are on disk before they are sent."""
+        """Run a lease with heartbeats beside it; its results are on disk before they are sent together.
+
+        They come all at its end, since the networks of a lease take turns.
+        """
         _log.info("lease %s: %d items under %s", lease.lease_id, len(lease.items), lease.conditions)
         lost = asyncio.Event()
         heartbeats = asyncio.create_task(self._send_heartbeats(lease, lost))
@@ -199,10 +205,6 @@ class DialOut:
                 result.status,
                 result.reason or "",
             )
-            try:
-                await self._deliver()
-            except (NoAnswerError, RequestRefusedError) as error:
-                _log.warning("result spooled: %s", error)
 
     async def _give_back(self, lease: Lease) -> None:
         """Let the server hand the lease out again at once; unanswered, it does so when the ttl is over."""
@@ -264,17 +266,34 @@ class DialOut:
 
     async def _deliver(self) -> None:
         """Send what is spooled, oldest first; stop at the first that cannot be sent now."""
-        for spooled in self._spool.waiting():
-            try:
-                await self._client.post_result(spooled.result)
-            except RequestRefusedError as error:
-                if error.is_temporary or error.status == _WRONG_TOKEN:
-                    raise
-                if error.status in _LOST_LEASE:
-                    _log.info("result dropped, its lease is no longer ours: %s", error)
-                else:
-                    self._spool.set_aside(spooled.path, str(error))
+        for batch in self._spool.batches(_MAX_BATCH_BYTES):
+            if len(batch) == 1 or not await self._send_together(batch):
+                for spooled in batch:
+                    await self._send(spooled)
+
+    async def _send_together(self, batch: Sequence[SpooledResult]) -> bool:
+        """Send results of one lease; False: the server refuses one of them, or is too old for several."""
+        try:
+            await self._client.post_results([spooled.result for spooled in batch])
+        except RequestRefusedError as error:
+            if _is_to_be_sent_again(error):
+                raise
+            return False
+        for spooled in batch:
             self._spool.remove(spooled.path)
+        return True
+
+    async def _send(self, spooled: SpooledResult) -> None:
+        try:
+            await self._client.post_result(spooled.result)
+        except RequestRefusedError as error:
+            if _is_to_be_sent_again(error):
+                raise
+            if error.status in _LOST_LEASE:
+                _log.info("result dropped, its lease is no longer ours: %s", error)
+            else:
+                self._spool.set_aside(spooled.path, str(error))
+        self._spool.remove(spooled.path)
 
     async def _pause(self, error: Exception) -> None:
         asked_s = error.retry_after_s if isinstance(error, RequestRefusedError) else 0.0
@@ -301,6 +320,10 @@ def _raise_if_lasting(error: Exception, url: str) -> None:
             f"{url} refuses this agent's version: {error.body.detail}. "
             f"The server has the agent that it wants: curl -fsS {url}/install/agent.sh | sh"
         ) from error
+
+
+def _is_to_be_sent_again(error: RequestRefusedError) -> bool:
+    return error.is_temporary or error.status == _WRONG_TOKEN
 
 
 def _unmeasured(lease: Lease, status: Status, reason: str) -> Iterator[Result]:

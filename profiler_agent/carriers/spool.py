@@ -18,6 +18,12 @@ class SpooledResult:
 
     path: Path
     result: Result
+    num_bytes: int
+
+    @property
+    def hand_out(self) -> tuple[str, int]:
+        """The lease, and its fence."""
+        return self.result.lease_id, self.result.fence
 
 
 class Spool:
@@ -43,10 +49,24 @@ class Spool:
     def waiting(self) -> Iterator[SpooledResult]:
         """Yield the results that wait, oldest first; a file that cannot be read is set aside."""
         for path in self._paths():
+            text = path.read_bytes()
             try:
-                yield SpooledResult(path, from_json(path.read_bytes(), Result))
+                yield SpooledResult(path, from_json(text, Result), len(text))
             except WireError as error:
                 self.set_aside(path, f"it cannot be read: {error}")
+
+    def batches(self, max_bytes: int) -> Iterator[list[SpooledResult]]:
+        """Yield the same in parts: of one hand-out of a lease, and small enough unless it is a single one."""
+        batch: list[SpooledResult] = []
+        num_bytes = 0
+        for spooled in self.waiting():
+            num_bytes += spooled.num_bytes
+            if batch and (spooled.hand_out != batch[0].hand_out or num_bytes > max_bytes):
+                yield batch
+                batch, num_bytes = [], spooled.num_bytes
+            batch.append(spooled)
+        if batch:
+            yield batch
 
     def remove(self, path: Path) -> None:
         """Forget a result that has arrived or that nobody wants any more."""

@@ -5,10 +5,11 @@ hand-out of the same lease stay where they are but are never read again, so that
 two states of the device.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, defer
 
 from search_server.db.models import LeaseRow, ResultRow
@@ -28,43 +29,40 @@ _known_items: dict[str, frozenset[str]] = {}
 """The ids of the items of leases that results came for lately."""
 
 
-def ingest_result(
-    session: Session, device_id: str, result: Result, now: datetime
-) -> tuple[ResultReceipt, str | None]:
-    """Store a result; return the receipt, and the job to advance if the lease is complete with it.
+def ingest_results(
+    session: Session, device_id: str, lease_id: str, results: Sequence[Result], now: datetime
+) -> tuple[tuple[ResultReceipt, ...], str | None]:
+    """Store results of one lease, all or none; return a receipt for each, and the job to advance if any.
+
+    A job is to be advanced once the lease is complete.
 
     Raises:
         NotFoundError: this device has no such lease, or the lease no such item.
         ConflictError: the lease was cancelled or has passed to another hand.
-        InvalidValueError: the samples contradict each other or are too many.
+        InvalidValueError: a result is of another lease, or its samples contradict each other or are too
+            many.
     """
-    lease = _lock_lease(session, device_id, result)
-    receipt = ResultReceipt(result.lease_id, result.item_id, is_new=False)
-    if _stored_ids(session, lease, result.item_id):
-        return receipt, None
-    _check_fence(lease, result)
-    _check_samples(result)
-    body, body_sha256 = pack_result(result)
-    session.add(
-        ResultRow(
-            lease_id=lease.lease_id,
-            fence=result.fence,
-            item_id=result.item_id,
-            status=result.status,
-            body=body,
-            body_sha256=body_sha256,
-            received_at=now,
-        )
-    )
-    session.flush()
-    lease.device_s = max(lease.device_s, result.device_s)
-    is_complete = len(_stored_ids(session, lease)) == len(_item_ids(session, lease.lease_id))
+    lease = _lock_lease(session, device_id, lease_id)
+    item_ids, stored = _item_ids(session, lease_id), _stored_ids(session, lease)
+    receipts, new = [], []
+    for result in results:
+        _check_place(result, lease_id, item_ids)
+        is_new = result.item_id not in stored
+        receipts.append(ResultReceipt(lease_id, result.item_id, is_new))
+        if is_new:
+            _check_fence(lease, result)
+            _check_samples(result)
+            stored.add(result.item_id)
+            new.append(result)
+    if not new:
+        return tuple(receipts), None
+    by_id = _store(session, new, now)
+    lease.device_s = max(lease.device_s, *(result.device_s for result in new))
+    is_complete = len(stored) == len(item_ids)
     if is_complete:
         lease.status, lease.progress, lease.finished_at, lease.expires_at = "done", 1.0, now, None
-        write_nodes(session, lease)
-    return ResultReceipt(
-        result.lease_id, result.item_id, is_new=True
-    ), lease.job_id if is_complete else None
+        write_nodes(session, lease, by_id)
+    return tuple(receipts), lease.job_id if is_complete else None
 
 
 def lease_results(session: Session, lease: LeaseRow) -> tuple[Result, ...]:
@@ -107,16 +105,12 @@ def received_results(session: Session, lease: LeaseRow) -> list[ReceivedResult]:
     ]
 
 
-def _lock_lease(session: Session, device_id: str, result: Result) -> LeaseRow:
-    statement = select(LeaseRow).where(
-        LeaseRow.lease_id == result.lease_id, LeaseRow.device_id == device_id
-    )
+def _lock_lease(session: Session, device_id: str, lease_id: str) -> LeaseRow:
+    statement = select(LeaseRow).where(LeaseRow.lease_id == lease_id, LeaseRow.device_id == device_id)
     # The workloads of a lease are long, and reading them takes longer than all else here.
     lease = session.scalar(statement.options(defer(LeaseRow.items)).with_for_update())
     if lease is None:
-        raise NotFoundError("unknown_lease", f"this device has no lease {result.lease_id!r}")
-    if result.item_id not in _item_ids(session, lease.lease_id):
-        raise NotFoundError("unknown_item", f"lease {lease.lease_id} has no item {result.item_id!r}")
+        raise NotFoundError("unknown_lease", f"this device has no lease {lease_id!r}")
     return lease
 
 
@@ -132,13 +126,43 @@ def _item_ids(session: Session, lease_id: str) -> frozenset[str]:
     return known
 
 
-def _stored_ids(session: Session, lease: LeaseRow, item_id: str | None = None) -> list[str]:
-    statement = select(ResultRow.item_id).where(
-        ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence
+def _stored_ids(session: Session, lease: LeaseRow) -> set[str]:
+    return set(
+        session.scalars(
+            select(ResultRow.item_id).where(
+                ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence
+            )
+        )
     )
-    return list(
-        session.scalars(statement if item_id is None else statement.where(ResultRow.item_id == item_id))
-    )
+
+
+def _store(session: Session, results: Sequence[Result], now: datetime) -> dict[int, Result]:
+    """Write results and return them by the id that each got."""
+    rows = []
+    for result in results:
+        body, body_sha256 = pack_result(result)
+        rows.append(
+            {
+                "lease_id": result.lease_id,
+                "fence": result.fence,
+                "item_id": result.item_id,
+                "status": result.status,
+                "body": body,
+                "body_sha256": body_sha256,
+                "received_at": now,
+            }
+        )
+    written = insert(ResultRow).returning(ResultRow.result_id, sort_by_parameter_order=True)
+    return dict(zip(session.scalars(written, rows), results, strict=True))
+
+
+def _check_place(result: Result, lease_id: str, item_ids: Collection[str]) -> None:
+    if result.lease_id != lease_id:
+        raise InvalidValueError(
+            "lease_mismatch", f"the result is of lease {result.lease_id!r}, but was sent to {lease_id!r}"
+        )
+    if result.item_id not in item_ids:
+        raise NotFoundError("unknown_item", f"lease {lease_id} has no item {result.item_id!r}")
 
 
 def _check_fence(lease: LeaseRow, result: Result) -> None:

@@ -1,7 +1,7 @@
 """The measured nodes of a lease as rows, for those who ask in SQL: ``docs/sql.md``."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import insert, select
@@ -14,16 +14,21 @@ from shared.protocol.measurement import Result
 _QUANTILES = (0.1, 0.5, 0.9)
 
 
-def write_nodes(session: Session, lease: LeaseRow) -> None:
-    """Write a row for each node of each network whose result counts."""
+def write_nodes(session: Session, lease: LeaseRow, at_hand: Mapping[int, Result]) -> None:
+    """Write a row for each node of each network whose result counts.
+
+    Args:
+        session: open for writing.
+        lease: all its results are there.
+        at_hand: those of its results, by id, that need not be read.
+    """
     statement = select(ResultRow.result_id, ResultRow.body, ResultRow.body_sha256).where(
         ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence, ResultRow.status == "ok"
     )
-    rows = [
-        row
-        for result_id, body, sha256 in session.execute(statement)
-        for row in _rows(result_id, unpack_result(result_id, body, sha256))
-    ]
+    results = {result_id: result for result_id, result in at_hand.items() if result.status == "ok"}
+    for result_id, body, sha256 in session.execute(statement.where(ResultRow.result_id.not_in(at_hand))):
+        results[result_id] = unpack_result(result_id, body, sha256)
+    rows = [row for result_id, result in results.items() for row in _rows(result_id, result)]
     if rows:
         session.execute(insert(MeasuredNodeRow), rows)
 

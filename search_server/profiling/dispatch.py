@@ -22,7 +22,7 @@ from search_server.devices.registry import renew_facts, touch
 from search_server.errors import ServerError
 from search_server.leases.agent_address import Network, PinnedTransport, resolve_agent
 from search_server.leases.artifacts import artifact_name
-from search_server.leases.ingest import ingest_result
+from search_server.leases.ingest import ingest_results
 from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_lease, renew_lease
 from search_server.profiling.advance import advance_job
 from search_server.store import Store
@@ -118,8 +118,8 @@ class Dispatcher:
                 if item.artifact is not None:
                     sha256 = item.artifact.sha256
                     await agent.ensure_artifact(sha256, partial(self.store.read, artifact_name(sha256)))
-            async for result in agent.run(lease):
-                await run_in_threadpool(self._ingest, target, result)
+            async for results in agent.run(lease):
+                await run_in_threadpool(self._ingest, target, lease.lease_id, results)
         except NotNowError as error:
             await run_in_threadpool(self._take_back, target, lease, str(error))
         finally:
@@ -153,9 +153,9 @@ class Dispatcher:
             touch(session, lease.device_id, None, self.now())
             return renew_lease(session, lease.device_id, lease.lease_id, lease.fence, None, self.now())
 
-    def _ingest(self, target: Target, result: Result) -> None:
+    def _ingest(self, target: Target, lease_id: str, results: Sequence[Result]) -> None:
         with self.database.transaction() as session:
-            touch(session, target.device_id, result.environment_after, self.now())
-            _, job_id = ingest_result(session, target.device_id, result, self.now())
+            touch(session, target.device_id, results[-1].environment_after, self.now())
+            _, job_id = ingest_results(session, target.device_id, lease_id, results, self.now())
         if job_id is not None:
             advance_job(self.database, self.store, job_id, self.now)

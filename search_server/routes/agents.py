@@ -1,10 +1,11 @@
 """What an agent that dials out calls: fetch a lease and its model files, send results, heartbeat."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Body, Query, Request, Response
 from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -13,10 +14,10 @@ from search_server.db.models import DeviceRow
 from search_server.db.session import Database
 from search_server.devices.errands import has_errand, is_rotation_due, note_upgrade_failure
 from search_server.devices.registry import renew_facts, touch
-from search_server.errors import InvalidValueError, TooManyRequestsError, UpgradeRequiredError
+from search_server.errors import TooManyRequestsError, UpgradeRequiredError
 from search_server.install.agent_wheel import own_wheel
 from search_server.leases.artifacts import find_artifact
-from search_server.leases.ingest import ingest_result
+from search_server.leases.ingest import ingest_results
 from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_lease, renew_lease
 from search_server.profiling.advance import advance_job
 from search_server.routes.admission import leave_place
@@ -88,15 +89,28 @@ def post_result(
     tasks: BackgroundTasks,
 ) -> ResultReceipt:
     """Take the result of one item; sending it again changes nothing."""
-    if result.lease_id != lease_id:
-        raise InvalidValueError(
-            "lease_mismatch", f"the result is of lease {result.lease_id!r}, but was sent to {lease_id!r}"
-        )
-    touch(session, device_id, result.environment_after, now)
-    receipt, job_id = ingest_result(session, device_id, result, now)
+    (receipt,), job_id = _take(session, device_id, lease_id, (result,), now)
     if job_id is not None:
         tasks.add_task(advance_job, database, context.store, job_id, context.now)
     return receipt
+
+
+@router.post("/agent/leases/{lease_id}/results/batch")
+def post_results(
+    device_id: CallingDeviceDep,
+    lease_id: str,
+    results: Annotated[tuple[Result, ...], Body(min_length=1)],
+    session: SessionDep,
+    database: DatabaseDep,
+    context: ContextDep,
+    now: NowDep,
+    tasks: BackgroundTasks,
+) -> tuple[ResultReceipt, ...]:
+    """Take the results of several items of a lease, all or none; sending them again changes nothing."""
+    receipts, job_id = _take(session, device_id, lease_id, results, now)
+    if job_id is not None:
+        tasks.add_task(advance_job, database, context.store, job_id, context.now)
+    return receipts
 
 
 @router.delete("/agent/leases/{lease_id}", status_code=204)
@@ -126,6 +140,14 @@ def get_artifact(caller: ReaderDep, sha256: str, session: SessionDep, context: C
     """Return a model file; a device gets those that its leases name."""
     name = find_artifact(session, sha256, caller.device_id)
     return stored_file(context.store, name, {"ETag": f'"{sha256}"'})
+
+
+def _take(
+    session: Session, device_id: str, lease_id: str, results: Sequence[Result], now: datetime
+) -> tuple[tuple[ResultReceipt, ...], str | None]:
+    """Store results; return a receipt for each, and the job to advance if any."""
+    touch(session, device_id, results[-1].environment_after, now)
+    return ingest_results(session, device_id, lease_id, results, now)
 
 
 def _asked(session: Session, caller: Caller, beat: Heartbeat, now: datetime) -> HeartbeatReply:

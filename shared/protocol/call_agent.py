@@ -77,8 +77,8 @@ class AgentClient:
         if there.status_code == httpx.codes.NOT_FOUND:
             await self._send("PUT", route, content=read())
 
-    async def run(self, lease: Lease) -> AsyncIterator[Result]:
-        """Hand a lease out and yield its results as they come.
+    async def run(self, lease: Lease) -> AsyncIterator[tuple[Result, ...]]:
+        """Hand a lease out and yield its results as they come: those together that came together.
 
         Raises:
             NotNowError: the agent has another lease, or its owner does not lend the device now.
@@ -92,8 +92,8 @@ class AgentClient:
                     raise NotNowError(self._detail(await _read_limited(response)))
                 if response.status_code != httpx.codes.OK:
                     raise self._refusal(response, await _read_limited(response))
-                async for line in _lines(response):
-                    yield from_peer(line, Result)
+                async for lines in _lines(response):
+                    yield tuple(from_peer(line, Result) for line in lines)
             finally:
                 await response.aclose()
         except httpx.TransportError as error:
@@ -161,17 +161,18 @@ async def _read_limited(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
-    """Yield the lines of a stream that are not empty."""
+async def _lines(response: httpx.Response) -> AsyncIterator[list[bytes]]:
+    """Yield the lines of a stream that are not empty, those together that end in one piece of it."""
     pending = bytearray()
     async for chunk in response.aiter_bytes(_CHUNK_BYTES):
         pending += chunk
-        while (end := pending.find(b"\n")) >= 0:
-            line = bytes(pending[:end]).strip()
-            del pending[: end + 1]
-            if line:
-                yield line
+        if b"\n" in chunk:
+            *ended, rest = bytes(pending).split(b"\n")
+            pending = bytearray(rest)
+            lines = [line for line in ended if line.strip()]
+            if lines:
+                yield lines
         if len(pending) > MAX_LINE_BYTES:
             raise AgentError(f"{response.url} sends a line of more than {MAX_LINE_BYTES} bytes")
     if pending.strip():
-        yield bytes(pending)
+        yield [bytes(pending)]

@@ -3,7 +3,7 @@
 The token travels in the Authorization header and nowhere else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -128,6 +128,17 @@ class ServerClient:
         """
         response = await self._post(f"agent/leases/{quote(result.lease_id, safe='')}/results", result)
         return self._read(response, ResultReceipt)
+
+    async def post_results(self, results: Sequence[Result]) -> tuple[ResultReceipt, ...]:
+        """Hand in results of one lease, all or none; doing it again changes nothing.
+
+        Raises:
+            RequestRefusedError: one of them cannot be taken, or the server is too old to take several
+                (404, 405): each is to be handed in by itself then.
+            NoAnswerError: no server answers.
+        """
+        path = f"agent/leases/{quote(results[0].lease_id, safe='')}/results/batch"
+        return self._read(await self._post(path, tuple(results)), tuple[ResultReceipt, ...])
 
     async def give_back(self, lease: Lease) -> None:
         """Return a lease that will not be finished here; the server hands it out again at once.

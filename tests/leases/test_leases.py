@@ -10,11 +10,11 @@ import anyio
 import pytest
 from sqlalchemy import func, select
 
-from search_server.db.models import ResultRow
+from search_server.db.models import MeasuredNodeRow, ResultRow
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house
 from search_server.leases.bell import watch_pending_leases
-from search_server.leases.ingest import ingest_result
+from search_server.leases.ingest import ingest_results
 from search_server.leases.leases import LEASE_TTL_S, MAX_HAND_OUTS, claim_lease
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.latencies import MeasurementCreate
@@ -89,6 +89,71 @@ async def test_result_counts_once(api: Api, device: SyntheticDevice, database: D
     assert (first["is_new"], again["is_new"]) == (True, False)
     with database.reading() as session:
         assert session.scalar(select(func.count(ResultRow.result_id))) == 1
+
+
+async def test_results_that_come_together_count_once(
+    api: Api, device: SyntheticDevice, database: Database
+) -> None:
+    job_id = await measure(api)
+    for _ in range(2):
+        lease = await take(device)
+        results = lease_results(lease)
+        path = f"/agent/leases/{lease.lease_id}/results"
+        await api.post(path, results[0], token=device.token)
+        for is_new in (True, False):
+            sent = [*results, results[-1]]
+            receipts = await api.post(f"{path}/batch", sent, token=device.token)
+            told = [(receipt["item_id"], receipt["is_new"]) for receipt in receipts]
+            assert told == [(results[0].item_id, False), (results[1].item_id, is_new), (told[1][0], False)]
+    with database.reading() as session:
+        assert session.scalar(select(func.count(ResultRow.result_id))) == 4
+    assert await status(api, job_id) == "done"
+
+
+async def test_nodes_are_there_however_their_results_came(
+    api: Api, device: SyntheticDevice, database: Database
+) -> None:
+    await api.post("/profiles", ProfileCreate("raspi", "fbnet-tiny", SIMULATED))
+    num_nodes = []
+    for num_single in (0, 3, None):
+        lease = await take(device)
+        results = lease_results(lease)
+        for result in results[:num_single]:
+            await device.post(result)
+        if num_single is not None:
+            path = f"/agent/leases/{lease.lease_id}/results/batch"
+            await api.post(path, results[num_single:], token=device.token)
+        statement = (
+            select(ResultRow.item_id, MeasuredNodeRow.node)
+            .join(MeasuredNodeRow, MeasuredNodeRow.result_id == ResultRow.result_id)
+            .where(ResultRow.lease_id == lease.lease_id)
+            .order_by(ResultRow.result_id, MeasuredNodeRow.node_index)
+        )
+        with database.reading() as session:
+            stored = session.execute(statement).all()
+        assert list(stored) == [(result.item_id, node.name) for result in results for node in result.nodes]
+        num_nodes.append(len(stored))
+    assert min(num_nodes) > 0
+
+
+async def test_results_that_come_together_are_taken_all_or_none(
+    api: Api, device: SyntheticDevice, database: Database
+) -> None:
+    await measure(api)
+    lease = await take(device)
+    first, last = lease_results(lease)
+    path = f"/agent/leases/{lease.lease_id}/results/batch"
+    spoilt = {
+        "uneven_samples": replace(last, runs=replace(last.runs, cpu_us=())),
+        "lease_mismatch": replace(last, lease_id="lease_else"),
+        "unknown_item": replace(last, item_id="net99"),
+        "stale_fence": replace(last, fence=last.fence + 1),
+    }
+    for word, result in spoilt.items():
+        assert (await api.refused("POST", path, [first, result], token=device.token)).type == word
+    assert (await api.refused("POST", path, [], token=device.token)).status == 422
+    with database.reading() as session:
+        assert session.scalar(select(func.count(ResultRow.result_id))) == 0
 
 
 async def test_late_repeat_of_the_last_result_is_fine(api: Api, device: SyntheticDevice) -> None:
@@ -268,7 +333,7 @@ async def test_crash_between_result_and_conclusion_is_made_good(
     while (lease := await device.lease()) is not None:
         for result in lease_results(lease):
             with database.transaction() as session:  # stored, but nobody concludes
-                ingest_result(session, device.device_id, result, clock())
+                ingest_results(session, device.device_id, lease.lease_id, (result,), clock())
     assert await status(api, job_id) == "running"
     keep_house(database, tmp_path, Store.at(tmp_path), clock)
     assert await status(api, job_id) == "done"

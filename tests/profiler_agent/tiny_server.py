@@ -36,12 +36,17 @@ class TinyServer:
         self.given_back: list[tuple[str, str]] = []
         """Lease and fence of each lease that an agent gave back."""
         self.num_posts = 0
+        """Requests with results."""
+        self.takes_batches = True
+        """False: a server from before agents sent several results at once."""
         self.requests: list[LeaseRequest] = []
         self.heartbeats: list[Heartbeat] = []
         self.enrolled: list[DeviceCreate] = []
         self.refusal: int | None = None
         """Answer every request with this status."""
         self.result_refusal: int | None = None
+        self.unwanted: set[str] = set()
+        """Items whose results are refused with 422."""
         self.is_cancelling = False
         self.renewed_token = "edg_device_2_secret"
         self.accepted = {TOKEN, self.renewed_token}
@@ -54,6 +59,7 @@ class TinyServer:
                 self._route("/devices", self._enrol),
                 self._route("/agent/lease", self._lease),
                 self._route("/agent/leases/{lease_id}/results", self._result),
+                self._route("/agent/leases/{lease_id}/results/batch", self._batch),
                 self._route("/agent/leases/{lease_id}", self._give_back, "DELETE"),
                 self._route("/agent/heartbeat", self._heartbeat),
                 self._route("/artifacts/{sha256}", self._artifact, "GET"),
@@ -93,14 +99,28 @@ class TinyServer:
 
     async def _result(self, request: Request) -> Response:
         result = from_json(await request.body(), Result)
-        assert result.lease_id == request.path_params["lease_id"]
+        receipts = self._take(request, (result,))
+        return receipts if isinstance(receipts, Response) else _answer(receipts[0])
+
+    async def _batch(self, request: Request) -> Response:
+        if not self.takes_batches:
+            return Response("Not Found", 404)
+        receipts = self._take(request, from_json(await request.body(), tuple[Result, ...]))
+        return receipts if isinstance(receipts, Response) else _answer(receipts)
+
+    def _take(self, request: Request, results: tuple[Result, ...]) -> list[ResultReceipt] | Response:
+        assert {result.lease_id for result in results} == {request.path_params["lease_id"]}
         self.num_posts += 1
         if self.result_refusal:
             return _refuse(self.result_refusal)
-        key = result.lease_id, result.item_id
-        is_new = key not in self.results
-        self.results.setdefault(key, result)
-        return _answer(ResultReceipt(*key, is_new))
+        if self.unwanted & {result.item_id for result in results}:
+            return _refuse(422)
+        receipts = []
+        for result in results:
+            key = result.lease_id, result.item_id
+            receipts.append(ResultReceipt(*key, is_new=key not in self.results))
+            self.results.setdefault(key, result)
+        return receipts
 
     async def _give_back(self, request: Request) -> Response:
         self.given_back.append((request.path_params["lease_id"], request.query_params["fence"]))

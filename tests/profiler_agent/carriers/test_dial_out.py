@@ -104,6 +104,7 @@ def test_fetches_measures_and_hands_in(tmp_path: Path) -> None:
         assert scene.server.requests[0].environment.memory_available_bytes
         beat = scene.server.heartbeats[0]
         assert (beat.lease_id, beat.fence) == ("real", 1)
+        assert scene.server.num_posts == 1
         assert len(scene.spool) == 0
 
     asyncio.run(play())
@@ -151,6 +152,28 @@ def test_results_of_an_earlier_life_are_sent_once_more(tmp_path: Path) -> None:
         await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.requests)))
         assert scene.server.num_posts == 1
         assert len(scene.spool) == 0
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("takes_batches", "unwanted", "num_posts", "num_refused"),
+    [(True, set(), 1, 0), (False, set(), 3, 0), (True, {"b"}, 4, 1)],
+    ids=["together", "to an old server", "with one that is refused"],
+)
+def test_results_of_a_lease_go_together_where_they_can(
+    tmp_path: Path, takes_batches: bool, unwanted: set[str], num_posts: int, num_refused: int
+) -> None:
+    async def play() -> None:
+        scene = Scene(agent_core(tmp_path), tmp_path)
+        scene.server.takes_batches, scene.server.unwanted = takes_batches, unwanted
+        for item_id in ("a", "b", "c"):
+            scene.spool.add(Result("earlier", 1, item_id, "ok"))
+        await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.requests)))
+        assert set(scene.server.results) == {("earlier", item) for item in {"a", "b", "c"} - unwanted}
+        assert scene.server.num_posts == num_posts
+        assert len(scene.spool) == 0
+        assert len(list((tmp_path / "spool" / "refused").iterdir())) == num_refused
 
     asyncio.run(play())
 

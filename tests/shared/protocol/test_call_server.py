@@ -56,6 +56,11 @@ def test_a_result_arrives_once() -> None:
             result = Result("lease", 1, "item", "ok")
             assert (await client.post_result(result)).is_new
             assert not (await client.post_result(result)).is_new
+            receipts = await client.post_results((result, Result("lease", 1, "other", "ok")))
+            assert [(receipt.item_id, receipt.is_new) for receipt in receipts] == [
+                ("item", False),
+                ("other", True),
+            ]
 
     asyncio.run(talk())
 
