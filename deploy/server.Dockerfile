@@ -1,7 +1,14 @@
 # Server and search worker: one image, two commands (serve | worker).
 # Where no registry is reached, name a local base:  --build-arg BASE=localhost/python:3.11
-ARG BASE=python:3.11-slim
+ARG BASE=python:3.11-slim-trixie
 FROM ${BASE}
+
+# pg_dump, pg_restore and psql, for backup and restore: of the version of the PostgreSQL in docker-compose.yml or
+# later. Empty where no package mirror is reached.
+ARG POSTGRES_CLIENT=postgresql-client-17
+RUN [ -z "${POSTGRES_CLIENT}" ] || { apt-get update \
+    && apt-get install --yes --no-install-recommends "${POSTGRES_CLIENT}" \
+    && rm -rf /var/lib/apt/lists/*; }
 
 # The CPU build of torch; empty to let pip look where it is configured to look.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu

@@ -1,6 +1,6 @@
 """A consistent copy of the database while others write to it, and the way back.
 
-SQLite is copied by its own backup interface, PostgreSQL by ``pg_dump`` and ``pg_restore``.
+SQLite is copied by its own backup interface, PostgreSQL by ``pg_dump``, ``pg_restore`` and ``psql``.
 """
 
 import os
@@ -19,8 +19,14 @@ from search_server.db.models import TABLES
 from search_server.db.session import Database
 from search_server.errors import UnavailableError
 
-_VIEWS = ("node_latencies",)
-_FUNCTIONS = ("audit_is_kept",)  # of the triggers that migrations make
+_DROP_ALL = "; ".join(
+    (
+        "DROP VIEW IF EXISTS node_latencies",
+        *(f'DROP TABLE IF EXISTS "{name}" CASCADE' for name in (*TABLES.tables, "alembic_version")),
+        "DROP FUNCTION IF EXISTS audit_is_kept",  # of a trigger
+    )
+)
+"""Of all that migrations make, in PostgreSQL."""
 
 
 @contextmanager
@@ -41,16 +47,22 @@ def copied_database(database: Database, target: Path) -> Iterator[Session]:
         return
     with database.reading() as session:
         state = session.scalar(text("SELECT pg_export_snapshot()"))
+        url = database.engine.url
         arguments = ("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={state}")
-        _run("pg_dump", database.engine.url, *arguments, f"--file={target}")
+        _run("pg_dump", _place(url), *arguments, f"--file={target}", url=url)
         yield session
 
 
 def replace_database(database: Database, source: Path) -> None:
-    """Put a copy in the place of what the database holds.
+    """Put a copy in the place of what the database holds, all of it or nothing.
+
+    Args:
+        database: of the copy's kind.
+        source: the copy; in its folder there is room for the same as SQL.
 
     Raises:
-        UnavailableError: pg_restore is missing or refuses, or another process holds the database.
+        UnavailableError: a program of PostgreSQL is missing or refuses, or another process holds the
+            database. It holds what it held before.
     """
     if database.engine.name == "sqlite":
         database.close()
@@ -61,10 +73,12 @@ def replace_database(database: Database, source: Path) -> None:
                 "no_database", f"the database cannot be replaced ({error}); stop server and workers first"
             ) from error
         return
-    require_program("pg_restore")
-    _drop_all(database)
-    arguments = ("--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
-    _run("pg_restore", database.engine.url, *arguments, str(source))
+    # pg_restore alone would need the old tables out of the way first, in a transaction of their own.
+    script = source.with_suffix(".sql")
+    _run("pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(source))
+    arguments = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction")
+    url = database.engine.url
+    _run("psql", _place(url), *arguments, f"--command={_DROP_ALL}", f"--file={script}", url=url)
 
 
 def has_rows(database: Database) -> bool:
@@ -97,24 +111,22 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         old.backup(new)
 
 
-def _drop_all(database: Database) -> None:
-    with database.transaction() as session:
-        for name in _VIEWS:
-            session.execute(text(f"DROP VIEW IF EXISTS {name}"))
-        for name in (*TABLES.tables, "alembic_version"):
-            session.execute(text(f'DROP TABLE IF EXISTS "{name}" CASCADE'))
-        for name in _FUNCTIONS:
-            session.execute(text(f"DROP FUNCTION IF EXISTS {name}"))
-
-
-def _run(program: str, url: URL, *arguments: str) -> None:
-    found = require_program(program)
+def _place(url: URL) -> str:
+    """Return the argument that says where a database is, without its password."""
     place = make_conninfo(host=url.host, port=url.port, user=url.username, dbname=url.database)
-    place = make_conninfo(place, **{name: str(value) for name, value in url.query.items()})
+    return "--dbname=" + make_conninfo(place, **{name: str(value) for name, value in url.query.items()})
+
+
+def _run(program: str, *arguments: str, url: URL | None = None) -> None:
     # A password on the command line could be read by all users of the machine.
-    environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
-    command = [found, f"--dbname={place}", *arguments]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    secret = {"PGPASSWORD": str(url.password)} if url is not None and url.password else {}
+    ended = subprocess.run(
+        [require_program(program), *arguments],
+        env={**os.environ, **secret},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if ended.returncode:
         words = " ".join(ended.stderr.split())
         raise UnavailableError("program_failed", f"{program} refused: {words}")

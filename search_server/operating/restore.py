@@ -26,7 +26,8 @@ def restore_backup(database: Database, store: Store, path: Path, *, is_forced: b
     Raises:
         ValueError: the file is no whole backup, of another kind of database, or of a later version.
         ConflictError: there is something already, and it is not forced.
-        UnavailableError: pg_restore is missing or refuses, or the database cannot be replaced.
+        UnavailableError: pg_restore or psql is missing or refuses, or the database cannot be replaced; it
+            holds what it held before.
     """
     try:
         tar = tarfile.open(path)  # noqa: SIM115 - closed below
@@ -65,7 +66,8 @@ def _require_fitting(database: Database, manifest: Manifest) -> None:
             f"{manifest.migration!r} is not known here; install that version or a later one"
         )
     if here == "postgresql":
-        require_program("pg_restore")
+        for program in ("pg_restore", "psql"):
+            require_program(program)
 
 
 def _require_empty(database: Database, store: Store) -> None:

@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy import select, text
 
 from search_server.clock import utc_now
-from search_server.db.migrate import is_at_head
+from search_server.db.migrate import is_at_head, migrate_to_head
 from search_server.db.models import ArtifactRow, JobRow, TokenRow
 from search_server.db.session import Database
 from search_server.errors import ConflictError, UnavailableError
 from search_server.leases.artifacts import store_artifact
 from search_server.model_files.model_file import ModelFile
 from search_server.operating.backup import write_backup
+from search_server.operating.database_copy import copied_database, replace_database
 from search_server.operating.restore import restore_backup
 from search_server.resources.tables import ProfileCreate
 from search_server.store import Store
@@ -262,6 +263,42 @@ async def test_a_model_file_that_is_gone_is_told(filled: Path, database: Databas
     artifact.unlink()
     manifest = write_backup(database, Store.at(filled), tmp_path / "backup.tar", utc_now())
     assert manifest.missing == (artifact.relative_to(filled).as_posix(),)
+
+
+async def test_a_copy_that_breaks_off_leaves_what_was_there(
+    filled: Path, database: Database, tmp_path: Path
+) -> None:
+    copy, before = tmp_path / "copy", rows_of(database)
+    with copied_database(database, copy):
+        pass
+    whole = copy.read_bytes()
+    # SQLite copies what there is of a file; the checksums of the backup tell that it is not all.
+    lengths = (20,) if database.engine.name == "sqlite" else (20, len(whole) // 2, len(whole) - 100)
+    for length in lengths:
+        copy.write_bytes(whole[:length])
+        with pytest.raises(UnavailableError, match="refused|cannot be replaced"):
+            replace_database(database, copy)
+        assert rows_of(database) == before
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+async def test_a_copy_that_does_not_hold_together_leaves_what_was_there(
+    filled: Path, database: Database, empty: Database, tmp_path: Path
+) -> None:
+    """The last thing that is restored, a foreign key, fails: all tables were replaced by then."""
+    path = tmp_path / "copy"
+    migrate_to_head(empty.engine)
+    with empty.transaction() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        insert = "INSERT INTO results (lease_id, fence, item_id, status, body, received_at) VALUES "
+        session.execute(text(insert + "('lease_of_nobody', 1, 'anchor', 'ok', '', now())"))
+    with copied_database(empty, path):
+        pass
+    before = rows_of(database)
+    with pytest.raises(UnavailableError, match="violates foreign key"):
+        replace_database(database, path)
+    assert rows_of(database) == before
+    assert is_at_head(database.engine)
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
