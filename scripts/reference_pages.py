@@ -13,12 +13,12 @@ from typer.core import TyperGroup, TyperOption
 
 import edgenas
 from profiler_agent.__main__ import app as agent_app
-from search_server.__main__ import app as server_app
+from search_server.__main__ import command_line
 from search_server.app import create_app
 from search_server.client.cli import app as client_app
 from search_server.settings import Settings
 
-PROGRAMS = {"edgenas": client_app, "search-server": server_app, "profiler-agent": agent_app}
+PROGRAMS = {"edgenas": client_app, "search-server": command_line(), "profiler-agent": agent_app}
 TABLE = "| {} | {} |"
 _MODULES = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")
 """What stands before the name of a class in a signature."""

@@ -12,7 +12,7 @@ from search_server.audit import AuditFilter, iterate_audit
 from search_server.opening import DataOption, JsonOption, open_database, read_settings
 
 
-def add_audit_command(app: typer.Typer) -> None:
+def add_to(app: typer.Typer) -> None:
     """Give the command line this command."""
     app.command()(audit)
 

@@ -18,7 +18,7 @@ from search_server.db.migrate import is_at_head, migrate_to_head
 from search_server.db.session import Database
 from search_server.errors import UnavailableError
 from search_server.logs import configure_logs
-from search_server.routes.health import require_ready
+from search_server.readiness import require_ready
 from search_server.settings import Settings
 
 DataOption = Annotated[

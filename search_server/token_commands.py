@@ -18,6 +18,11 @@ from search_server.tokens import SCOPES, Scope, create_token, list_tokens, revok
 token_app = typer.Typer(no_args_is_help=True, help="Tokens of users, administrators and new devices.")
 
 
+def add_to(app: typer.Typer) -> None:
+    """Give the command line these commands."""
+    app.add_typer(token_app, name="token")
+
+
 @token_app.command("create")
 def token_create(
     scope: Annotated[

@@ -12,6 +12,11 @@ from search_server.people import add_user, list_users, set_disabled
 
 user_app = typer.Typer(no_args_is_help=True, help="People and robots, whom tokens belong to.")
 
+
+def add_to(app: typer.Typer) -> None:
+    """Give the command line these commands."""
+    app.add_typer(user_app, name="user")
+
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as alice.")]
 
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
 from prometheus_client import generate_latest
-from sqlalchemy.exc import OperationalError
 
-from search_server.db.migrate import is_at_head
-from search_server.db.session import Database
 from search_server.errors import UnavailableError
+from search_server.readiness import require_ready
 from search_server.routes.auth import UserDep
 from search_server.routes.context import ContextDep, DatabaseDep
 from search_server.routes.error_answers import ERROR_RESPONSES
@@ -50,24 +48,3 @@ def readyz(database: DatabaseDep, context: ContextDep) -> Health:
 def metrics(_: UserDep, context: ContextDep) -> Response:
     """Return figures in the text format of Prometheus."""
     return Response(generate_latest(context.metrics), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def require_ready(database: Database) -> None:
-    """Check that the database can be used.
-
-    Raises:
-        UnavailableError: it does not answer, or has the schema of another version.
-    """
-    try:
-        at_head = is_at_head(database.engine)
-    except OperationalError as error:
-        raise UnavailableError(
-            "no_database",
-            f"the database does not answer ({str(error.orig).strip()}); is it running, and is "
-            "EDGENAS_DATABASE_URL right?",
-        ) from error
-    if not at_head:
-        raise UnavailableError(
-            "not_migrated",
-            "the database has the schema of another version; run 'search-server migrate', then start again",
-        )

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from importlinter.cli import lint_imports
@@ -54,7 +55,17 @@ def test_the_search_needs_no_server_package() -> None:
 
 
 def test_the_server_needs_no_torch() -> None:
-    done = run_without({"torch", "sklearn"}, "import search_server.app, search_server.__main__")
+    statement = "import search_server.__main__ as main; main.command_line()"
+    done = run_without({"torch", "sklearn"}, statement)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["token list", "user list", "migrate"])
+def test_a_command_of_an_operator_needs_nothing_of_the_server(command: str, tmp_path: Path) -> None:
+    heavy = {"fastapi", "starlette", "uvicorn", "numpy", "scipy", "pyarrow", "onnx", "httpx", "torch"}
+    arguments = [*command.split(), "--data", str(tmp_path)]
+    statement = f"import sys; sys.argv[1:] = {arguments!r}; import search_server.__main__ as m; m.main()"
+    done = run_without(heavy, statement)
     assert done.returncode == 0, done.stderr
 
 

@@ -10,7 +10,7 @@ from search_server.db.migrate import is_at_head, migrate_to_head
 from search_server.db.models import TABLES
 from search_server.db.session import Database
 from search_server.errors import UnavailableError
-from search_server.routes.health import require_ready
+from search_server.readiness import require_ready
 
 
 def test_migrations_equal_models(database: Database) -> None:
