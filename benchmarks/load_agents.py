@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import takewhile
 
 import httpx
 
@@ -106,7 +105,7 @@ class LoadAgent:
     async def _deliver(self, client: ServerClient) -> None:
         while self.spool:
             lease_id = self.spool[0].lease_id
-            batch = list(takewhile(lambda result: result.lease_id == lease_id, self.spool))
+            batch = [result for result in self.spool if result.lease_id == lease_id]
             try:
                 await client.post_results(batch)
             except RequestRefusedError as error:

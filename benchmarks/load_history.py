@@ -4,6 +4,7 @@ All leases look alike: one is made by the server's own plan and answered once, a
 rows again and again under other names. A stored sample is one run of one segment, or of one network.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import insert, literal, select, text
@@ -96,7 +97,14 @@ def fill(database: Database, template: Template, num_samples: int) -> list[str]:
         _copy(session, LeaseRow, "t.lease_id = :lease_id", num_leases, values, lease_id=name)
         own = {"lease_id": name, "result_id": result_id}
         _copy(session, ResultRow, "t.lease_id = :lease_id", num_leases, values, **own)
-        _copy(session, MeasuredNodeRow, f"t.result_id IN ({of_lease})", num_leases, values, result_id=result_id)
+        _copy(
+            session,
+            MeasuredNodeRow,
+            f"t.result_id IN ({of_lease})",
+            num_leases,
+            values,
+            result_id=result_id,
+        )
         if database.engine.name == "postgresql":
             sequence = "pg_get_serial_sequence('results', 'result_id')"
             session.execute(text(f"SELECT setval({sequence}, max(result_id)) FROM results"))
@@ -121,7 +129,7 @@ def add_open_leases(session: Session, template: Template, device_id: str, num_le
 
 
 def _copy(
-    session: Session, kind: type, rows: str, count: int, values: dict[str, object], **own: str
+    session: Session, kind: type, rows: str, count: int, values: Mapping[str, object], **own: str
 ) -> None:
     """Copy rows of a table so often, within the database.
 
@@ -142,7 +150,7 @@ def _copy(
             f"INSERT INTO {table.name} ({', '.join(names)}) {numbers} "
             f"SELECT {chosen} FROM numbers, {table.name} AS t WHERE {rows}"
         ),
-        values | {"count": count},
+        {**values, "count": count},
     )
 
 

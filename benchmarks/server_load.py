@@ -2,8 +2,9 @@
 
 For each number of stored samples: the database is filled in bulk; tables are read one after another;
 results of profiled leases are sent by several agents as fast as the server takes them, those of a lease in
-one request as a real agent sends them (a segment record is one segment of one network with its runs); tables are read again while browsers watch a job, and the job's
-end is announced to all of them. What follows from complete profiles, the fit, is no part of this.
+one request as a real agent sends them (a segment record is one segment of one network with its runs);
+tables are read again while browsers watch a job, and the job's end is announced to all of them. What
+follows from complete profiles, the fit, is no part of this.
 
     python -m benchmarks.server_load --database postgresql --samples 100000,1000000,10000000
 """

@@ -17,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     """Give the command line these commands."""
     app.add_typer(user_app, name="user")
 
+
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as alice.")]
 
 

@@ -56,7 +56,7 @@ class Spool:
                 self.set_aside(path, f"it cannot be read: {error}")
 
     def batches(self, max_bytes: int) -> Iterator[list[SpooledResult]]:
-        """Yield the same in parts: of one hand-out of a lease, and small enough unless it is a single one."""
+        """Yield the same in parts: each of one hand-out of a lease, and small unless it is a single one."""
         batch: list[SpooledResult] = []
         num_bytes = 0
         for spooled in self.waiting():

@@ -6,9 +6,11 @@ not by their id, not behind their leases. So each query is written once, as if t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from sqlalchemy import event, exists, or_
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
+from sqlalchemy.sql.base import ExecutableOption
 
 from search_server.db.models import (
     JobRow,
@@ -54,6 +56,12 @@ def _hide(state: ORMExecuteState) -> None:
         return
     if state.execution_options.get("sees_all", False):
         return
+    state.statement = state.statement.options(*_criteria(reader))
+
+
+@lru_cache(maxsize=256)
+def _criteria(reader: str) -> tuple[ExecutableOption, ...]:
+    """Return what a query of this reader leaves out; to build it takes longer than the query."""
     options = [
         with_loader_criteria(row, or_(row.is_private.is_(False), row.owner == reader), include_aliases=True)
         for row in (JobRow, LatencyTableRow)
@@ -67,4 +75,4 @@ def _hide(state: ORMExecuteState) -> None:
         )
         for row in (LeaseRow, MeasuredLatencyRow, ModelLatencyRow, TableCheckRow)
     ]
-    state.statement = state.statement.options(*options)
+    return tuple(options)

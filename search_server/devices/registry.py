@@ -7,14 +7,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from search_server.db.ids import new_id
-from search_server.db.models import SHARED, DeviceRow, LeaseRow
-from search_server.db.paging import fetch_page
+from search_server.db.models import SHARED, DeviceRow
 from search_server.devices.names import MAX_NAME_LENGTH, normal_name, require_name
-from search_server.devices.tags import carries, change_tags, device_tags
+from search_server.devices.tags import change_tags
 from search_server.errors import ConflictError, NotFoundError, refusing_values
-from search_server.install.agent_wheel import own_wheel
-from search_server.resources.devices import DeviceResource, DeviceUpdate
-from search_server.resources.page import Page
+from search_server.resources.devices import DeviceUpdate
 from search_server.tokens import (
     Caller,
     create_token,
@@ -134,24 +131,6 @@ def find_device(session: Session, id_or_name: str) -> DeviceRow:
     return row
 
 
-def list_devices(
-    session: Session,
-    cursor: str | None,
-    limit: int,
-    now: datetime,
-    tag: str | None = None,
-    owner: str | None = None,
-) -> Page[DeviceResource]:
-    """Return the devices that are not removed, newest first; of a tag or an owner, if one is given."""
-    present = select(DeviceRow).where(DeviceRow.removed_at.is_(None))
-    if tag is not None:
-        present = present.where(carries(tag))
-    if owner is not None:
-        present = present.where(DeviceRow.owner == owner)
-    rows, next_cursor = fetch_page(session, present, DeviceRow.device_id, cursor, limit)
-    return Page(tuple(device_resource(session, row, now) for row in rows), next_cursor)
-
-
 def update_device(session: Session, row: DeviceRow, change: DeviceUpdate) -> None:
     """Change what a person may change.
 
@@ -232,31 +211,6 @@ def is_online(row: DeviceRow, now: datetime) -> bool:
     return row.last_seen_at is not None and now - row.last_seen_at <= ONLINE_FOR
 
 
-def device_resource(session: Session, row: DeviceRow, now: datetime) -> DeviceResource:
-    """Return a device as routes answer it."""
-    device = device_facts(row)
-    is_current = device.agent_sha256 == own_wheel().sha256 if device.agent_sha256 else None
-    leased = select(LeaseRow.job_id).where(LeaseRow.device_id == row.device_id, LeaseRow.status == "leased")
-    return DeviceResource(
-        device_id=row.device_id,
-        name=row.name,
-        device=device,
-        agent_url=row.agent_url,
-        enrolled_at=row.enrolled_at.isoformat(),
-        last_seen_at=row.last_seen_at.isoformat() if row.last_seen_at else None,
-        is_online=is_online(row, now),
-        current_job_id=session.scalar(leased),
-        environment=from_dict(row.environment, Environment) if row.environment else Environment(),
-        is_imported=row.is_imported,
-        owner=row.owner,
-        tags=device_tags(session, row.device_id),
-        waiting_for=row.waiting_for if is_online(row, now) else "",
-        should_rotate=row.should_rotate,
-        should_upgrade=row.should_upgrade,
-        upgrade_failure=row.upgrade_failure,
-        is_agent_current=is_current,
-        can_upgrade=is_current is False and device.accepts_upgrade and row.agent_url is None,
-    )
 
 
 def _free_name(session: Session, name: str) -> str:

@@ -10,10 +10,15 @@ from search_server.errors import InvalidValueError, refusing_values
 from shared.protocol.tags import MAX_TAGS, checked_tags
 
 
-def device_tags(session: Session, device_id: str) -> tuple[str, ...]:
-    """Return a device's tags in alphabetical order."""
-    statement = select(DeviceTagRow.tag).where(DeviceTagRow.device_id == device_id)
-    return tuple(session.scalars(statement.order_by(DeviceTagRow.tag)))
+def device_tags(session: Session, device_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the tags of devices that have some, in alphabetical order, by device id."""
+    statement = select(DeviceTagRow.device_id, DeviceTagRow.tag).where(
+        DeviceTagRow.device_id.in_(device_ids)
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for device_id, tag in session.execute(statement.order_by(DeviceTagRow.tag)):
+        found[device_id] = (*found.get(device_id, ()), tag)
+    return found
 
 
 def change_tags(session: Session, device_id: str, add: Sequence[str], remove: Sequence[str]) -> None:
@@ -26,7 +31,7 @@ def change_tags(session: Session, device_id: str, add: Sequence[str], remove: Se
         new = checked_tags(add)
     own = DeviceTagRow.device_id == device_id
     session.execute(delete(DeviceTagRow).where(own, DeviceTagRow.tag.in_(remove)))
-    present = device_tags(session, device_id)
+    present = device_tags(session, (device_id,)).get(device_id, ())
     missing = [tag for tag in new if tag not in present]
     if len(present) + len(missing) > MAX_TAGS:
         raise InvalidValueError(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from search_server.data_roots import NO_ROOTS, DataRoots
@@ -23,6 +23,9 @@ from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict, to_dict
 
 R = TypeVar("R")
+
+Describe = Callable[[Session, Sequence[JobRow], datetime], list[R]]
+"""Gives jobs as routes answer them, with as many queries for many as for one."""
 
 ENDED: Sequence[str] = ("done", "failed", "cancelled")
 UNFINISHED: Sequence[str] = ("queued", "running")
@@ -205,7 +208,7 @@ def cancel_job(session: Session, job_id: str, now: datetime) -> None:
 def list_jobs(
     session: Session,
     kind: JobKind,
-    describe: Callable[[Session, JobRow, datetime], R],
+    describe: Describe[R],
     cursor: str | None,
     limit: int,
     now: datetime,
@@ -215,12 +218,31 @@ def list_jobs(
     wanted = {name: value for name, value in columns.items() if value is not None}
     statement = select(JobRow).filter_by(kind=kind, **wanted)
     rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
-    return Page(tuple(describe(session, row, now) for row in rows), next_cursor)
+    return Page(tuple(describe(session, rows, now)), next_cursor)
 
 
-def job_resource(session: Session, row: JobRow, now: datetime) -> Job:
-    """Return a job as routes answer it; a waiting one says for which device, and when that was seen."""
-    device = session.get_one(DeviceRow, row.device_id)
+def describe_one(describe: Describe[R]) -> Callable[[Session, JobRow, datetime], R]:
+    """Return what describes a single job as it is in a list."""
+    return lambda session, row, now: describe(session, (row,), now)[0]
+
+
+def job_resources(session: Session, rows: Sequence[JobRow], now: datetime) -> list[Job]:
+    """Return jobs as routes answer them; a waiting one says for which device, and when that was seen."""
+    ids = {row.device_id for row in rows}
+    devices = session.scalars(select(DeviceRow).where(DeviceRow.device_id.in_(ids)))
+    by_id = {device.device_id: device for device in devices}
+    return [_job_resource(row, by_id[row.device_id], now) for row in rows]
+
+
+def by_job(session: Session, statement: Select[str, Any], kind: type[R]) -> dict[str, tuple[R, ...]]:
+    """Return what several jobs have, by job id, from a query for job ids and bodies of a kind."""
+    found: dict[str, tuple[R, ...]] = {}
+    for job_id, body in session.execute(statement):
+        found[job_id] = (*found.get(job_id, ()), from_dict(body, kind))
+    return found
+
+
+def _job_resource(row: JobRow, device: DeviceRow, now: datetime) -> Job:
     message = row.message
     if row.status == "queued" and row.kind != "search":
         message = _waiting_message(device, now)

@@ -1,6 +1,7 @@
 """Models under their names: checked, stored by hash, listed, found, removed."""
 
 import re
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -119,7 +120,13 @@ def list_models(session: Session, cursor: str | None, limit: int, owner: str | N
     if owner is not None:
         present = present.where(ModelRow.owner == owner)
     rows, next_cursor = fetch_page(session, present, ModelRow.model_id, cursor, limit)
-    return Page(tuple(model_resource(session, row) for row in rows), next_cursor)
+    return Page(tuple(model_resources(session, rows)), next_cursor)
+
+
+def model_names(session: Session, model_ids: Collection[str]) -> dict[str, str]:
+    """Return the names of models, removed ones too, by id."""
+    statement = select(ModelRow.model_id, ModelRow.name).where(ModelRow.model_id.in_(model_ids))
+    return dict(session.execute(statement).all())
 
 
 def remove_model(session: Session, store: Store, row: ModelRow, now: datetime) -> None:
@@ -148,7 +155,18 @@ def remove_model(session: Session, store: Store, row: ModelRow, now: datetime) -
 
 def model_resource(session: Session, row: ModelRow) -> Model:
     """Return a model as routes answer it."""
-    artifact = session.get_one(ArtifactRow, row.sha256)
+    return model_resources(session, (row,))[0]
+
+
+def model_resources(session: Session, rows: Sequence[ModelRow]) -> list[Model]:
+    """Return models as routes answer them."""
+    hashes = {row.sha256 for row in rows}
+    artifacts = session.scalars(select(ArtifactRow).where(ArtifactRow.sha256.in_(hashes)))
+    by_hash = {artifact.sha256: artifact for artifact in artifacts}
+    return [_model(row, by_hash[row.sha256]) for row in rows]
+
+
+def _model(row: ModelRow, artifact: ArtifactRow) -> Model:
     assert artifact.format in ("onnx", "tflite"), "no other files are brought"
     return Model(
         model_id=row.model_id,

@@ -1,5 +1,6 @@
 """Check jobs: the anchor and three cover networks tell in seconds whether a table still holds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,7 +11,14 @@ from search_server.db.models import DeviceRow, JobRow, TableCheckRow
 from search_server.db.visibility import reading_for
 from search_server.devices.operators import require_operators
 from search_server.devices.support import require_support
-from search_server.jobs.registry import Submission, create_job, earlier_job, finish_job, job_resource
+from search_server.jobs.registry import (
+    Submission,
+    create_job,
+    describe_one,
+    earlier_job,
+    finish_job,
+    job_resources,
+)
 from search_server.latency.covers import cover_architectures
 from search_server.latency.drift import rescaled
 from search_server.latency.stored.lineage import same_profile
@@ -111,13 +119,19 @@ def settle_check(session: Session, job: JobRow, drift: Drift, now: datetime) -> 
     finish_job(session, job.job_id, now, message=message)
 
 
-def check_resource(session: Session, job: JobRow, now: datetime) -> TableCheck:
-    """Return a check job and its finding as routes answer them."""
-    body = session.scalar(select(TableCheckRow.body).where(TableCheckRow.job_id == job.job_id))
-    assert job.snapshot is not None, "a check is of a snapshot"
-    return TableCheck(
-        job_resource(session, job, now), job.snapshot, from_dict(body, Drift) if body else None
+def check_resources(session: Session, jobs: Sequence[JobRow], now: datetime) -> list[TableCheck]:
+    """Return check jobs and their findings as routes answer them."""
+    statement = select(TableCheckRow.job_id, TableCheckRow.body).where(
+        TableCheckRow.job_id.in_([job.job_id for job in jobs])
     )
+    found = {job_id: from_dict(body, Drift) for job_id, body in session.execute(statement)}
+    return [
+        TableCheck(resource, job.snapshot or "", found.get(job.job_id))  # a check is of a snapshot
+        for job, resource in zip(jobs, job_resources(session, jobs, now), strict=True)
+    ]
+
+
+check_resource = describe_one(check_resources)
 
 
 def _rescale(session: Session, job: JobRow, drift: Drift, now: datetime) -> Drift:

@@ -1,15 +1,22 @@
 """Gates: jobs that compare a new model with an old one, window by window, until they can tell."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from search_server.db.models import JobRow, ModelRow
+from search_server.db.models import JobRow
 from search_server.devices.registry import find_device
 from search_server.errors import InvalidValueError
-from search_server.jobs.registry import Submission, create_job, earlier_job, job_resource
+from search_server.jobs.registry import (
+    Submission,
+    create_job,
+    describe_one,
+    earlier_job,
+    job_resources,
+)
 from search_server.leases.leases import create_lease, lease_items
-from search_server.own_models.stored_models import find_model, model_resource
+from search_server.own_models.stored_models import find_model, model_names, model_resource
 from search_server.profiling.conclude_gate import LOOKS, NUM_COPIES, GateOn
 from search_server.profiling.own_models import ANCHOR_SPACE, model_item, require_model_support
 from search_server.profiling.plan import ANCHOR_ID, policy
@@ -76,8 +83,19 @@ def _queue_windows(
         create_lease(session, job, items, how_long, now)
 
 
-def gate_resource(session: Session, job: JobRow, now: datetime) -> Gate:
-    """Return a gate as routes answer it."""
-    new, old = (session.get_one(ModelRow, job.request[key]).name for key in ("new_id", "old_id"))
-    verdict = from_dict(job.result["verdict"], GateVerdict) if job.result else None
-    return Gate(job_resource(session, job, now), new, old, job.request["fail_above"], verdict)
+def gate_resources(session: Session, jobs: Sequence[JobRow], now: datetime) -> list[Gate]:
+    """Return gates as routes answer them."""
+    names = model_names(session, {job.request[key] for job in jobs for key in ("new_id", "old_id")})
+    return [
+        Gate(
+            resource,
+            names[job.request["new_id"]],
+            names[job.request["old_id"]],
+            job.request["fail_above"],
+            from_dict(job.result["verdict"], GateVerdict) if job.result else None,
+        )
+        for job, resource in zip(jobs, job_resources(session, jobs, now), strict=True)
+    ]
+
+
+gate_resource = describe_one(gate_resources)

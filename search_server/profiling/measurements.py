@@ -11,7 +11,16 @@ from search_server.devices.operators import require_operators
 from search_server.devices.registry import find_device
 from search_server.devices.support import require_support
 from search_server.errors import InvalidValueError, refusing_values
-from search_server.jobs.registry import ENDED, Submission, create_job, earlier_job, find_job, job_resource
+from search_server.jobs.registry import (
+    ENDED,
+    Submission,
+    by_job,
+    create_job,
+    describe_one,
+    earlier_job,
+    find_job,
+    job_resources,
+)
 from search_server.leases.leases import create_lease
 from search_server.profiling.plan import MEASUREMENT_LEASES, ItemFactory, measurement_groups, policy
 from search_server.resources.latencies import MeasuredLatency, Measurement, MeasurementCreate
@@ -131,7 +140,7 @@ def store_latencies(
 def measured_latencies(session: Session, job_id: str) -> tuple[MeasuredLatency, ...] | None:
     """Return what a measurement job found, or None while it goes on; empty if it failed."""
     job = find_job(session, job_id, "measurement")
-    return _stored(session, job_id) if job.status in ENDED else None
+    return _stored(session, (job,)).get(job_id, ()) if job.status in ENDED else None
 
 
 def measured_file(session: Session, parent_job_id: str, file: str, device_id: str) -> float | None:
@@ -145,15 +154,23 @@ def measured_file(session: Session, parent_job_id: str, file: str, device_id: st
     return next((body.latency_us for body in bodies if body.file == file), None)
 
 
-def measurement_resource(session: Session, job: JobRow, now: datetime) -> Measurement:
-    """Return a measurement job and its latencies as routes answer them."""
-    return Measurement(job_resource(session, job, now), _stored(session, job.job_id))
+def measurement_resources(session: Session, jobs: Sequence[JobRow], now: datetime) -> list[Measurement]:
+    """Return measurement jobs and their latencies as routes answer them."""
+    stored = _stored(session, jobs)
+    return [
+        Measurement(resource, stored.get(resource.job_id, ()))
+        for resource in job_resources(session, jobs, now)
+    ]
 
 
-def _stored(session: Session, job_id: str) -> tuple[MeasuredLatency, ...]:
+measurement_resource = describe_one(measurement_resources)
+
+
+def _stored(session: Session, jobs: Sequence[JobRow]) -> dict[str, tuple[MeasuredLatency, ...]]:
+    """Return by job id what was found."""
     statement = (
-        select(MeasuredLatencyRow.body)
-        .where(MeasuredLatencyRow.job_id == job_id)
+        select(MeasuredLatencyRow.job_id, MeasuredLatencyRow.body)
+        .where(MeasuredLatencyRow.job_id.in_([job.job_id for job in jobs]))
         .order_by(MeasuredLatencyRow.measured_id)
     )
-    return tuple(from_dict(body, MeasuredLatency) for body in session.scalars(statement))
+    return by_job(session, statement, MeasuredLatency)

@@ -1,5 +1,6 @@
 """Jobs that measure models that people brought: queued, stored, listed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,10 +12,17 @@ from search_server.db.paging import fetch_page
 from search_server.devices.registry import device_facts, find_device
 from search_server.devices.support import require_support
 from search_server.errors import ConflictError, InvalidValueError, NotFoundError, refusing_values
-from search_server.jobs.registry import Submission, create_job, earlier_job, find_job, job_resource
+from search_server.jobs.registry import (
+    Submission,
+    create_job,
+    describe_one,
+    earlier_job,
+    find_job,
+    job_resources,
+)
 from search_server.leases.leases import create_lease
 from search_server.own_models.input_shapes import input_shapes
-from search_server.own_models.stored_models import find_model, model_resource
+from search_server.own_models.stored_models import find_model, model_names, model_resource
 from search_server.profiling.conclude_model import MODEL_ID
 from search_server.profiling.plan import ANCHOR_ID, ItemFactory, policy
 from search_server.resources.models import (
@@ -142,28 +150,37 @@ def store_model_latency(session: Session, job: JobRow, latency: ModelLatency) ->
     )
 
 
-def model_measurement_resource(session: Session, job: JobRow, now: datetime) -> ModelMeasurement:
-    """Return a model's measurement with all nodes, as a route answers it."""
-    model = session.get_one(ModelRow, job.request["model_id"])
-    row = session.get(ModelLatencyRow, job.job_id)
-    latency = from_dict(row.body, ModelLatency) if row is not None else None
-    return ModelMeasurement(job_resource(session, job, now), model.model_id, model.name, latency)
+def model_measurement_resources(
+    session: Session, jobs: Sequence[JobRow], now: datetime
+) -> list[ModelMeasurement]:
+    """Return models' measurements with all nodes, as routes answer them."""
+    names = model_names(session, {job.request["model_id"] for job in jobs})
+    statement = select(ModelLatencyRow.job_id, ModelLatencyRow.body).where(
+        ModelLatencyRow.job_id.in_([job.job_id for job in jobs])
+    )
+    found = {job_id: from_dict(body, ModelLatency) for job_id, body in session.execute(statement)}
+    return [
+        ModelMeasurement(resource, model_id, names[model_id], found.get(job.job_id))
+        for job, resource in zip(jobs, job_resources(session, jobs, now), strict=True)
+        for model_id in (job.request["model_id"],)
+    ]
 
 
-def brief_measurement_resource(session: Session, job: JobRow, now: datetime) -> ModelMeasurement:
-    """Return the same without nodes, as lists have it."""
-    whole = model_measurement_resource(session, job, now)
-    return replace(whole, latency=whole.latency.without_nodes() if whole.latency else None)
+model_measurement_resource = describe_one(model_measurement_resources)
 
 
 def list_model_measurements(
     session: Session, model_id: str, cursor: str | None, limit: int, now: datetime
 ) -> Page[ModelMeasurement]:
-    """Return the measurements of a model, newest first."""
+    """Return the measurements of a model without their nodes, newest first."""
     of_model = JobRow.request["model_id"].as_string() == model_id
     statement = select(JobRow).where(JobRow.kind == "model", of_model)
     rows, next_cursor = fetch_page(session, statement, JobRow.job_id, cursor, limit)
-    return Page(tuple(brief_measurement_resource(session, row, now) for row in rows), next_cursor)
+    whole = model_measurement_resources(session, rows, now)
+    brief = (
+        replace(each, latency=each.latency.without_nodes() if each.latency else None) for each in whole
+    )
+    return Page(tuple(brief), next_cursor)
 
 
 def find_model_job(session: Session, model: str, job_id: str) -> JobRow:

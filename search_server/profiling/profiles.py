@@ -1,5 +1,6 @@
 """Profile jobs: asked for, reused where a valid table exists, shown."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,11 +17,12 @@ from search_server.jobs.registry import (
     UNFINISHED,
     Submission,
     create_job,
+    describe_one,
     earlier_job,
     finish_job,
-    job_resource,
+    job_resources,
 )
-from search_server.latency.stored.snapshots import is_private_table, load_table, newest_accepted
+from search_server.latency.stored.snapshots import is_private_table, load_tables, newest_accepted
 from search_server.latency.table import LatencyTable
 from search_server.leases.leases import create_lease
 from search_server.profiling.kept_windows import keep_windows
@@ -31,6 +33,7 @@ from search_server.profiling.plan import (
     policy,
     profile_items,
 )
+from search_server.resources.jobs import Job
 from search_server.resources.tables import Outlook, Profile, ProfileCreate
 from search_server.store import Store
 from shared.protocol.device import Conditions
@@ -92,15 +95,26 @@ def request_profile(
     return job
 
 
-def profile_resource(session: Session, job: JobRow, now: datetime) -> Profile:
-    """Return a profile job and its table as routes answer them."""
-    table = load_table(session, job.snapshot) if job.snapshot else None
+def profile_resources(session: Session, jobs: Sequence[JobRow], now: datetime) -> list[Profile]:
+    """Return profile jobs and their tables as routes answer them."""
+    tables = load_tables(session, {job.snapshot for job in jobs if job.snapshot})
+    device_times_s = _device_times_s(session, jobs)
+    return [
+        _profile(job, resource, tables.get(job.snapshot or ""), device_times_s.get(job.job_id, 0.0))
+        for job, resource in zip(jobs, job_resources(session, jobs, now), strict=True)
+    ]
+
+
+profile_resource = describe_one(profile_resources)
+
+
+def _profile(job: JobRow, resource: Job, table: LatencyTable | None, device_time_s: float) -> Profile:
     result = job.result or {}
     view = result.get("outlook") if job.status not in ENDED else None
     return Profile(
-        job=job_resource(session, job, now),
+        job=resource,
         num_entries=len(table.entries) if table else 0,
-        device_time_s=_device_time_s(session, job.job_id),
+        device_time_s=device_time_s,
         snapshot=job.snapshot,
         verdict=table.verdict if table else None,
         is_reused=bool(result.get("is_reused")),
@@ -130,8 +144,9 @@ def _valid_table(
     return newest_accepted(session, device.device_id, space, present)
 
 
-def _device_time_s(session: Session, job_id: str) -> float:
-    statement = select(func.sum(LeaseRow.device_s)).where(
-        LeaseRow.job_id == job_id, LeaseRow.status == "done"
+def _device_times_s(session: Session, jobs: Sequence[JobRow]) -> dict[str, float]:
+    """Return by job id for how long devices measured."""
+    statement = select(LeaseRow.job_id, func.sum(LeaseRow.device_s)).where(
+        LeaseRow.job_id.in_([job.job_id for job in jobs]), LeaseRow.status == "done"
     )
-    return session.scalar(statement) or 0.0
+    return dict(session.execute(statement.group_by(LeaseRow.job_id)).all())

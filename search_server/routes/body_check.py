@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -13,6 +13,9 @@ from shared.protocol.plain_json import plain_fault, scalar_fault
 from shared.protocol.wire import FieldError
 
 _Path = tuple[str | int, ...]
+
+_NESTED = (bool, dict, list)
+"""What can be, or hold, true and false."""
 
 
 async def check_request(request: Request, parameters: Collection[str], bodies: Sequence[Any]) -> None:
@@ -56,13 +59,15 @@ def boolean_fault(value: Any, hints: tuple[Any, ...], path: _Path = ()) -> _Path
     elif isinstance(value, list):
         items = enumerate(value)
     for key, item in items:
-        if isinstance(item, bool | dict | list):
-            wrong = boolean_fault(item, _inner(hints, key), (*path, key))
+        if isinstance(item, _NESTED):
+            name = key[:64] if isinstance(key, str) else key  # no field has a longer one
+            wrong = boolean_fault(item, _inner(hints, name), (*path, key))
             if wrong is not None:
                 return wrong
     return None
 
 
+@lru_cache(maxsize=4096)
 def _inner(hints: tuple[Any, ...], key: str | int) -> tuple[Any, ...]:
     """Return the types that a field or an element may have."""
     inner: list[Any] = []

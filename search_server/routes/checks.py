@@ -8,7 +8,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
-from search_server.profiling.checks import check_resource, submit_check
+from search_server.profiling.checks import check_resource, check_resources, submit_check
 from search_server.resources.checks import CheckCreate, TableCheck
 from search_server.resources.page import Page
 from search_server.routes.auth import OwnerFilterDep, PrivateQuery, SubmissionDep, UserDep
@@ -53,7 +53,7 @@ def get_checks(
     limit: LimitQuery = 50,
 ) -> Page[TableCheck]:
     """List check jobs, newest first."""
-    return list_jobs(session, "check", check_resource, cursor, limit, now, snapshot=snapshot, owner=owner)
+    return list_jobs(session, "check", check_resources, cursor, limit, now, snapshot=snapshot, owner=owner)
 
 
 @router.get("/checks/{job_id}")

@@ -4,15 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from search_server.devices.device_resources import device_resource, list_devices
 from search_server.devices.errands import ask_for_rotation, ask_for_upgrade
-from search_server.devices.registry import (
-    device_resource,
-    enrol,
-    find_device,
-    list_devices,
-    remove_device,
-    update_device,
-)
+from search_server.devices.registry import enrol, find_device, remove_device, update_device
 from search_server.install.agent_wheel import own_wheel
 from search_server.leases.bell import announce_lease
 from search_server.leases.cancel import cancel_device_jobs

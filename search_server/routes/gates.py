@@ -8,7 +8,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
-from search_server.profiling.gates import gate_resource, submit_gate
+from search_server.profiling.gates import gate_resource, gate_resources, submit_gate
 from search_server.resources.models import Gate, GateCreate
 from search_server.resources.page import Page
 from search_server.routes.auth import OwnerFilterDep, SubmissionDep, UserDep
@@ -44,7 +44,7 @@ def get_gates(
     limit: LimitQuery = 50,
 ) -> Page[Gate]:
     """List gates, newest first."""
-    return list_jobs(session, "gate", gate_resource, cursor, limit, now, owner=owner)
+    return list_jobs(session, "gate", gate_resources, cursor, limit, now, owner=owner)
 
 
 @router.get("/gates/{job_id}")

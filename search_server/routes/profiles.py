@@ -11,8 +11,12 @@ from search_server.errors import refusing_values
 from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
 from search_server.profiling.measured_imports import import_measurements
-from search_server.profiling.measurements import measurement_resource, submit_measurement
-from search_server.profiling.profiles import profile_resource, request_profile
+from search_server.profiling.measurements import (
+    measurement_resource,
+    measurement_resources,
+    submit_measurement,
+)
+from search_server.profiling.profiles import profile_resource, profile_resources, request_profile
 from search_server.resources.latencies import Measurement, MeasurementCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Profile, ProfileCreate
@@ -64,7 +68,7 @@ def get_profiles(
     """List profile jobs, newest first."""
     device_id = find_device(session, device).device_id if device else None
     return list_jobs(
-        session, "profile", profile_resource, cursor, limit, now, device_id=device_id, owner=owner
+        session, "profile", profile_resources, cursor, limit, now, device_id=device_id, owner=owner
     )
 
 
@@ -143,7 +147,7 @@ def get_measurements(
         name = search_space(space).name if space else None
     filters = {"device_id": device_id, "space": name}
     return list_jobs(
-        session, "measurement", measurement_resource, cursor, limit, now, owner=owner, **filters
+        session, "measurement", measurement_resources, cursor, limit, now, owner=owner, **filters
     )
 
 

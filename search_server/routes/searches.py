@@ -48,6 +48,7 @@ from search_server.searches.searches import (
     resume_search,
     search_architectures,
     search_resource,
+    search_resources,
     submit_search,
     try_search,
 )
@@ -100,7 +101,7 @@ def get_searches(
     limit: LimitQuery = 50,
 ) -> Page[Search]:
     """List searches, newest first."""
-    return list_jobs(session, "search", search_resource, cursor, limit, now, owner=owner)
+    return list_jobs(session, "search", search_resources, cursor, limit, now, owner=owner)
 
 
 @router.get("/searches/{job_id}")

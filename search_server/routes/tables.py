@@ -13,7 +13,8 @@ from search_server.latency.formats.own_parquet import to_parquet
 from search_server.latency.stored.imports import import_table
 from search_server.latency.stored.predictions import predict, predict_from
 from search_server.latency.stored.recalibrations import recalibrate_table
-from search_server.latency.stored.snapshots import list_tables, load_table, table_resource
+from search_server.latency.stored.snapshots import load_table
+from search_server.latency.stored.table_resources import list_tables, table_resource
 from search_server.resources.checks import Recalibration
 from search_server.resources.formats import ImportFormat, TableFormat
 from search_server.resources.latencies import Prediction, PredictionCreate
@@ -131,15 +132,14 @@ def get_table(
 ) -> Table | Response:
     """Return a snapshot with its cells; as a file with ``format``, or with ``Accept`` of CSV or Parquet."""
     wanted = accept.split(",")[0]
-    content = load_table(session, snapshot)
     if table_format == "json":
-        return _file(content.to_json(), "application/json", f"{snapshot}.json")
+        return _file(load_table(session, snapshot).to_json(), "application/json", f"{snapshot}.json")
     table = table_resource(session, snapshot)
     if table_format == "csv" or (table_format is None and wanted.startswith("text/csv")):
-        csv = to_csv(table, content)
+        csv = to_csv(table, load_table(session, snapshot))
         return _file(csv, "text/csv; charset=utf-8", f"{snapshot}.csv")
     if table_format == "parquet" or wanted.startswith(PARQUET):
-        return _file(to_parquet(table, content), PARQUET, f"{snapshot}.parquet")
+        return _file(to_parquet(table, load_table(session, snapshot)), PARQUET, f"{snapshot}.parquet")
     return table
 
 

@@ -1,6 +1,7 @@
 """Search jobs: checked when submitted, shown, resumed."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +12,15 @@ from search_server.db.models import DeviceRow, JobRow, SearchArchitectureRow, Se
 from search_server.devices.registry import find_device
 from search_server.errors import ConflictError, refusing_values
 from search_server.exports.hub_repository import HubSource, hub_archive
-from search_server.jobs.registry import Submission, create_job, earlier_job, find_job, job_resource
+from search_server.jobs.registry import (
+    Submission,
+    by_job,
+    create_job,
+    describe_one,
+    earlier_job,
+    find_job,
+    job_resources,
+)
 from search_server.latency.stored.required_table import require_table
 from search_server.latency.stored.snapshots import is_private_table
 from search_server.latency.table import LatencyTable
@@ -138,27 +147,38 @@ def find_request(job: JobRow) -> SearchCreate:
     return from_dict(job.request, SearchCreate)
 
 
-def search_resource(session: Session, job: JobRow, now: datetime) -> Search:
-    """Return a search as routes answer it."""
-    return Search(
-        job=job_resource(session, job, now),
-        request=find_request(job),
-        snapshot=job.snapshot,
-        other_snapshots=tuple(job.other_snapshots),
-        stage=job.stage,
-        result=from_dict(job.result, FoundArchitecture) if job.result else None,
-        architectures=search_architectures(session, job.job_id),
-    )
+def search_resources(session: Session, jobs: Sequence[JobRow], now: datetime) -> list[Search]:
+    """Return searches as routes answer them."""
+    architectures = _architectures(session, [job.job_id for job in jobs])
+    return [
+        Search(
+            job=resource,
+            request=find_request(job),
+            snapshot=job.snapshot,
+            other_snapshots=tuple(job.other_snapshots),
+            stage=job.stage,
+            result=from_dict(job.result, FoundArchitecture) if job.result else None,
+            architectures=architectures.get(job.job_id, ()),
+        )
+        for job, resource in zip(jobs, job_resources(session, jobs, now), strict=True)
+    ]
+
+
+search_resource = describe_one(search_resources)
 
 
 def search_architectures(session: Session, job_id: str) -> tuple[FoundArchitecture, ...]:
     """Return the networks that a search compared, in the order in which they were recorded."""
+    return _architectures(session, (job_id,)).get(job_id, ())
+
+
+def _architectures(session: Session, job_ids: Sequence[str]) -> dict[str, tuple[FoundArchitecture, ...]]:
     statement = (
-        select(SearchArchitectureRow.body)
-        .where(SearchArchitectureRow.job_id == job_id)
+        select(SearchArchitectureRow.job_id, SearchArchitectureRow.body)
+        .where(SearchArchitectureRow.job_id.in_(job_ids))
         .order_by(SearchArchitectureRow.position)
     )
-    return tuple(from_dict(body, FoundArchitecture) for body in session.scalars(statement))
+    return by_job(session, statement, FoundArchitecture)
 
 
 def search_steps_after(

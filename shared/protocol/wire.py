@@ -97,11 +97,7 @@ def from_json(text: str | bytes, target: type[T]) -> T:
     Raises:
         WireError: not JSON, or not of the form of ``target``.
     """
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise WireError(f"not a valid {_name(target)}: not JSON: {error}") from error
-    return from_dict(document, target)
+    return from_dict(_parsed(text, target), target)
 
 
 def from_peer(text: str | bytes, target: type[T]) -> T:
@@ -110,14 +106,19 @@ def from_peer(text: str | bytes, target: type[T]) -> T:
     Raises:
         WireError: not JSON, not of the form of ``target``, or with a value that cannot be kept.
     """
-    try:
-        fault = plain_fault(json.loads(text))
-    except (ValueError, RecursionError):
-        fault = None  # from_json says what is wrong
+    document = _parsed(text, target)
+    fault = plain_fault(document)
     if fault is not None:
         path, message = fault
         raise WireError(f"not a valid {_name(target)}: {'.'.join(map(str, path))!a} {message}")
-    return from_json(text, target)
+    return from_dict(document, target)
+
+
+def _parsed(text: str | bytes, target: type) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"not a valid {_name(target)}: not JSON: {error}") from error
 
 
 def _explain(error: BaseException) -> list[str]:

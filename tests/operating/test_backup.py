@@ -265,9 +265,8 @@ async def test_a_model_file_that_is_gone_is_told(filled: Path, database: Databas
     assert manifest.missing == (artifact.relative_to(filled).as_posix(),)
 
 
-async def test_a_copy_that_breaks_off_leaves_what_was_there(
-    filled: Path, database: Database, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("filled")
+async def test_a_copy_that_breaks_off_leaves_what_was_there(database: Database, tmp_path: Path) -> None:
     copy, before = tmp_path / "copy", rows_of(database)
     with copied_database(database, copy):
         pass
@@ -276,14 +275,15 @@ async def test_a_copy_that_breaks_off_leaves_what_was_there(
     lengths = (20,) if database.engine.name == "sqlite" else (20, len(whole) // 2, len(whole) - 100)
     for length in lengths:
         copy.write_bytes(whole[:length])
-        with pytest.raises(UnavailableError, match="refused|cannot be replaced"):
+        with pytest.raises(UnavailableError, match=r"refused|cannot be replaced"):
             replace_database(database, copy)
         assert rows_of(database) == before
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
+@pytest.mark.usefixtures("filled")
 async def test_a_copy_that_does_not_hold_together_leaves_what_was_there(
-    filled: Path, database: Database, empty: Database, tmp_path: Path
+    database: Database, empty: Database, tmp_path: Path
 ) -> None:
     """The last thing that is restored, a foreign key, fails: all tables were replaced by then."""
     path = tmp_path / "copy"

@@ -1,8 +1,8 @@
 """The cells of a snapshot as rows, for those who ask in SQL: ``docs/sql.md``."""
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from search_server.db.bulk import insert_rows
 from search_server.db.models import LatencyEntryRow
 from search_server.latency.table import LatencyTable
 
@@ -23,4 +23,4 @@ def write_entries(session: Session, snapshot: str, table: LatencyTable) -> None:
         }
         for position, cell in enumerate(table.cells())
     ]
-    session.execute(insert(LatencyEntryRow), rows)
+    insert_rows(session, LatencyEntryRow, rows)

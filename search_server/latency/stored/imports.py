@@ -21,7 +21,8 @@ from search_server.latency.formats.plain_csv import read_plain_csv
 from search_server.latency.formats.reading import ImportedFile, ReadTable
 from search_server.latency.limits import require_bounded
 from search_server.latency.plausibility import likeness, oddities, require_possible
-from search_server.latency.stored.snapshots import store_table, table_resource
+from search_server.latency.stored.snapshots import store_table
+from search_server.latency.stored.table_resources import table_resource
 from search_server.latency.table import LatencyTable
 from search_server.people import NOBODYS, Ownership
 from search_server.resources.formats import ImportFormat

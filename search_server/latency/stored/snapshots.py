@@ -5,26 +5,22 @@ A table that its newest check found to be stale is not used unless it is named, 
 place: what has moved on the device has moved away from that one too.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from search_server.db.ids import new_id
-from search_server.db.models import DeviceRow, JobRow, LatencyTableRow, TableCheckRow
-from search_server.db.paging import fetch_page
+from search_server.db.models import JobRow, LatencyTableRow, TableCheckRow
 from search_server.db.visibility import SEES_ALL
 from search_server.errors import ConflictError, NotFoundError
 from search_server.latency.stored.entry_rows import write_entries
-from search_server.latency.table import LatencyTable, MissingLatencyError
+from search_server.latency.table import LatencyTable
 from search_server.people import NOBODYS, Ownership
 from search_server.resources.checks import Drift
-from search_server.resources.page import Page
-from search_server.resources.tables import Lineage, Table, TableCell, TableSummary
+from search_server.resources.tables import Lineage
 from shared.protocol.device import Conditions
 from shared.protocol.wire import from_dict
 
@@ -94,7 +90,13 @@ def load_table(session: Session, snapshot: str) -> LatencyTable:
     Raises:
         NotFoundError: there is none.
     """
-    return _table(_find(session, snapshot))
+    return read_table(find_row(session, snapshot).content)
+
+
+def load_tables(session: Session, snapshots: Collection[str]) -> dict[str, LatencyTable]:
+    """Return the tables of those snapshots that there are, by snapshot."""
+    rows = session.scalars(select(LatencyTableRow).where(LatencyTableRow.snapshot.in_(snapshots)))
+    return {row.snapshot: read_table(row.content) for row in rows}
 
 
 def accepted_tables(device_id: str, **columns: str) -> Select[LatencyTableRow]:
@@ -143,114 +145,36 @@ def require_newest(session: Session, table: LatencyTable) -> None:
 
 def newest_drift(session: Session, snapshot: str) -> Drift | None:
     """Return what the newest check of a snapshot found since it was stored."""
+    return newest_drifts(session, (snapshot,)).get(snapshot)
+
+
+def newest_drifts(session: Session, snapshots: Sequence[str]) -> dict[str, Drift]:
+    """Return the same of several snapshots, of those for which there is something."""
+    own = TableCheckRow.snapshot.in_(snapshots)
+    newest = select(func.max(TableCheckRow.check_id)).where(own).group_by(TableCheckRow.snapshot)
     statement = (
-        select(TableCheckRow.body, LatencyTableRow.created_at)
+        select(TableCheckRow.snapshot, TableCheckRow.body, LatencyTableRow.created_at)
         .join(LatencyTableRow, LatencyTableRow.snapshot == TableCheckRow.snapshot)
-        .where(TableCheckRow.snapshot == snapshot)
-        .order_by(TableCheckRow.check_id.desc())
-        .limit(1)
+        .where(TableCheckRow.check_id.in_(newest))
     )
-    found = session.execute(statement).first()
-    if found is None:
-        return None
-    drift = from_dict(found.body, Drift)
-    return drift if datetime.fromisoformat(drift.found_at) >= found.created_at else None
-
-
-def list_tables(
-    session: Session,
-    cursor: str | None,
-    limit: int,
-    device_id: str | None = None,
-    space: str | None = None,
-    runtime: str | None = None,
-    owner: str | None = None,
-) -> Page[TableSummary]:
-    """Return summaries, newest first."""
-    statement = select(LatencyTableRow)
-    if device_id is not None:
-        statement = statement.where(LatencyTableRow.device_id == device_id)
-    if space is not None:
-        statement = statement.where(LatencyTableRow.space == space)
-    if runtime is not None:
-        statement = statement.where(LatencyTableRow.runtime == runtime)
-    if owner is not None:
-        statement = statement.where(LatencyTableRow.owner == owner)
-    rows, next_cursor = fetch_page(session, statement, LatencyTableRow.table_id, cursor, limit)
-    return Page(tuple(_summary(session, row, _read(row.content)) for row in rows), next_cursor)
-
-
-def table_resource(session: Session, snapshot: str) -> Table:
-    """Return a snapshot with its cells."""
-    row = _find(session, snapshot)
-    read = _read(row.content)
-    return Table(_summary(session, row, read), read.cells)
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadTable:
-    """What a stored content says."""
-
-    table: LatencyTable
-    cells: tuple[TableCell, ...]
-    range_us: tuple[float, float] | None
-    """Of the fastest and the slowest network; None if a layer has no cell."""
+    found = {}
+    for snapshot, body, created_at in session.execute(statement):
+        drift = from_dict(body, Drift)
+        if datetime.fromisoformat(drift.found_at) >= created_at:
+            found[snapshot] = drift
+    return found
 
 
 @lru_cache(maxsize=128)
-def _read(content: str) -> _ReadTable:
-    # A content never changes, and pages ask for the same few again and again.
-    table = LatencyTable.from_json(content)
-    range_us: tuple[float, float] | None = None
-    with suppress(MissingLatencyError):
-        range_us = table.latency_range_us()
-    return _ReadTable(table, table.cells(), range_us)
-
-
-def _summary(session: Session, row: LatencyTableRow, read: _ReadTable) -> TableSummary:
-    """Return a table without its cells; entries are counted as distinct segments of the space."""
-    table, range_us = read.table, read.range_us
-    device = session.get(DeviceRow, table.device_id)
-    keys = {cell.key: cell.latency_us for cell in read.cells if cell.status != "identity"}
-    follower = (
-        select(LatencyTableRow.snapshot)
-        .where(LatencyTableRow.parent == row.snapshot, LatencyTableRow.is_accepted)
-        .where(LatencyTableRow.table_id > row.table_id)
-        .order_by(LatencyTableRow.table_id.desc())
-        .limit(1)
-    )
-    return TableSummary(
-        snapshot=row.snapshot,
-        device_id=table.device_id,
-        device_name=device.name if device else table.device_id,
-        space=table.space,
-        conditions=table.conditions,
-        created_at=table.created_at,
-        anchor_us=table.anchor_us,
-        num_entries=len(keys),
-        num_measured=sum(latency_us is not None for latency_us in keys.values()),
-        verdict=table.verdict,
-        is_simulated=table.is_simulated,
-        source=table.source,
-        warnings=tuple(row.warnings),
-        lineage=Lineage(row.reason, row.parent, row.change),
-        drift=newest_drift(session, row.snapshot),
-        superseded_by=session.scalar(follower),
-        fastest_us=range_us[0] if range_us else None,
-        slowest_us=range_us[1] if range_us else None,
-        owner=row.owner,
-        is_private=row.is_private,
-    )
-
-
-def _table(row: LatencyTableRow) -> LatencyTable:
-    return LatencyTable.from_json(row.content)
+def read_table(content: str) -> LatencyTable:
+    """Return the table of a stored content, which never changes; the same few are asked for often."""
+    return LatencyTable.from_json(content)
 
 
 def _newest(session: Session, device_id: str, space: str, conditions: Conditions) -> LatencyTable | None:
     accepted = accepted_tables(device_id, space=space, conditions_key=conditions.key)
     for row in session.scalars(accepted.limit(20)):
-        table = _table(row)
+        table = read_table(row.content)
         if conditions.runtime_version in (None, table.conditions.runtime_version):
             return table
     return None
@@ -274,7 +198,12 @@ def _stored(session: Session, snapshot: str) -> LatencyTableRow | None:
     return session.scalar(statement, execution_options=SEES_ALL)
 
 
-def _find(session: Session, snapshot: str) -> LatencyTableRow:
+def find_row(session: Session, snapshot: str) -> LatencyTableRow:
+    """Return a snapshot as it is stored.
+
+    Raises:
+        NotFoundError: there is none.
+    """
     row = session.scalar(select(LatencyTableRow).where(LatencyTableRow.snapshot == snapshot))
     if row is None:
         raise NotFoundError(
