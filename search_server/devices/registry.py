@@ -211,8 +211,6 @@ def is_online(row: DeviceRow, now: datetime) -> bool:
     return row.last_seen_at is not None and now - row.last_seen_at <= ONLINE_FOR
 
 
-
-
 def _free_name(session: Session, name: str) -> str:
     begin = DeviceRow.name.startswith(name[: MAX_NAME_LENGTH - _LONGEST_SUFFIX], autoescape=True)
     taken = set(session.scalars(select(DeviceRow.name).where(begin, DeviceRow.removed_at.is_(None))))
