@@ -88,7 +88,7 @@ async def _take_in(
     server: LoadServer, database: Database, template: Template, options: argparse.Namespace
 ) -> float:
     """Let agents send results for a while; return segment records a second."""
-    bodies: list[tuple[str, list[tuple[str, bytes]]]] = []
+    agents = []
     like = to_json(tuple(replace(answer, lease_id=_PLACE) for answer in template.answers))
     with database.transaction() as session:
         for number in range(options.agents):
@@ -96,26 +96,25 @@ async def _take_in(
             create = DeviceCreate(device(f"sender-{number}"))
             credential = enrol(session, Caller(token.split("_")[2], "enrol"), create, utc_now())
             leases = add_open_leases(session, template, credential.device_id, options.leases)
-            written = [(lease_id, like.replace(_PLACE, lease_id).encode()) for lease_id in leases]
-            bodies.append((credential.token, written))
-    end_s, num_leases = time.monotonic() + options.seconds, 0
+            agents.append((credential.token, leases))
+    num_leases = 0
 
-    async def send(token: str, written: Sequence[tuple[str, bytes]]) -> None:
+    async def send(http: httpx.AsyncClient, token: str, leases: Sequence[str], end_s: float) -> None:
         nonlocal num_leases
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        async with httpx.AsyncClient(
-            base_url=server.url, headers=headers, timeout=LONGEST_S, trust_env=False
-        ) as http:
-            for lease_id, body in written:
-                if time.monotonic() > end_s:
-                    return
-                path = f"/api/v1/agent/leases/{lease_id}/results/batch"
-                (await http.post(path, content=body)).raise_for_status()
-                num_leases += 1
-            raise RuntimeError("all results are sent before the time is over; choose more with --leases")
+        for lease_id in leases:
+            if time.monotonic() > end_s:
+                return
+            path = f"/api/v1/agent/leases/{lease_id}/results/batch"
+            body = like.replace(_PLACE, lease_id)
+            (await http.post(path, content=body, headers=headers)).raise_for_status()
+            num_leases += 1
+        raise RuntimeError("all results are sent before the time is over; choose more with --leases")
 
-    begin_s = time.monotonic()
-    await asyncio.gather(*(send(token, written) for token, written in bodies))
+    async with httpx.AsyncClient(base_url=server.url, timeout=LONGEST_S, trust_env=False) as http:
+        begin_s = time.monotonic()
+        end_s = begin_s + options.seconds
+        await asyncio.gather(*(send(http, token, leases, end_s) for token, leases in agents))
     num_records = num_leases * sum(len(answer.nodes) for answer in template.answers)
     return num_records / (time.monotonic() - begin_s)
 
@@ -158,7 +157,7 @@ def main() -> None:
     parser.add_argument("--database", choices=(*DATABASE_KINDS, "both"), default="both")
     parser.add_argument("--samples", default="100000,1000000,10000000", help="one after another")
     parser.add_argument("--agents", type=int, default=8, help="that send results")
-    parser.add_argument("--leases", type=int, default=100, help="that each of them can answer")
+    parser.add_argument("--leases", type=int, default=250, help="that each of them can answer")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long results are sent")
     parser.add_argument("--reads", type=int, default=200, help="tables read")
     parser.add_argument("--folder", type=Path, help="where the databases lie meanwhile")
