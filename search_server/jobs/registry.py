@@ -234,6 +234,9 @@ def job_resources(session: Session, rows: Sequence[JobRow], now: datetime) -> li
     return [_job_resource(row, by_id[row.device_id], now) for row in rows]
 
 
+job_resource = describe_one(job_resources)
+
+
 def by_job(session: Session, statement: Select[str, Any], kind: type[R]) -> dict[str, tuple[R, ...]]:
     """Return what several jobs have, by job id, from a query for job ids and bodies of a kind."""
     found: dict[str, tuple[R, ...]] = {}
