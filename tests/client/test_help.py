@@ -31,6 +31,7 @@ def test_the_promised_commands_exist() -> None:
         "devices show",
         "devices tag",
         "devices call",
+        "jobs rename",
         "devices rotate",
         "devices upgrade",
         "devices remove",
