@@ -4,22 +4,25 @@ Each network stands in one process four times, twice as the timing model, whose 
 twice with weights, as it is delivered. A file is timed right after one more timing model, the yardstick;
 the figure of a process is the delivered files' mean over the timing models' mean, that of a network the
 median over the processes. They load in another random order in each: models that load late run faster.
-For ONNX Runtime the delivered file is what a search exports, which takes uint8 images and normalises them;
-in int8 it is that file quantised statically, as ``--deliver int8`` gives it. There is no int8 file for
-other runtimes.
+Both take images 0..255 and normalise them. For ONNX Runtime the delivered file is what a search exports, of
+any batch size; in int8 it is that file quantised statically, as ``--deliver int8`` gives it. For torch it
+is the file of plain torch. There is no int8 file for other runtimes, and no file for ExecuTorch.
 
-For each runtime that loads files and is installed, and its int8 form where there is one:
+For each runtime that is installed, and its int8 form where there is one:
 ``exported_over_timed`` by network, ``bias`` (its mean less 1) and ``within_5`` (share of networks within
 5 %).
 """
 
 import random
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.delivered_torch import write_delivered_torch
 from benchmarks.forms import exported_file
 from benchmarks.machine import figures_parser, print_figures
 from benchmarks.plain_models import RUNTIME_DTYPES
@@ -31,7 +34,7 @@ from search_server.nas.network_weights import numpy_weights
 from shared.architecture import Architecture, parse_architecture, random_architecture
 from shared.modules import network_module
 from shared.protocol.device import Conditions
-from shared.runtimes import DTYPES, RUNTIMES
+from shared.runtimes import DTYPES
 from shared.search_space import search_space
 
 KNOWN_NETWORKS = ("fbnet-a", "fbnet-b", "fbnet-c", "k3_e6")
@@ -49,7 +52,7 @@ def main() -> None:
     arguments = parser.parse_args()
     networks = named_networks(arguments.space)
     rows: dict[str, dict[str, Any]] = {}
-    for conditions in delivered_conditions(arguments.runtime or runtimes_with_files(), arguments.dtype):
+    for conditions in delivered_conditions(arguments.runtime or installed_runtimes(), arguments.dtype):
         ratios = {
             name: exported_over_timed(network, conditions, arguments.seconds, arguments.processes)
             for name, network in networks.items()
@@ -69,10 +72,10 @@ def named_networks(space: str) -> dict[str, Architecture]:
     return {**networks, "random": random_architecture(home, random.Random(0))}
 
 
-def runtimes_with_files() -> list[str]:
-    """Return the installed runtimes that load a model file."""
+def installed_runtimes() -> list[str]:
+    """Return the runtimes that are installed, of those that can be timed without the agent."""
     installed = {runtime.name for runtime in available_runtimes()}
-    return [name for name in RUNTIME_DTYPES if name in installed and RUNTIMES[name].model_format]
+    return [name for name in RUNTIME_DTYPES if name in installed]
 
 
 def delivered_conditions(runtimes: Sequence[str], dtype: str | None = None) -> list[Conditions]:
@@ -82,8 +85,10 @@ def delivered_conditions(runtimes: Sequence[str], dtype: str | None = None) -> l
     return [Conditions(runtime, dtype=each) for runtime, each in pairs if dtype in (None, each)]
 
 
-def delivered_file(network: Architecture, conditions: Conditions) -> ModelFile | None:
-    """Return a network as people get it, with weights as before training."""
+def delivered_file(network: Architecture, conditions: Conditions, folder: Path) -> ModelFile | Path | None:
+    """Return a network as people get it, with weights as before training; torch's lies in the folder."""
+    if conditions.runtime == "torch":
+        return write_delivered_torch(network, folder)
     if conditions.runtime == "onnxruntime":
         content = exported_file(network)
         if conditions.dtype == "int8":
@@ -101,14 +106,17 @@ def exported_over_timed(
 ) -> float:
     """Return how much longer the file with weights takes than the timing model, as a factor."""
     workload = network.workload()
-    timed, delivered = model_file(workload, conditions), delivered_file(network, conditions)
+    timed = model_file(workload, conditions)
     ratios = []
-    for seed in range(num_processes):
-        # The first file only is the yardstick: right after itself it would find its weights in the caches.
-        files = [timed, *[timed, delivered] * 2]
-        timing = time_files([workload] * 5, files, conditions, seconds, NETWORK_WARM_S, seed)
-        over_yardstick = timing.ratios()[1:]
-        ratios.append(over_yardstick[1::2].mean() / over_yardstick[0::2].mean())
+    with tempfile.TemporaryDirectory(prefix="edgenas-delivered-") as folder:
+        delivered = delivered_file(network, conditions, Path(folder))
+        for seed in range(num_processes):
+            # The first file only is the yardstick: right after itself it would find its weights in the
+            # caches.
+            files = [timed, *[timed, delivered] * 2]
+            timing = time_files([workload] * 5, files, conditions, seconds, NETWORK_WARM_S, seed)
+            over_yardstick = timing.ratios()[1:]
+            ratios.append(over_yardstick[1::2].mean() / over_yardstick[0::2].mean())
     return float(np.median(ratios))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.normalisation import DIVISOR, OFFSET
 from shared.runtimes import RUNTIMES
 from shared.workload import Workload
 
@@ -46,14 +47,19 @@ def load_model(runtime: str, workload: Workload, path: Path | None) -> PlainMode
     Args:
         runtime: one of ``RUNTIME_DTYPES``.
         workload: the network.
-        path: its model file; torch builds the network from the workload itself.
+        path: its model file; without one torch builds the network from the workload.
 
     Raises:
         ValueError: the runtime cannot load the file, or gives another number of values than the workload.
     """
     model: PlainModel
     match runtime, path:
-        case "torch", _:
+        case "torch", Path():
+            # Here, so that no other runtime's process loads torch.
+            from benchmarks.delivered_torch import DeliveredTorch
+
+            model = DeliveredTorch(path, (255 * _images(workload)).astype(np.uint8))
+        case "torch", None:
             model = _Torch(workload)
         case "onnxruntime", Path():
             model = _OnnxRuntime(workload, path)
@@ -90,7 +96,7 @@ class _OnnxRuntime:
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._binding = self._session.io_binding()
         images = _images(workload)
-        if self._session.get_inputs()[0].type == "tensor(uint8)":  # a delivered file normalises images
+        if self._session.get_inputs()[0].type == "tensor(uint8)":  # of a network; a block takes floats
             images = (255 * images).astype(np.uint8)
         self._binding.bind_cpu_input("images", images)
         # The runtime allocates the output once, at the first run, and keeps it.
@@ -104,7 +110,7 @@ class _OnnxRuntime:
 
 
 class _Torch:
-    """A chain of eager modules without batch norms, channels last."""
+    """A chain of eager modules without batch norms, channels last; a network normalises bytes first."""
 
     def __init__(self, workload: Workload) -> None:
         import torch
@@ -125,13 +131,16 @@ class _Torch:
             if len(segment):
                 self._network.append(segment)
         to_channels_last(self._network)
-        self._images = torch.from_numpy(_images(workload)).contiguous(memory_format=torch.channels_last)
+        images = torch.from_numpy(_images(workload)).contiguous(memory_format=torch.channels_last)
+        self._takes_bytes = workload.input_shape[0] == 3
+        self._images = (255 * images).byte() if self._takes_bytes else images
         self._inference_mode = torch.inference_mode
-        self._logits = self._images
+        self._logits = images
 
     def run(self) -> None:
         with self._inference_mode():
-            self._logits = self._network(self._images)
+            images = (self._images.float() - OFFSET) / DIVISOR if self._takes_bytes else self._images
+            self._logits = self._network(images)
 
     def output(self) -> Array:
         return self._logits.double().numpy().reshape(-1)

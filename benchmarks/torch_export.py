@@ -1,6 +1,7 @@
 """A network written anew in plain torch from the names of its blocks, and exported by torch's own exporter.
 
-It shares nothing with the project but what an architecture says: channels, strides, and names of blocks.
+It shares nothing with the project but what an architecture says, channels, strides and names of blocks, and
+that images come as bytes which the network normalises.
 """
 
 import tempfile
@@ -11,6 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from shared.architecture import Architecture
+
+
+class Normalise(nn.Module):
+    """Bytes to numbers around zero."""
+
+    def forward(self, images_NCHW: Tensor) -> Tensor:
+        return (images_NCHW.float() - 114.75) / 63.75
 
 
 class Residual(nn.Module):
@@ -39,7 +47,7 @@ class Shuffle(nn.Module):
 
 
 def torch_network(network: Architecture) -> nn.Sequential:
-    """Return the network with random weights: images ``(N, 3, H, W)`` to logits ``(N, classes)``."""
+    """Return the network with random weights: uint8 images ``(N, 3, H, W)`` to logits ``(N, classes)``."""
     space = network.space
     parts: list[nn.Module] = _convolution(space.input_channels, space.stem_channels, 3, space.stem_stride)
     parts.append(nn.ReLU())
@@ -52,12 +60,12 @@ def torch_network(network: Architecture) -> nn.Sequential:
         nn.Flatten(),
         nn.Linear(space.head_channels, space.num_classes),
     ]
-    return nn.Sequential(*parts)
+    return nn.Sequential(Normalise(), *parts)
 
 
 def torch_exported(network: Architecture) -> bytes:
-    """Return the network as an ONNX file from float32 ``images`` to ``logits``, with a batch of one."""
-    images = torch.zeros(1, *network.space.input_shape)
+    """Return the network as an ONNX file from uint8 ``images`` to ``logits``, with a batch of one."""
+    images = torch.zeros(1, *network.space.input_shape, dtype=torch.uint8)
     with tempfile.TemporaryDirectory(prefix="edgenas-torch-") as folder, warnings.catch_warnings():
         path = Path(folder) / "network.onnx"
         warnings.simplefilter("ignore", DeprecationWarning)  # the newer exporter needs one more package

@@ -11,6 +11,8 @@ from itertools import pairwise
 
 from shared.operators import OLD_KINDS, Operator, Shape
 
+IMAGE_CHANNELS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -91,6 +93,16 @@ class Workload:
     @property
     def output_shape(self) -> Shape:
         return self.shapes()[-1]
+
+    @property
+    def first_segment(self) -> Segment:
+        """Return the first segment that computes something."""
+        return next(segment for segment in self.segments if segment.operators)
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether the input is an image of three colours: its file takes 0..255 and subtracts the mean."""
+        return self.input_shape[0] == IMAGE_CHANNELS
 
     @property
     def macs(self) -> int:

@@ -88,7 +88,7 @@ class OnnxRuntimeModel:
 
     def _bind(self, session: onnxruntime.InferenceSession) -> onnxruntime.IOBinding:
         images = self._images
-        if session.get_inputs()[0].type == "tensor(uint8)":  # an exported network normalises by itself
+        if session.get_inputs()[0].type == "tensor(uint8)":  # a network of images normalises them itself
             images = (255 * images).astype(np.uint8)
         binding = session.io_binding()
         binding.bind_ortvalue_input("images", onnxruntime.OrtValue.ortvalue_from_numpy(images))

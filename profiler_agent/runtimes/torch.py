@@ -1,5 +1,8 @@
 """torch in eager mode: batch norms folded, channels last, time-stamps at the borders of segments.
 
+A network of images takes them as bytes and normalises them: that is a part of the first segment's time, as
+in the file of plain torch that a search delivers.
+
 torch has no node profiler that is cheap enough, so a profiled run stamps the time between segments; each
 segment counts as one node. On glibc the allocator must keep its memory, or page faults dominate: the agent
 starts the measuring process of this runtime with ``MALLOC_*`` set (``measuring/supervision.py``), and every
@@ -17,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from profiler_agent.runtimes.base import Runtime, require_dtype, required_accelerator
 from profiler_agent.runtimes.segment_times import SegmentTimes
 from shared.modules import SegmentModule, network_module, to_channels_last
+from shared.normalisation import DIVISOR, OFFSET
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem, NodeSamples
 
@@ -53,6 +57,10 @@ class TorchModel:
                 to_channels_last(segment)
                 self._segments.append((name, segment))
         images_NCHW = torch.rand(batch, *item.network.input_shape, generator=generator)
+        if item.network.takes_images:
+            images_NCHW = (255 * images_NCHW).byte()
+            name, first = self._segments[0]
+            self._segments[0] = name, nn.Sequential(Normalised(), first)
         self._images_NCHW = images_NCHW.to(memory_format=torch.channels_last)
         self._times = SegmentTimes()
 
@@ -73,6 +81,13 @@ class TorchModel:
 
     def node_samples(self) -> Sequence[NodeSamples]:
         return self._times.nodes()
+
+
+class Normalised(nn.Module):
+    """Images 0..255 as a network was trained to see them."""
+
+    def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        return (images_NCHW.float() - OFFSET) / DIVISOR
 
 
 def fold_batch_norms(segment: SegmentModule) -> None:

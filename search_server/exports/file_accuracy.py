@@ -4,7 +4,6 @@ The runtimes are extras: a search runs without them, and then the accuracy of th
 """
 
 import io
-import json
 import os
 import tempfile
 import zipfile
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search_server.exports.ncnn_file import ABOUT, PARAM, WEIGHTS
+from search_server.exports.ncnn_file import PARAM, WEIGHTS
 from shared.runtimes import ArtifactFormat
 
 Batches = Iterable[tuple[NDArray[np.uint8], NDArray[np.int64]]]
@@ -80,13 +79,11 @@ def _ncnn(content: bytes) -> Classify:
         folder = Path(name)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             archive.extractall(folder)
-        said = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if net.load_param(str(folder / PARAM)) or net.load_model(str(folder / WEIGHTS)):
             raise ValueError("ncnn cannot load the exported network; the messages above say why")
 
     def class_of(image_CHW: NDArray[np.float32]) -> int:
         images = ncnn.Mat(image_CHW).clone()  # the copy is laid out as ncnn wants it
-        images.substract_mean_normalize(said["mean_vals"], said["norm_vals"])
         extractor = net.create_extractor()
         extractor.input("images", images)
         return int(np.asarray(extractor.extract("logits")[1]).argmax())

@@ -1,10 +1,6 @@
-"""A trained network for ncnn: a zip archive of network.param, network.bin and description.json.
-
-Normalising is left to ncnn's own ``substract_mean_normalize``, whose two lists are in the description.
-"""
+"""A trained network for ncnn: a zip archive of network.param, network.bin and description.json."""
 
 import io
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_server.exports.description import Description
-from search_server.exports.folded_division import DIVISOR, OFFSET
+from search_server.exports.folded_division import weights_for_bytes
 from search_server.model_files.folding import FoldedWeights
 from search_server.model_files.ncnn_model import ncnn_param, ncnn_weights
 from shared.workload import Workload
 
 PARAM, WEIGHTS, ABOUT = "network.param", "network.bin", "description.json"
 INPUT = (
-    "blob images: RGB, one image of resolution x resolution, values 0..255, then "
-    "substract_mean_normalize(mean_vals, norm_vals); blob logits is the answer"
+    "blob images: RGB, one image of resolution x resolution, values 0..255; the graph normalises them; "
+    "blob logits is the answer"
 )
 
 
@@ -33,18 +29,16 @@ def ncnn_file(
     Args:
         workload: the network.
         weights: of the trained network, one array per parameter as in ``FoldedWeights``.
-        description: goes into the archive, with ``mean_vals`` and ``norm_vals``.
+        description: goes into the archive.
 
     Raises:
         ValueError: an array is missing or has another shape than its operator.
     """
-    channels = workload.input_shape[0]
-    said = json.loads(replace(description, input=INPUT).json())
-    said |= {"mean_vals": [OFFSET] * channels, "norm_vals": [1 / DIVISOR] * channels}
+    stored = FoldedWeights(weights_for_bytes(workload, weights))
     members: dict[str, str | bytes] = {
         PARAM: ncnn_param(workload),
-        WEIGHTS: ncnn_weights(workload, FoldedWeights(weights)),
-        ABOUT: json.dumps(said, ensure_ascii=False, indent=2),
+        WEIGHTS: ncnn_weights(workload, stored),
+        ABOUT: replace(description, input=INPUT).json(),
     }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

@@ -1,8 +1,6 @@
 """A trained network as an ONNX file: uint8 images in, logits out, any batch size, described in metadata.
 
-Normalising takes two nodes, since the first convolution takes part in it; see ``folded_division.py``.
-
-The int8 form is made by ONNX Runtime's own static quantisation.
+It is the timing model with trained weights. ONNX Runtime's own static quantisation makes the int8 form.
 """
 
 import tempfile
@@ -12,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from search_server.exports.description import Description
-from search_server.exports.folded_division import OFFSET, weights_for_bytes
+from search_server.exports.folded_division import weights_for_bytes
 from search_server.model_files.onnx_model import onnx_bytes
 from shared.workload import Workload
 
@@ -40,8 +38,6 @@ def onnx_file(
         ValueError: an array is missing or has another shape than its operator.
     """
     model = onnx.load_from_string(onnx_bytes(workload, weights_for_bytes(workload, weights), batch=None))
-    graph = model.graph
-    _take_uint8(graph)
     helper.set_model_props(model, description.texts())
     model.producer_name = "edgenas"
     onnx.checker.check_model(model, full_check=True)
@@ -92,17 +88,3 @@ def quantised_onnx_file(content: bytes, calibration: Sequence[Images]) -> bytes:
     del model.metadata_props[:]
     model.metadata_props.extend(onnx.load_from_string(content).metadata_props)
     return bytes(model.SerializeToString())
-
-
-def _take_uint8(graph: onnx.GraphProto) -> None:
-    """Centre the images before the first convolution and let the graph take them as uint8."""
-    (images,) = graph.input
-    images.type.tensor_type.elem_type = TensorProto.UINT8
-    first = next(node for node in graph.node if images.name in node.input)
-    stem = first.name.partition("/")[0]
-    graph.initializer.append(numpy_helper.from_array(np.array(OFFSET, np.float32), "mean"))
-    first.input[0] = "images/centred"
-    cast = helper.make_node("Cast", ["images"], ["images/float"], f"{stem}/cast", to=TensorProto.FLOAT)
-    centre = helper.make_node("Sub", ["images/float", "mean"], ["images/centred"], f"{stem}/subtract_mean")
-    graph.node.insert(0, cast)
-    graph.node.insert(1, centre)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_server.exports.description import Description
-from search_server.exports.folded_division import OFFSET, weights_for_bytes
+from search_server.exports.folded_division import weights_for_bytes
 from search_server.model_files.tflite_model import tflite_network_bytes
 from shared.workload import Workload
 
@@ -38,7 +38,7 @@ def tflite_file(
     Raises:
         ValueError: an array is missing or has another shape than its operator.
     """
-    file = io.BytesIO(tflite_network_bytes(workload, weights_for_bytes(workload, weights), OFFSET))
+    file = io.BytesIO(tflite_network_bytes(workload, weights_for_bytes(workload, weights)))
     with zipfile.ZipFile(file, "a") as archive:
         # ZipInfo without a date: the same network gives the same bytes.
         archive.writestr(zipfile.ZipInfo("description.json"), replace(description, input=INPUT).json())

@@ -56,7 +56,9 @@ def model_file(
     known = RUNTIMES.get(conditions.runtime)
     match known and known.model_format:
         case "onnx":
-            return ModelFile("onnx", onnx_bytes(workload, weights, batch, dtype))
+            # Open as in the delivered file: less is fused around a shuffle. Accelerators want it fixed.
+            fixed = batch if conditions.accelerator else None
+            return ModelFile("onnx", onnx_bytes(workload, weights, fixed, dtype))
         case "tflite":
             return ModelFile("tflite", tflite_bytes(workload, weights, batch, dtype))
         case "ncnn":

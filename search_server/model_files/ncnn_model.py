@@ -1,7 +1,8 @@
 """Workload -> ncnn: the text of a ``.param`` file, which lists layers and the blobs between them.
 
 A layer is called ``<segment>/<operator index>/<kind>`` and so is its output, but the last output of a
-segment is called by the segment's name alone: a runtime stamps the time when that blob is there.
+segment is called by the segment's name alone: a runtime stamps the time when that blob is there. A network
+of images takes them 0..255 and subtracts their mean, whether it is timed or delivered.
 Source of the format: ncnn's documentation of its operators and of its param files.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from search_server.model_files.folding import CONTAINED, FoldedWeights, Step, gate_steps, steps
+from shared.normalisation import OFFSET
 from shared.operators import (
     ChannelShuffle,
     Conv2d,
@@ -28,7 +30,8 @@ _RELU, _CLIP, _HARD_SWISH = 1, 3, 6
 """Numbers of the activations that a layer contains."""
 _CONTAINED = (*CONTAINED, HSwish)
 _SIXTH = 1 / 6
-_MULTIPLY = 2
+_ADD, _SUBTRACT, _MULTIPLY = 0, 1, 2
+"""Numbers of what a BinaryOp computes."""
 
 
 def ncnn_param(workload: Workload) -> str:
@@ -36,6 +39,11 @@ def ncnn_param(workload: Workload) -> str:
     channels, height, width = workload.input_shape
     graph = _Graph()
     tensor = graph.add("Input", "images", [], ["images"], {0: width, 1: height, 2: channels})
+    if workload.takes_images:
+        # As a blob and not as a number: what subtracts a number works in place, and ncnn crashes where that
+        # is the first layer and the image lies in memory that is not ncnn's own, such as numpy's.
+        mean = graph.add("MemoryData", "images/mean", [], ["images/mean"], {0: 1})
+        tensor = graph.add("BinaryOp", "images/centre", [tensor, mean], ["images/centred"], {0: _SUBTRACT})
     for segment in workload.segments:
         if segment.operators:
             tensor = graph.add_segment(segment, tensor)
@@ -46,10 +54,12 @@ def ncnn_param(workload: Workload) -> str:
 def ncnn_weights(workload: Workload, weights: FoldedWeights) -> bytes:
     """Return the ``.bin`` file that belongs to the ``.param`` file when a trained network is delivered.
 
+    The first convolution of a network of images takes ``image - OFFSET``.
+
     Raises:
         ValueError: an array is missing or has another shape than its operator.
     """
-    parts: list[bytes] = []
+    parts = [np.float32(OFFSET).tobytes()] if workload.takes_images else []
     for segment in workload.segments:
         for step in _with_gates(segment):
             if isinstance(step.operator, Conv2d | Linear):
@@ -99,7 +109,7 @@ class _Graph:
             output = segment.name if is_last else step.name(segment.name)
             tensor = self._add_step(step, segment.name, tensor, output)
         if segment.residual:
-            tensor = self.add("BinaryOp", f"{segment.name}/add", [tensor, entry], [segment.name], {0: 0})
+            tensor = self.add("BinaryOp", f"{segment.name}/add", [tensor, entry], [segment.name], {0: _ADD})
         return tensor
 
     def _add_step(self, step: Step, segment: str, tensor: str, output: str) -> str:

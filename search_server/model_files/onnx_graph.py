@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from search_server.model_files.folding import FoldedWeights, Step, gate_steps, steps
+from shared.normalisation import OFFSET
 from shared.operators import (
     Activation,
     ChannelShuffle,
@@ -48,6 +49,12 @@ class Graph:
             self.nodes[-1].output[0] = "logits"
         else:
             self.add("Flatten", f"{segment}/flatten", [tensor], "logits", axis=1)
+
+    def add_images(self, segment: str) -> str:
+        """Let the graph take images as bytes, and return them without their mean."""
+        mean = self._initializer("mean", np.array(OFFSET, np.float32))
+        cast = self.add("Cast", f"{segment}/cast", ["images"], "images/float", to=TensorProto.FLOAT)
+        return self.add("Sub", f"{segment}/subtract_mean", [cast, mean], "images/centred")
 
     def add_segment(self, segment: Segment, shape: Shape, tensor: str, batch: int) -> str:
         entry = tensor

@@ -5,7 +5,8 @@ runtime that has no node profile runs these one after another and stamps the tim
 convolution is a CONV_2D whose kernel has fewer input channels than its input. A strided convolution pads
 by itself only where the format's rule is also that of ``shared/operators.py``; elsewhere a PAD goes
 before it, which XNNPACK fuses. The format has no h-sigmoid: it is an addition that ends at 0 and 6, and a
-product.
+product. A network of images in fp32 subtracts their mean first, whether it is timed or delivered; an int8
+file, which is timed only, takes images that somebody else has quantised.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import numpy as np
 
 from search_server.model_files.folding import Array, FoldedWeights, Step, gate_steps, steps
 from search_server.model_files.tflite_file import Subgraph, Tensor, TensorType, file_bytes
+from shared.normalisation import OFFSET
 from shared.operators import (
     ChannelShuffle,
     Conv2d,
@@ -51,7 +53,8 @@ def tflite_bytes(
     Args:
         workload: the network.
         weights: of a trained network that goes to a device in this format, one array per parameter as in
-            ``FoldedWeights``; None makes all of them zero, for timing.
+            ``FoldedWeights``; None makes all of them zero, for timing. The first convolution takes
+            ``image - OFFSET``.
         batch: images per run.
         dtype: fp32 or int8; int8 models are for timing only.
 
@@ -63,17 +66,18 @@ def tflite_bytes(
     writer = _Writer(FoldedWeights(weights) if weights is not None else None, batch, dtype)
     parts = _parts(workload)
     chains = [(NETWORK, parts), *((segment.name, [(segment, shape)]) for segment, shape in parts)]
-    return file_bytes([writer.subgraph(name, chain) for name, chain in chains])
+    centred = (NETWORK, parts[0][0].name) if workload.takes_images and dtype == "fp32" else ()
+    return file_bytes([writer.subgraph(name, chain, name in centred) for name, chain in chains])
 
 
-def tflite_network_bytes(workload: Workload, weights: Mapping[str, Array], offset: float) -> bytes:
-    """Return the whole network alone, fp32, for one image; it subtracts ``offset`` from its input first.
+def tflite_network_bytes(workload: Workload, weights: Mapping[str, Array]) -> bytes:
+    """Return the whole network of images alone, fp32, for one image.
 
     Raises:
         ValueError: an array is missing or has another shape than its operator.
     """
     writer = _Writer(FoldedWeights(weights), 1, "fp32")
-    return file_bytes([writer.subgraph(NETWORK, _parts(workload), offset)])
+    return file_bytes([writer.subgraph(NETWORK, _parts(workload), is_centred=True)])
 
 
 def _parts(workload: Workload) -> list[tuple[Segment, Shape]]:
@@ -90,13 +94,11 @@ class _Writer:
         self._batch = batch
         self._type: TensorType = "FLOAT32" if dtype == "fp32" else "INT8"
 
-    def subgraph(
-        self, name: str, chain: list[tuple[Segment, Shape]], offset: float | None = None
-    ) -> Subgraph:
+    def subgraph(self, name: str, chain: list[tuple[Segment, Shape]], is_centred: bool) -> Subgraph:
         graph = Subgraph(name)
         tensor = graph.add_tensor(self._activation("input", chain[0][1]))
-        if offset is not None:
-            subtrahend = Tensor("input/offset", (1,), "FLOAT32", np.array([offset], np.float32))
+        if is_centred:
+            subtrahend = Tensor("input/offset", (1,), "FLOAT32", np.array([OFFSET], np.float32))
             centred = self._activation("input/centred", chain[0][1])
             tensor = graph.add("SUB", [tensor, graph.add_tensor(subtrahend)], centred)
         for segment, shape in chain:

@@ -41,9 +41,6 @@ def test_ncnn_computes_what_torch_computes_of_images_0_to_255(trained: Trained, 
     content = ncnn_file(trained.workload, trained.weights, trained.description)
     zipfile.ZipFile(io.BytesIO(content)).extractall(tmp_path)
     assert (tmp_path / "network.param").read_text() == ncnn_param(trained.workload)  # what devices measure
-    said = json.loads((tmp_path / "description.json").read_text())
-    assert said["mean_vals"] == [114.75] * 3  # 255 * 0.45
-    assert said["norm_vals"] == pytest.approx([0.0156862745] * 3)  # 1 / (255 * 0.25)
     net = ncnn.Net()
     net.load_param(str(tmp_path / "network.param"))
     net.load_model(str(tmp_path / "network.bin"))
@@ -51,7 +48,6 @@ def test_ncnn_computes_what_torch_computes_of_images_0_to_255(trained: Trained, 
         pixels = ncnn.Mat.from_pixels(
             np.ascontiguousarray(image.transpose(1, 2, 0)), ncnn.Mat.PixelType.PIXEL_RGB, 16, 16
         )
-        pixels.substract_mean_normalize(said["mean_vals"], said["norm_vals"])
         extractor = net.create_extractor()
         extractor.input("images", pixels)
         logits = np.array(extractor.extract("logits")[1])

@@ -19,15 +19,13 @@ from torch.nn import functional as F
 
 from search_server.nas.data.crops import draw_crops
 from search_server.nas.data.images import DataSplits, ImageFiles, ImageSource
-from search_server.nas.data.normalisation import MEAN, STD
 from search_server.nas.shards import Shards
+from shared.normalisation import MEAN, STD
 
 Batch = tuple[Tensor, Tensor]
 """float32 images ``(N, 3, H, W)`` and int64 labels ``(N,)``."""
 
 CROP_RESOLUTION = 64
-
-"""One mean and deviation for all data sets: near those of ImageNet; batch norms do the rest."""
 
 
 @dataclass(frozen=True, slots=True)
