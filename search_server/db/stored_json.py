@@ -11,7 +11,11 @@ def read_stored_json(text: str | bytes) -> Any:
     becomes null. Requests with such values are refused now; rows from before would break each list of them.
     """
     text = text.decode() if isinstance(text, bytes) else text
-    document = json.loads(text, parse_constant=lambda _: None)
+    return json.loads(without_half_pairs(text), parse_constant=lambda _: None)
+
+
+def without_half_pairs(text: str) -> str:
+    """Return JSON text in which half a surrogate pair became a question mark; all else is as it was."""
     if "\\ud" not in text.lower():
-        return document
-    return json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
+        return text
+    return json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace").decode()

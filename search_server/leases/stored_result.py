@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 
+from search_server.db.stored_json import without_half_pairs
 from search_server.errors import DamagedError
 from shared.protocol.measurement import Result
 from shared.protocol.wire import from_json, to_json
@@ -27,7 +28,7 @@ def unpack_result(result_id: int, body: bytes, body_sha256: str) -> Result:
             "were stored with; 'search-server doctor --deep' lists all that is damaged, and 'search-server "
             "restore' brings a backup back",
         )
-    return from_json(zlib.decompress(body), Result)
+    return from_json(without_half_pairs(zlib.decompress(body).decode()), Result)
 
 
 def is_whole(body: bytes, body_sha256: str) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, LatencyTableRow
 from search_server.db.paging import fetch_page
+from search_server.db.stored_json import without_half_pairs
 from search_server.latency.stored.snapshots import find_row, newest_drifts, read_table
 from search_server.latency.table import MissingLatencyError
 from search_server.resources.checks import Drift
@@ -105,7 +106,7 @@ def _later(row: LatencyTableRow, follower: tuple[str, str] | None) -> str | None
 def _summary(
     row: LatencyTableRow, device_name: str, drift: Drift | None, superseded_by: str | None
 ) -> TableSummary:
-    table, read = read_table(row.content), _read(row.content)
+    table, read = read_table(without_half_pairs(row.content)), _read(row.content)
     return TableSummary(
         snapshot=row.snapshot,
         device_id=table.device_id,
