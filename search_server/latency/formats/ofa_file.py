@@ -51,13 +51,24 @@ def _block(name: str, fields: dict[str, str]) -> OfaBlock:
     mean_ms = read_number(fields["mean"], f"{name}: mean")
     if not mean_ms > 0:
         raise ValueError(f"{name}: mean must be a number of milliseconds above 0, got {mean_ms:g}")
-    variance = read_number(fields["var"], f"{name}: var") if "var" in fields else None
-    if variance is not None and not 0 <= variance <= 1e12:
-        raise ValueError(f"{name}: var must lie in 0..1e12 ms^2, got {variance:g}")
+    variance = _variance(name, fields)
     count = read_count(fields["count"], f"{name}: count") if "count" in fields else None
     if count is not None and not 1 <= count <= _MAX_COUNT:
         raise ValueError(f"{name}: count must lie in 1..{_MAX_COUNT}, got {count:g}")
     return OfaBlock(mean_ms, variance, count)
+
+
+def _variance(name: str, fields: dict[str, str]) -> float | None:
+    """Return the variance of one run, ms^2, from ``var``, or from ``std`` as DynamicOFA's files have it."""
+    field, power = ("var", 1) if "var" in fields else ("std", 2)
+    if field not in fields:
+        return None
+    value = read_number(fields[field], f"{name}: {field}")
+    most = 1e12 ** (1 / power)
+    if not 0 <= value <= most:
+        unit = "ms^2" if power == 1 else "ms"
+        raise ValueError(f"{name}: {field} must lie in 0..{most:g} {unit}, got {value:g}")
+    return value**power
 
 
 def _json_texts(content: bytes) -> dict[str, dict[str, str]]:

@@ -67,7 +67,9 @@ def test_json_and_yaml_of_one_table_are_one_table() -> None:
         (yaml_of("mean: '1'"), "mean must be a number"),
         (json.dumps({STEM: {"mean": "1"}}), "mean must be a number"),
         (json.dumps({STEM: {"mean": True}}), "mean must be a number"),
-        (yaml_of("mean: 1, var: -1"), r"var must lie in 0\.\.1e12"),
+        (yaml_of("mean: 1, var: -1"), r"var must lie in 0\.\.1e\+12"),
+        (yaml_of("mean: 1, std: 1e7"), r"std must lie in 0\.\.1e\+06 ms"),
+        (yaml_of("mean: 1, std: -1"), "std must lie in"),
         (yaml_of("mean: 1, count: 0"), r"count must lie in 1\.\.1000000000"),
         (yaml_of("mean: 1, count: 2.5"), "count must be a whole number"),
         (yaml_of("var: 1"), "mean is missing"),
@@ -85,13 +87,14 @@ def test_what_cannot_be_meant_is_refused(content: str, message: str) -> None:
         read(content)
 
 
-def test_an_interval_comes_from_variance_and_count() -> None:
+@pytest.mark.parametrize("spread", ["var: 25", "std: 5"])
+def test_an_interval_comes_from_variance_and_count(spread: str) -> None:
     """Stem, two blocks and two parts of the head, 25 ms^2 / 4 runs each: 1.645 sqrt(5 * 6.25) = 9.2 ms."""
-    predicted = read(yaml_of("mean: 20, var: 25, count: 4")).predict(NETWORK)
+    predicted = read(yaml_of(f"mean: 20, {spread}, count: 4")).predict(NETWORK)
     assert predicted.latency_us == pytest.approx(100_000)
     assert predicted.low_us == pytest.approx(100_000 - 9195, abs=2)
     assert predicted.high_us == pytest.approx(100_000 + 9195, abs=2)
-    once = read(yaml_of("mean: 20, var: 25")).predict(NETWORK)
+    once = read(yaml_of(f"mean: 20, {spread}")).predict(NETWORK)
     assert once.high_us == pytest.approx(100_000 + 1000 * 1.645 * math.sqrt(125), rel=1e-3)
 
 
