@@ -5,6 +5,7 @@ from pathlib import Path
 
 from search_server.resources.searches import DataSet
 from search_server.searches.data_sample import check_sample
+from search_server.searches.packed_sample import check_packed
 from shared.image_folders import HUB_PREFIX, IMAGE_FOLDERS_HINT, find_image_folder, split_choice
 
 _HAS_HUB = importlib.util.find_spec("datasets") is not None
@@ -60,3 +61,5 @@ def check_data(data: str) -> None:
     found = find_image_folder(folder, choice)
     if found.kind == "classes":
         check_sample(found.train)
+    else:
+        check_packed(found)

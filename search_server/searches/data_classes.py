@@ -10,11 +10,10 @@ from pyarrow import compute, parquet
 
 from search_server.resources.searches import SearchCreate
 from search_server.searches.hub_classes import hub_classes
+from search_server.searches.packed_sample import LABEL_COLUMNS
 from shared.class_folders import class_name
 from shared.image_folders import HUB_PREFIX, ImageFolder, find_image_folder, split_choice
 from shared.search_space import SearchSpace
-
-_LABEL_COLUMNS = ("label", "fine_label", "labels")
 
 
 def check_classes(create: SearchCreate, space: SearchSpace) -> None:
@@ -86,7 +85,7 @@ def _parquet_classes(paths: Sequence[Path]) -> tuple[str, ...] | None:
     for path in paths:
         try:
             columns = parquet.read_schema(path).names
-            column = next(name for name in _LABEL_COLUMNS if name in columns)
+            column = next(name for name in LABEL_COLUMNS if name in columns)
             labels |= set(compute.unique(parquet.read_table(path, columns=[column])[column]).to_pylist())
         except (pyarrow.ArrowException, OSError, StopIteration, TypeError):
             return None

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
@@ -24,7 +25,7 @@ def check_sample(class_folders: Sequence[Path]) -> None:
         images = find_images(folder).images
         for path in images[:: max(1, len(images) // _NUM_IMAGES)][:_NUM_IMAGES]:
             num_images += 1
-            reason = _why_unreadable(path)
+            reason = why_unreadable(path)
             reasons += [f"{path}: {reason}"] if reason else []
     if reasons:
         raise ValueError(
@@ -33,14 +34,20 @@ def check_sample(class_folders: Sequence[Path]) -> None:
         )
 
 
-def _why_unreadable(path: Path) -> str:
-    if path.exists() and not path.stat().st_size:
+def why_unreadable(file: Path | BytesIO) -> str:
+    """Return why an image cannot be decoded; empty if it can."""
+    is_empty = not file.getbuffer().nbytes if isinstance(file, BytesIO) else _is_empty(file)
+    if is_empty:
         return "it is empty"
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             image.load()
     except (OSError, EOFError, SyntaxError, ValueError, LookupError, TypeError, struct.error) as error:
         return str(error)
     except Image.DecompressionBombError as error:
         return str(error)
     return ""
+
+
+def _is_empty(path: Path) -> bool:
+    return path.exists() and not path.stat().st_size

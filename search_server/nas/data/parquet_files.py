@@ -60,7 +60,7 @@ def load_parquet(folder: ImageFolder, resolution: int) -> LoadedImages:
     for index, paths in enumerate(filter(None, (folder.test, *folder.spare_tests))):
         if notes or index:
             notes.append(f"{paths[0].name} is the test split")
-        rows = _read(paths)
+        rows = _read(paths, is_test=True)
         if rows.has_labels or -1 in classes:
             labels_N = number_labels(rows.labels, classes, rows.place)
             return LoadedImages(
@@ -72,13 +72,19 @@ def load_parquet(folder: ImageFolder, resolution: int) -> LoadedImages:
     return LoadedImages(train, None, tuple(notes))
 
 
-def _read(paths: Sequence[Path]) -> _Rows:
+def _read(paths: Sequence[Path], is_test: bool = False) -> _Rows:
+    """Return the rows of files; test images may have no column of labels."""
     rows = _Rows([], [], [])
     for path in paths:
         try:
             columns = parquet.read_schema(path).names
-            image, label = (_choose(path, columns, names) for names in (_IMAGE_COLUMNS, _LABEL_COLUMNS))
-            table = parquet.read_table(path, columns=[image, label]).to_pydict()
+            image = _choose(path, columns, _IMAGE_COLUMNS)
+            label = _LABEL_COLUMNS[0]
+            if not is_test or not set(columns).isdisjoint(_LABEL_COLUMNS):
+                label = _choose(path, columns, _LABEL_COLUMNS)
+            chosen = [name for name in (image, label) if name in columns]
+            table = parquet.read_table(path, columns=chosen).to_pydict()
+            table.setdefault(label, [None] * len(table[image]))
         except (pyarrow.ArrowException, OSError) as error:
             raise ValueError(f"{path} cannot be read as parquet: {error}") from error
         rows.files.append((len(rows.labels), path, label))

@@ -135,6 +135,16 @@ def test_where_test_has_no_labels_the_validation_is_the_test_split(
     )
 
 
+def test_test_images_without_a_column_of_labels_are_not_read(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet")
+    write(tmp_path / "test.parquet")
+    table = parquet.read_table(tmp_path / "test.parquet")
+    parquet.write_table(table.drop_columns(["label"]), tmp_path / "test.parquet")
+    data = load_data(str(tmp_path), 4)
+    assert len(data.test.labels_N) == 4
+    assert data.notes[0] == "test.parquet is not read, since none of its 20 images has a label"
+
+
 def test_where_no_part_has_labels_a_share_of_train_is_the_test_split(tmp_path: Path) -> None:
     write(tmp_path / "train.parquet")
     write(tmp_path / "test.parquet", labels=[-1] * 20)
