@@ -116,39 +116,69 @@ def _client(
     return SearchClient(server or connection.server_url, token)
 
 
-def _conditions(
+def _told_conditions(
     runtime: Annotated[
-        str, _condition(metavar="R", help=f"Inference runtime: {', '.join(RUNTIME_NAMES)}.")
-    ] = "onnxruntime",
-    threads: Annotated[int, _condition(metavar="N", help="Threads that the runtime may use.")] = 1,
-    dtype: Annotated[str, _condition(metavar="T", help=f"Number format: {', '.join(DTYPES)}.")] = "fp32",
-    batch: Annotated[int, _condition(metavar="N", help="Images a run.")] = 1,
+        str | None,
+        _condition(
+            metavar="R",
+            help=f"Inference runtime: {', '.join(RUNTIME_NAMES)}.",
+            show_default="onnxruntime",
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, _condition(metavar="N", help="Threads that the runtime may use.", show_default="1")
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        _condition(metavar="T", help=f"Number format: {', '.join(DTYPES)}.", show_default="fp32"),
+    ] = None,
+    batch: Annotated[int | None, _condition(metavar="N", help="Images a run.", show_default="1")] = None,
     cores: Annotated[
-        str, _condition(metavar="0,1", help="Cores to run on; left out: the system chooses.")
-    ] = "",
+        str | None, _condition(metavar="0,1", help="Cores to run on; left out: the system chooses.")
+    ] = None,
     thermal: Annotated[
-        Literal["cold", "sustained"], _condition(help="A rested device, or one after long load.")
-    ] = "cold",
+        Literal["cold", "sustained"] | None,
+        _condition(help="A rested device, or one after long load.", show_default="cold"),
+    ] = None,
     accelerator: Annotated[
-        str,
+        str | None,
         _condition(
             metavar="A",
             help=f"What computes: {', '.join(ACCELERATORS)}, as the device offers it; left out: what the "
             "runtime usually takes, the CPU.",
         ),
-    ] = "",
-) -> Conditions:
+    ] = None,
+) -> Conditions | None:
+    """Return the conditions that options name; None if there is no such option."""
     try:
-        numbers = tuple(int(core) for core in cores.split(",") if core.strip())
+        numbers = tuple(int(core) for core in (cores or "").split(",") if core.strip())
     except ValueError:
         raise ValueError(
             f"--cores must be numbers separated by commas, such as 0,1; got {cores!r}"
         ) from None
-    told = Conditions(runtime, threads, dtype, batch, numbers, thermal, accelerator=accelerator)
-    return told.usual_unsaid()
+    named = {
+        "runtime": runtime,
+        "threads": threads,
+        "dtype": dtype,
+        "batch": batch,
+        "cores": None if cores is None else numbers,
+        "thermal": thermal,
+        "accelerator": accelerator,
+    }
+    told: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    return Conditions(**told).usual_unsaid() if told else None
 
 
-_MAKERS: Mapping[type, Callable[..., Any]] = {SearchClient: _client, Conditions: _conditions}
+@functools.wraps(_told_conditions)
+def _conditions(**options: Any) -> Conditions:
+    return _told_conditions(**options) or Conditions()
+
+
+_MAKERS: Mapping[Any, Callable[..., Any]] = {
+    SearchClient: _client,
+    Conditions: _conditions,
+    Conditions | None: _told_conditions,
+}
 
 
 def command(
@@ -157,9 +187,10 @@ def command(
     """Return a decorator that adds a function to ``app`` as a command with typer's ``settings``.
 
     A parameter of type :class:`SearchClient` or :class:`Conditions` is replaced by the options of the
-    function that makes one. Where the annotation of a parameter has a :class:`ShortId`, the function gets
-    the whole id for a part of one. Errors become a line on stderr and an exit status: 2 for what the caller
-    wrote wrongly (a ValueError, or a refusal with status 422), 1 for everything else.
+    function that makes one; ``Conditions | None`` is None where no option names any. Where the annotation of
+    a parameter has a :class:`ShortId`, the function gets the whole id for a part of one. Errors become a line
+    on stderr and an exit status: 2 for what the caller wrote wrongly (a ValueError, or a refusal with status
+    422), 1 for everything else.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:

@@ -22,7 +22,7 @@ def read_job_file(path: Path) -> dict[str, Any]:
 
 
 def search_request(
-    document: Mapping[str, Any], options: Mapping[str, Any], conditions: Conditions
+    document: Mapping[str, Any], options: Mapping[str, Any], conditions: Conditions | None
 ) -> SearchCreate:
     """Return the request of a job file with options on top; an option that is None was not given.
 
@@ -32,16 +32,15 @@ def search_request(
         ValueError: a key is unknown or missing, or a value is out of range.
     """
     _check_keys(document, SearchCreate, "the job file")
-    _check_keys(document.get("conditions", {}), Conditions, "conditions of the job file")
+    in_file = document.get("conditions", {})
+    _check_keys(in_file, Conditions, "conditions of the job file")
     for index, other in enumerate(document.get("also", ())):
         _check_keys(other, DeviceTarget, f"also[{index}] of the job file")
-    defaults = to_dict(Conditions())
-    changed = {key: value for key, value in to_dict(conditions).items() if value != defaults[key]}
-    merged = {
-        **document,
-        **{key: value for key, value in options.items() if value is not None},
-        "conditions": {**document.get("conditions", {}), **changed},
-    }
+    merged = {**document, **{key: value for key, value in options.items() if value is not None}}
+    if conditions is not None:
+        defaults = to_dict(Conditions())
+        changed = {key: value for key, value in to_dict(conditions).items() if value != defaults[key]}
+        merged["conditions"] = {**in_file, **changed}
     for key in ("device", "space", "data"):
         if key not in merged:
             raise ValueError(f"a search needs --{key}, or {key} in the job file")

@@ -107,7 +107,7 @@ def predict(
     space: SpaceOption,
     architectures: ArchitecturesArgument,
     client: SearchClient,
-    conditions: Conditions,
+    conditions: Conditions | None,
     snapshot: Annotated[
         str | None,
         typer.Option(help="Table to predict from; left out: the newest accepted one."),
@@ -124,9 +124,9 @@ def predict(
         PredictionCreate(device, read_space(space).name, tuple(architectures), conditions, snapshot)
     )
     if json:
-        print_json([_predicted(names[one.architecture], one, conditions.batch) for one in predictions])
+        print_json([_predicted(names[one.architecture], one) for one in predictions])
         return
-    batch = conditions.batch
+    batch = max((prediction.batch for prediction in predictions), default=1)
     run = ">predicted ms" if batch == 1 else f">predicted ms a run of {batch} images"
     image = [">ms an image"] if batch > 1 else []
     table = grid("architecture", run, *image, ">90 % interval", "snapshot", "")
@@ -244,13 +244,13 @@ def _print_profile(profile: Profile, drift: Drift | None) -> None:
         err.print(f"see it with: edgenas tables show {escape(profile.snapshot)}")
 
 
-def _predicted(name: str, prediction: Prediction, batch: int) -> dict[str, Any]:
+def _predicted(name: str, prediction: Prediction) -> dict[str, Any]:
     return {
         "name": name,
         "architecture": prediction.architecture,
         "latency_ms": prediction.latency_us / 1000,
-        "batch": batch,
-        "latency_ms_per_image": prediction.latency_us / 1000 / batch,
+        "batch": prediction.batch,
+        "latency_ms_per_image": prediction.latency_us / 1000 / prediction.batch,
         "low_ms": in_ms(prediction.low_us),
         "high_ms": in_ms(prediction.high_us),
         "snapshot": prediction.snapshot,

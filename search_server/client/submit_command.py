@@ -32,7 +32,7 @@ def add_command(app: typer.Typer) -> None:
 
 def submit(
     client: SearchClient,
-    conditions: Conditions,
+    conditions: Conditions | None,
     device: Annotated[
         list[str] | None,
         typer.Option(

@@ -15,13 +15,15 @@ class PredictionCreate:
     device: str
     space: str
     architectures: tuple[str, ...]
-    conditions: Conditions = Conditions()
+    conditions: Conditions | None = None
+    """None: the usual ones; for a device without an agent those of its tables, if they are alike."""
     snapshot: str | None = None
     """None: the newest accepted snapshot."""
 
     def __post_init__(self) -> None:
-        # The usual accelerator by its name is the same as none.
-        object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
+        if self.conditions is not None:
+            # The usual accelerator by its name is the same as none.
+            object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Prediction:
     """A 90 % interval; None: unknown, since the table does not tell the error of its cells."""
     snapshot: str
     is_simulated: bool = False
+    batch: int = 1
+    """Images that ``latency_us`` is for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class DeviceTarget:
     target_ms: float | None
     """None: on a front, which has targets of its own."""
     conditions: Conditions | None = None
-    """None: those of the search; for a device without an agent, those of its newest table."""
+    """None: those of the search; for a device without an agent, those of its tables, if they are alike."""
     snapshot: str | None = None
     weight: float = 1.0
     """Of ``combine="weighted"``, where the first device counts 1."""
@@ -158,7 +158,8 @@ class SearchCreate(SearchOptions):
         None, "Search with so many classes of the data, drawn by seed.", at_least=2, flags=""
     )
     class_names: tuple[str, ...] = option((), "Search with these classes of the data.", flags="")
-    conditions: Conditions = Conditions()
+    conditions: Conditions | None = None
+    """None: the usual ones; for a device without an agent, those of its tables, if they are alike."""
     also: tuple[DeviceTarget, ...] = ()
     """Further devices, each with its own target."""
     origin: str | None = None
@@ -169,7 +170,8 @@ class SearchCreate(SearchOptions):
     def __post_init__(self) -> None:
         SearchOptions.__post_init__(self)
         require_job_name(self.name)
-        object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
+        if self.conditions is not None:
+            object.__setattr__(self, "conditions", self.conditions.usual_unsaid())
         if len(self.also) > 7:
             raise ValueError(f"a search takes up to 8 devices, got {1 + len(self.also)}")
         if self.points is None:

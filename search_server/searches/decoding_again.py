@@ -21,6 +21,8 @@ from search_server.latency.table import LatencyTable
 from search_server.resources.fronts import AfterTraining, FrontCreate, RetargetCreate
 from search_server.resources.searches import DeviceTarget, SearchCreate
 from search_server.searches.searches import find_request, submit_search
+from shared.protocol.device import Conditions
+from shared.protocol.wire import from_dict
 
 MAX_TABLES = 8
 """As many devices as a search takes."""
@@ -76,9 +78,9 @@ def submit_retarget(
         ConflictError: the search is not done, or the device has no table of its space.
     """
     origin = require_origin(session, job_id)
-    asked = find_request(origin)
     device = find_device(session, create.device or origin.device_id)
-    conditions = create.conditions or replace(asked.conditions, runtime_version=None)
+    measured_under = from_dict(origin.conditions, Conditions)
+    conditions = create.conditions or replace(measured_under, runtime_version=None)
     table = newest_accepted(session, device.device_id, origin.space, conditions)
     if table is None and create.conditions is None:
         table = next(iter(newest_tables(session, device, origin.space)), None)

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from search_server.db.models import DeviceRow, LatencyTableRow
+from search_server.db.models import DeviceRow
 from search_server.devices.registry import find_device
 from search_server.devices.support import require_support
 from search_server.errors import ConflictError, InvalidValueError
 from search_server.latency.stored.required_table import require_table
-from search_server.latency.stored.snapshots import accepted_tables
 from search_server.latency.table import LatencyTable
 from search_server.resources.searches import DeviceTarget, SearchCreate
 from shared.protocol.wire import FieldError
@@ -30,13 +29,10 @@ def other_table(
         path: where in the request the device stands.
     """
     device = find_device(session, other.device)
-    conditions = replace(other.conditions or create.conditions, runtime_version=None)
-    snapshot = other.snapshot
-    if snapshot is None and other.conditions is None and device.is_imported:
-        # The newest one that it has, whatever its conditions.
-        newest = accepted_tables(device.device_id, space=space)
-        snapshot = session.scalar(newest.with_only_columns(LatencyTableRow.snapshot).limit(1))
-    table = require_table(session, device, space, conditions, snapshot)
+    conditions = other.conditions or (None if device.is_imported else create.conditions)
+    if conditions is not None:
+        conditions = replace(conditions, runtime_version=None)
+    table = require_table(session, device, space, conditions, other.snapshot)
     target_ms = other.target_ms if create.combine == "worst" else None
     require_usable(table, device.name, target_ms, f"{path}.target_ms", create.loss)
     return table

@@ -7,6 +7,7 @@ from search_server.resources.searches import SearchCreate
 from shared.protocol.device import Conditions
 from tests.latency.formats.test_junk import FORMATS, SEEDS
 from tests.search_server.api import Api
+from tests.search_server.synthetic import SyntheticDevice
 
 pytestmark = pytest.mark.anyio
 
@@ -82,10 +83,49 @@ async def test_tables_of_other_runtimes_dtypes_and_accelerators_are_told_apart(a
     (prediction,) = await api.post("/predictions", PredictionCreate("nuc", SPACE, ("k3_e3",), conditions))
     assert prediction["snapshot"] == snapshots[1]
     assert (prediction["latency_us"], prediction["low_us"], prediction["high_us"]) == (4000, None, None)
+    several = await api.refused("POST", "/predictions", PredictionCreate("nuc", SPACE, ("k3_e3",)))
+    assert several.type == "several_tables"
+    assert all(snapshot in several.detail for snapshot in snapshots)
+    assert "openvino on Iris Xe, fp16, batch 1" in several.detail
+    named = PredictionCreate("nuc", SPACE, ("k3_e3",), snapshot=snapshots[2])
+    assert (await api.post("/predictions", named))[0]["batch"] == 32
     missing = PredictionCreate(
         "nuc", SPACE, ("k3_e3",), Conditions("openvino", 1, "fp16", accelerator="NPU")
     )
     assert (await api.refused("POST", "/predictions", missing)).type == "no_table"
+
+
+async def test_the_only_conditions_of_a_device_without_an_agent_need_not_be_named(api: Api) -> None:
+    """The network k3_e3 takes 4 ms: stem, two layers and head of 1 ms each."""
+    lines = ["layer,block,latency_ms", "stem,,1", "head,,1"]
+    lines += [f"{layer},{block},1" for layer in ("layer01", "layer02") for block in ("k3_e3", "k3_e6")]
+    path = f"/latency-tables/import?format=plain-csv&device=nuc&space={SPACE}&runtime=openvino&batch=8"
+    for faster in (b"1", b"1.0"):  # a table that came again is the same table
+        content = "\n".join(lines).encode().replace(b"stem,,1", b"stem,," + faster)
+        response = await api.send("POST", path, content=content)
+        assert response.status_code == 201, response.text
+    (prediction,) = await api.post("/predictions", PredictionCreate("nuc", SPACE, ("k3_e3",)))
+    assert (prediction["latency_us"], prediction["batch"]) == (4000, 8)
+    search = await api.post("/searches", SearchCreate("nuc", SPACE, "digits", target_ms=4.0))
+    assert search["job"]["conditions"]["runtime"] == "openvino"
+    other = PredictionCreate("nuc", "fbnet-tiny", ("k3_e3",))
+    refused = await api.refused("POST", "/predictions", other)
+    assert refused.type == "no_table"
+    assert f"it has {prediction['snapshot']} ({SPACE}; openvino" in refused.detail
+    wrong = PredictionCreate("nuc", SPACE, ("k3_e3",), Conditions())
+    assert (await api.refused("POST", "/predictions", wrong)).type == "no_table"  # never one for another
+
+
+async def test_a_device_with_an_agent_has_the_usual_conditions(api: Api) -> None:
+    await SyntheticDevice.enrol(api, "raspi")
+    lines = ["layer,block,latency_ms", "stem,,1", "head,,1"]
+    lines += [f"{layer},{block},1" for layer in ("layer01", "layer02") for block in ("k3_e3", "k3_e6")]
+    path = f"/latency-tables/import?format=plain-csv&device=raspi&space={SPACE}&runtime=openvino"
+    response = await api.send("POST", path, content="\n".join(lines).encode())
+    assert response.status_code == 201, response.text
+    refused = await api.refused("POST", "/predictions", PredictionCreate("raspi", SPACE, ("k3_e3",)))
+    assert refused.type == "no_table"
+    assert "for onnxruntime, fp32" in refused.detail
 
 
 async def test_a_table_that_lacks_cells_predicts_and_searches_with_the_others(api: Api) -> None:

@@ -59,6 +59,14 @@ def predictions(table: LatencyTable, architectures: Sequence[Architecture]) -> t
     snapshot = table.snapshot
     predicted = [table.predict(architecture) for architecture in architectures]
     return tuple(
-        Prediction(str(network), p.latency_us, p.low_us, p.high_us, snapshot, table.is_simulated)
+        Prediction(
+            str(network),
+            p.latency_us,
+            p.low_us,
+            p.high_us,
+            snapshot,
+            table.is_simulated,
+            table.conditions.batch,
+        )
         for network, p in zip(architectures, predicted, strict=True)
     )

@@ -1,5 +1,8 @@
 """The table that a prediction or a search needs: named, the newest, or made from that of other classes."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
 from search_server.db.models import DeviceRow, LatencyTableRow
@@ -20,19 +23,24 @@ from search_server.resources.tables import Lineage
 from shared.protocol.device import Conditions
 from shared.search_space import search_space
 
+MAX_LISTED = 5
+"""Tables in an error's message."""
+
 
 def require_table(
-    session: Session, device: DeviceRow, space: str, conditions: Conditions, snapshot: str | None
+    session: Session, device: DeviceRow, space: str, conditions: Conditions | None, snapshot: str | None
 ) -> LatencyTable:
-    """Return the table of a snapshot, or without one the newest accepted table.
+    """Return the table of a snapshot, or without one the newest accepted table under some conditions.
 
-    Where there is none, that of a space which differs in its number of classes only is stored anew for this
-    one, with its head scaled: ``latency/other_classes.py``.
+    Without conditions these are the usual ones; of a device that has no agent, those of its tables, if they
+    are alike. Where there is no table, that of a space which differs in its number of classes only is
+    stored anew for this one, with its head scaled: ``latency/other_classes.py``.
 
     Raises:
         NotFoundError: no such snapshot.
         ConflictError: the snapshot belongs to another device or space, or there is no table yet; the
-            message names the command that measures one.
+            message names the command that measures one; or there are several to choose from, which the
+            message lists.
     """
     if snapshot is not None:
         table = load_table(session, snapshot)
@@ -43,12 +51,48 @@ def require_table(
                 f"{space} on device {device.name}",
             )
         return table
+    if conditions is None:
+        conditions = _imported_conditions(session, device, space) if device.is_imported else Conditions()
     found = newest_accepted(session, device.device_id, space, conditions) or _of_other_classes(
         session, device, space, conditions
     )
     if found is None:
         raise ConflictError("no_table", _no_table_message(session, device, space, conditions))
     return found
+
+
+def _imported_conditions(session: Session, device: DeviceRow, space: str) -> Conditions:
+    """Return the one set of conditions under which a device has tables of a space, or of other classes."""
+    rows = session.scalars(accepted_tables(device.device_id)).all()
+    named = [row for row in rows if row.space == space]
+    wanted = search_space(space)
+    fitting = named or [row for row in rows if is_alike_but_for_classes(search_space(row.space), wanted)]
+    newest = {row.conditions_key: row for row in reversed(fitting)}
+    if not newest:
+        raise ConflictError(
+            "no_table",
+            f"device {device.name} has no table of space {space}{_known_tables(session, rows)}; name a "
+            "space of which it has one, or import another table",
+        )
+    if len(newest) > 1:
+        listed = _known_tables(session, sorted(newest.values(), key=lambda row: row.table_id, reverse=True))
+        raise ConflictError(
+            "several_tables",
+            f"device {device.name} has tables of space {space} under {len(newest)} sets of conditions"
+            f"{listed}; name one by its snapshot, or its conditions",
+        )
+    (row,) = newest.values()
+    return replace(load_table(session, row.snapshot).conditions, runtime_version=None)
+
+
+def _known_tables(session: Session, rows: Sequence[LatencyTableRow]) -> str:
+    """Return the newest tables as an error lists them; nothing if there are none."""
+    listed = [
+        f"{row.snapshot} ({row.space}; {load_table(session, row.snapshot).conditions})"
+        for row in rows[:MAX_LISTED]
+    ]
+    more = f" and {len(rows) - MAX_LISTED} more" if len(rows) > MAX_LISTED else ""
+    return f"; it has {', '.join(listed)}{more}" if listed else ""
 
 
 def _of_other_classes(
@@ -84,11 +128,7 @@ def _no_table_message(session: Session, device: DeviceRow, space: str, condition
             f"table {stale} of space {space} on device {device.name} is stale: a check found "
             f"{newest_drift(session, stale)}; {way_out}"
         )
-    others = [
-        f"{row.snapshot} ({row.space}; {load_table(session, row.snapshot).conditions})"
-        for row in session.scalars(accepted_tables(device.device_id).limit(5))
-    ]
-    known = f"; it has {', '.join(others)}" if others else ""
+    known = _known_tables(session, session.scalars(accepted_tables(device.device_id)).all())
     return f"device {device.name} has no accepted table of space {space} for {conditions}{known}; {way_out}"
 
 

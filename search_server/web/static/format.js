@@ -52,15 +52,17 @@ export function conditions(given) {
   const version = given.runtime_version ? ` ${given.runtime_version}` : "";
   const cores = given.cores.length ? `, cores ${given.cores.join(",")}` : "";
   const threads = `${given.threads} thread${given.threads > 1 ? "s" : ""}`;
-  return `${given.runtime}${version}, ${given.dtype}, batch ${given.batch}, ${threads}${cores}, ${given.thermal}`;
+  const accelerator = given.accelerator ? ` on ${given.accelerator}` : "";
+  return `${given.runtime}${version}${accelerator}, ${given.dtype}, batch ${given.batch}, ${threads}${cores}, ${given.thermal}`;
 }
 
 /** The options of `edgenas` that ask for these conditions; those at their defaults are left out. */
-export function conditionOptions({ runtime, threads, dtype, batch, cores, thermal }) {
+export function conditionOptions({ runtime, threads, dtype, batch, cores, thermal, accelerator }) {
   const options = [
     runtime !== "onnxruntime" && `--runtime ${runtime}`, threads !== 1 && `--threads ${threads}`,
     dtype !== "fp32" && `--dtype ${dtype}`, batch !== 1 && `--batch ${batch}`,
     cores.length > 0 && `--cores ${cores.join(",")}`, thermal !== "cold" && `--thermal ${thermal}`,
+    accelerator && `--accelerator "${accelerator}"`,
   ];
   return options.filter(Boolean).map((option) => ` ${option}`).join("");
 }

@@ -69,7 +69,8 @@ async function showChoice(table, layers) {
   const fixed = table.cells.filter((cell) => !cell.block);
   const cells = [...fixed, ...layers.map((layer) => chosen.get(layer))];
   if (cells.some((cell) => !cell || cell.latency_us === null)) {
-    fill(byId("choice"), h("p", { class: "hint" }, "Cells are missing; profile the space again."));
+    const remedy = table.summary.source === "measured" ? "profile the space again" : "choose others, or import a file that has them";
+    fill(byId("choice"), h("p", { class: "hint" }, `Cells are missing; ${remedy}.`));
     return;
   }
   const total = cells.reduce((sum, cell) => sum + cell.latency_us, 0);
