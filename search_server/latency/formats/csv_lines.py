@@ -82,10 +82,10 @@ def _require_commas(text: str) -> None:
 
 
 def _require_columns(columns: Sequence[str], needed: Sequence[str], hint: str) -> None:
-    repeated = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
-    if repeated:
-        raise ValueError(f"line 1: column {shortened(repeated[0])!r} stands in the header twice")
     missing = [name for name in needed if name not in columns]
     if missing:
         known = shortened(", ".join(columns))
         raise ValueError(f"the CSV file lacks columns {', '.join(missing)}{hint}; it has {known}")
+    repeated = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
+    if repeated:
+        raise ValueError(f"line 1: column {shortened(repeated[0])!r} stands in the header twice")

@@ -5,6 +5,8 @@ from typing import Any
 
 from search_server.latency.formats.numbers import shortened
 
+_MAX_DIGITS = 400
+
 
 def read_json(content: bytes) -> Any:
     """Return what JSON text holds.
@@ -13,7 +15,9 @@ def read_json(content: bytes) -> Any:
         ValueError: it is not JSON, a key stands in one object twice, or objects are nested too deeply.
     """
     try:
-        return json.loads(content, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(
+            content, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer
+        )
     except RecursionError as error:
         raise ValueError("not JSON of a table: it is nested too deeply") from error
     except json.JSONDecodeError as error:
@@ -29,6 +33,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         repeated = next(key for key in document if keys.count(key) > 1)
         raise ValueError(f"key {shortened(repeated)!r} stands in the file twice")
     return document
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(
+            f"{shortened(text, 20)} is a number of {len(text)} digits, more than {_MAX_DIGITS}"
+        )
+    return int(text)
 
 
 def _refuse_constant(name: str) -> None:

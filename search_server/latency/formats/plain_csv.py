@@ -7,6 +7,7 @@ the standard error of the latency, and ``num_samples``. Lines that begin with ``
 from search_server.latency.formats.csv_lines import CsvLine, read_csv
 from search_server.latency.formats.numbers import read_count, read_number, shortened
 from search_server.latency.formats.reading import ImportedFile, ReadLatency, ReadTable, table_of_latencies
+from search_server.latency.limits import MAX_SAMPLES
 from search_server.latency.plausibility import MAX_CELL_US, require_free_identity
 from shared.macro_architecture import PlacedSegment, SearchSpace
 from shared.protocol.device import Conditions
@@ -26,7 +27,7 @@ def read_plain_csv(file: ImportedFile) -> ReadTable:
             line gave, or a latency is impossible; the message names line and value.
     """
     space = file.require_space()
-    lines = read_csv(file.content, COLUMNS)
+    lines = read_csv(file.content, COLUMNS, " of cells; docs/tables.md shows such a file")
     unknown = [name for name in lines[0].texts if name not in (*COLUMNS, *_OPTIONAL)]
     if unknown:
         known = ", ".join((*COLUMNS, *_OPTIONAL))
@@ -67,14 +68,20 @@ def _cell(line: CsvLine, cells: dict[tuple[str, str], PlacedSegment], space: Sea
 
 
 def _latency(line: CsvLine) -> ReadLatency:
-    us = 1000 * read_number(line["latency_ms"], f"line {line.number}: latency_ms")
-    if not 0 <= us <= MAX_CELL_US:
-        raise ValueError(
-            f"line {line.number}: latency_ms must lie in 0..{MAX_CELL_US / 1000:g}, got {us / 1000:g}"
-        )
-    sigma_ms, num_samples = (line.texts.get(name, "").strip() for name in _OPTIONAL)
+    num_samples = line.texts.get("num_samples", "").strip()
+    where = f"line {line.number}: num_samples"
+    count = read_count(num_samples, where) if num_samples else 0
+    if not 0 <= count <= MAX_SAMPLES:
+        raise ValueError(f"{where} must lie in 0..{MAX_SAMPLES:g}, got {count:g}")
+    has_sigma = bool(line.texts.get("sigma_ms", "").strip())
     return ReadLatency(
-        us,
-        1000 * read_number(sigma_ms, f"line {line.number}: sigma_ms") if sigma_ms else None,
-        read_count(num_samples, f"line {line.number}: num_samples") if num_samples else 0,
+        _microseconds(line, "latency_ms"), _microseconds(line, "sigma_ms") if has_sigma else None, count
     )
+
+
+def _microseconds(line: CsvLine, column: str) -> float:
+    where = f"line {line.number}: {column}"
+    us = 1000 * read_number(line[column], where)
+    if not 0 <= us <= MAX_CELL_US:
+        raise ValueError(f"{where} must lie in 0..{MAX_CELL_US / 1000:g}, got {us / 1000:g}")
+    return us

@@ -67,6 +67,7 @@ def test_json_and_yaml_of_one_table_are_one_table() -> None:
         (yaml_of("mean: '1'"), "mean must be a number"),
         (json.dumps({STEM: {"mean": "1"}}), "mean must be a number"),
         (json.dumps({STEM: {"mean": True}}), "mean must be a number"),
+        (f'{{"{STEM}": {{"mean": {"9" * 5000}}}}}', r"99\.\.\. is a number of 5000 digits, more than 400"),
         (yaml_of("mean: 1, var: -1"), r"var must lie in 0\.\.1e\+12"),
         (yaml_of("mean: 1, std: 1e7"), r"std must lie in 0\.\.1e\+06 ms"),
         (yaml_of("mean: 1, std: -1"), "std must lie in"),

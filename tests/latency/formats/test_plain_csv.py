@@ -84,6 +84,17 @@ def test_cells_that_compute_the_same_are_given_once_or_alike() -> None:
             CELLS.replace("latency_ms", "latency_ms,latency_ms"),
             "column 'latency_ms' stands in",
         ),
+        (
+            "layer,block,latency_ms,sigma_ms\nstem,,1,-1\n",
+            r"line 2: sigma_ms must lie in 0\.\.60000, got -1",
+        ),
+        ("layer,block,latency_ms,num_samples\nstem,,1,-3\n", "line 2: num_samples must lie in 0"),
+        ("layer,block,latency_ms,num_samples\nstem,,1,1e300\n", r"num_samples must lie .* got 1e\+300"),
+        (
+            "{'op': 'k3_e3', 'shape': (16, 16, 32, 32, 1)}\n",
+            r"lacks columns .*docs/tables\.md shows such a",
+        ),
+        ("0.87 0.18 0.70\n0.31 0.79 0.03\n", "lacks columns layer, block, latency_ms of cells"),
         ("layer,block,latency_ms,colour\nstem,,1,red\n", "unknown column 'colour'"),
     ],
 )
