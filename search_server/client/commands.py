@@ -187,10 +187,10 @@ def command(
     """Return a decorator that adds a function to ``app`` as a command with typer's ``settings``.
 
     A parameter of type :class:`SearchClient` or :class:`Conditions` is replaced by the options of the
-    function that makes one; ``Conditions | None`` is None where no option names any. Where the annotation of
-    a parameter has a :class:`ShortId`, the function gets the whole id for a part of one. Errors become a line
-    on stderr and an exit status: 2 for what the caller wrote wrongly (a ValueError, or a refusal with status
-    422), 1 for everything else.
+    function that makes one; ``Conditions | None`` is None where no option names any. Where the annotation
+    of a parameter has a :class:`ShortId`, the function gets the whole id for a part of one. Errors become a
+    line on stderr and an exit status: 2 for what the caller wrote wrongly (a ValueError, or a refusal with
+    status 422), 1 for everything else.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
