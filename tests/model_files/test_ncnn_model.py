@@ -8,15 +8,22 @@ import torch
 from search_server.model_files.folding import FoldedWeights
 from search_server.model_files.ncnn_model import ncnn_param, ncnn_weights
 from shared.workload import Workload
-from tests.model_files.networks import NEW_WORKLOADS, WORKLOAD, images_for, trained_network, weights_of
+from tests.model_files.networks import (
+    NEW_WORKLOADS,
+    WORKLOAD,
+    images_for,
+    mean_of,
+    trained_network,
+    weights_of,
+)
 
 
 @pytest.mark.parametrize("workload", [WORKLOAD, *NEW_WORKLOADS.values()], ids=["fbnet", *NEW_WORKLOADS])
 def test_the_model_computes_what_the_torch_network_computes(workload: Workload, tmp_path: Path) -> None:
     module = trained_network(workload)
-    images = images_for(workload, 1) + 114.75  # 255 * 0.45
+    images = images_for(workload, 1) + mean_of(workload)
     with torch.inference_mode():
-        expected = module(images - 114.75)[0].numpy()
+        expected = module(images - mean_of(workload))[0].numpy()
     param, weights = tmp_path / "net.param", tmp_path / "net.bin"
     param.write_text(ncnn_param(workload))
     weights.write_bytes(ncnn_weights(workload, FoldedWeights(weights_of(module))))

@@ -24,6 +24,7 @@ from tests.model_files.networks import (
     V3,
     WORKLOAD,
     images_for,
+    mean_of,
     trained_network,
     weights_of,
 )
@@ -61,9 +62,10 @@ def test_the_model_computes_what_the_torch_network_computes() -> None:
 def test_blocks_of_mobilenet_v3_and_v4_compute_what_torch_computes(name: str) -> None:
     workload = NEW_WORKLOADS[name]
     module = trained_network(workload)
-    images = (images_for(workload, 2) + 114.75).byte()
+    images = images_for(workload, 2) + mean_of(workload)
+    images = images.byte() if mean_of(workload) else images
     with torch.inference_mode():
-        expected = module(images.float() - 114.75).numpy()
+        expected = module(images.float() - mean_of(workload)).numpy()
     actual = run(onnx_bytes(workload, weights_of(module), batch=2), images.numpy())
     np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
 

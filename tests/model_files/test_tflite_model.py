@@ -12,7 +12,14 @@ from search_server.model_files.tflite_model import NETWORK, tflite_bytes
 from shared.architecture import parse_architecture
 from shared.operators import Conv2d
 from shared.workload import Segment, Workload
-from tests.model_files.networks import NEW_WORKLOADS, WORKLOAD, images_for, trained_network, weights_of
+from tests.model_files.networks import (
+    NEW_WORKLOADS,
+    WORKLOAD,
+    images_for,
+    mean_of,
+    trained_network,
+    weights_of,
+)
 
 
 def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -25,9 +32,9 @@ def run(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def torch_and_tflite(workload: Workload) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     module = trained_network(workload)
-    images = images_for(workload, 2) + 114.75  # 255 * 0.45
+    images = images_for(workload, 2) + mean_of(workload)
     with torch.inference_mode():
-        expected = module(images - 114.75).numpy()
+        expected = module(images - mean_of(workload)).numpy()
     model = tflite_bytes(workload, weights_of(module), batch=2)
     output = run(model, images.permute(0, 2, 3, 1).contiguous().numpy())
     return expected, output.transpose(0, 3, 1, 2).reshape(2, -1)
