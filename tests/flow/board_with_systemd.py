@@ -1,7 +1,7 @@
 """A board with systemd, played on this machine: folders of its own, and its unit run as systemd would.
 
 In a mount namespace ``/opt``, ``/etc``, ``/run`` and ``/var/lib`` are the board's own, and this Python with
-its packages, but for ours, is that of the board. ``systemctl`` only notes what it is told. The unit is read
+most of its packages is that of the board. ``systemctl`` only notes what it is told. The unit is read
 and run as it says: with its user and its variables and nothing of the caller's, and able to write where
 ``ReadWritePaths`` lets it and nowhere else.
 """
@@ -20,7 +20,8 @@ from pathlib import Path
 UNIT = "/etc/systemd/system/edgenas-agent.service"
 TOLD = "/run/systemctl-was-told"
 
-_OURS = ("edgenas", "_edgenas", "_editable", "pip")
+_LEFT_OUT = ("edgenas", "_edgenas", "_editable", "torch", "ncnn", "ai_edge_litert", "executorch")
+"""Ours, and runtimes: one is enough."""
 _NEEDED = ("curl", "findmnt", "nsenter", "runuser", "setpriv", "unshare", "useradd")
 _SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
@@ -37,6 +38,7 @@ echo /opt/packages >/opt/python/{_SITE}/board.pth
 for name in $3; do ln -s "/opt/site/$name" /opt/packages; done
 printf '#!/bin/sh\\necho "$*" >>{TOLD}\\n' >/opt/bin/systemctl
 chmod +x /opt/bin/systemctl
+/opt/python/bin/python3 -m venv --system-site-packages --without-pip /opt/edgenas-agent
 echo made
 cat
 rm -rf "$etc"
@@ -121,7 +123,7 @@ class Board:
 def board_with_systemd() -> Iterator[Board]:
     """Make a board; nothing of it stays."""
     packages = Path(sysconfig.get_path("purelib"))
-    names = " ".join(path.name for path in packages.iterdir() if not path.name.startswith(_OURS))
+    names = " ".join(path.name for path in packages.iterdir() if not path.name.startswith(_LEFT_OUT))
     making = ("sh", "-c", _MAKE, "sh", sys.base_prefix, str(packages), names)
     holder = subprocess.Popen(
         ["unshare", "-m", "--propagation", "private", *making],
