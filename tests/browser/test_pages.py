@@ -49,6 +49,22 @@ def test_devices_show_what_they_are(page: Page, served: Served) -> None:
     expect(card).to_contain_text("battery_percent")
 
 
+def test_an_agent_is_upgraded_from_its_card(page: Page, served: Served) -> None:
+    device_id = served.enrol().device_id
+    with served.database.transaction() as session:
+        row = session.get_one(DeviceRow, device_id)
+        row.facts = {**row.facts, "agent_sha256": "0" * 64, "accepts_upgrade": True}
+    page.goto("/devices")
+    card = page.get_by_role("article", name="bench")
+    expect(card).to_contain_text("not the server's own")
+    button = card.get_by_role("button", name="Upgrade the agent of bench")
+    button.click()
+    expect(card).to_contain_text("upgrades when it next calls")
+    expect(button).to_have_count(0)
+    with served.client() as client:
+        assert client.device("bench").should_upgrade
+
+
 def test_a_table_is_a_map_that_predicts_a_choice(page: Page, served: Served) -> None:
     whole = table(served.enrol().device_id)
     missing, unstable, *_ = whole.entries

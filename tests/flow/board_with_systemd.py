@@ -22,6 +22,8 @@ TOLD = "/run/systemctl-was-told"
 
 _LEFT_OUT = ("edgenas", "_edgenas", "_editable", "torch", "ncnn", "ai_edge_litert", "executorch")
 """Ours, and runtimes: one is enough."""
+_LIBRARY = {"LD_LIBRARY_PATH": "/opt/python/lib"}
+"""Where this Python's own library lies; it would look in a home that others may not enter."""
 _NEEDED = ("curl", "findmnt", "nsenter", "runuser", "setpriv", "unshare", "useradd")
 _SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
@@ -76,7 +78,7 @@ class Board:
         """Run a command as root on the board."""
         return subprocess.run(
             self._entering(*command),
-            env={"PATH": f"/opt/bin:/opt/python/bin:{os.environ['PATH']}", "HOME": "/root", **variables},
+            env={"PATH": f"/opt/bin:/opt/python/bin:{os.environ['PATH']}", **_LIBRARY, **variables},
             cwd="/",
             capture_output=True,
             text=True,
@@ -93,6 +95,7 @@ class Board:
             "PATH=/usr/bin:/bin",
             f"HOME={home}",
             f"USER={user}",
+            *(f"{name}={value}" for name, value in _LIBRARY.items()),
             *unit["Environment"],
         )
         arguments = ("sh", user, paths, *variables, *start.split())

@@ -29,7 +29,9 @@ export function deviceRows(resource) {
 
 function upgrade(device) {
   if (device.should_upgrade) return ", upgrades when it next calls";
-  return device.upgrade_failure ? `, not upgraded: ${device.upgrade_failure}` : "";
+  if (device.upgrade_failure) return `, not upgraded: ${device.upgrade_failure}`;
+  if (device.is_agent_current !== false) return "";
+  return device.can_upgrade ? ", not the server's own" : ", not the server's own; the install line, typed on the device, upgrades it";
 }
 
 function cores({ num_cores: all, allowed_cores: allowed }) {

@@ -59,6 +59,13 @@ export async function workList(works, done) {
     progressBar(job))));
 }
 
+/** Return a button that offers a device the server's agent, where it would take it and the person may ask. */
+export async function upgradeButton({ device_id: id, name, owner, can_upgrade: can, should_upgrade: isAsked }, done) {
+  if (!can || isAsked || !(await mayChange(owner))) return null;
+  return actButton("Upgrade the agent", async () => { await send("POST", `/devices/${id}/upgrade`); await done(); },
+    { class: "quiet", "aria-label": `Upgrade the agent of ${name}` });
+}
+
 /** Return a button that asks whether a table still holds. */
 export function checkButton({ snapshot, space }, done) {
   return actButton("Check", async () => { await send("POST", `/latency-tables/${snapshot}/checks`); await done(); },

@@ -3,7 +3,7 @@
 import { attempt, get, list, repeat, run } from "./api.js";
 import { listenForNew, noticeArrival } from "./add_device.js";
 import { deviceRows, isSimulatedDevice } from "./device_facts.js";
-import { checkButton, deviceForms, workList } from "./device_work.js";
+import { checkButton, deviceForms, upgradeButton, workList } from "./device_work.js";
 import { badge, byId, facts, fill, h, refill } from "./dom.js";
 import { ago, utc } from "./format.js";
 import { hasEnded } from "./job.js";
@@ -23,11 +23,11 @@ function stateBadge(device) {
 }
 
 function makeCard(device) {
-  const parts = { name: h("h2", {}), state: h("span", {}), seen: h("p", { class: "hint" }), lease: h("p", {}), facts: h("dl", {}),
+  const parts = { name: h("h2", {}), state: h("span", {}), seen: h("p", { class: "hint" }), lease: h("p", {}), facts: h("dl", {}), upgrade: h("p", {}),
     trend: h("div", { class: "trend" }), work: h("ul", { class: "plain work" }),
     tables: h("div", {}), forms: h("div", {}) };
   parts.card = h("article", { class: "card device", id: device.device_id },
-    h("div", { class: "heading" }, parts.name, parts.state), parts.seen, parts.lease, parts.work, parts.facts, parts.trend, parts.tables, parts.forms);
+    h("div", { class: "heading" }, parts.name, parts.state), parts.seen, parts.lease, parts.work, parts.facts, parts.upgrade, parts.trend, parts.tables, parts.forms);
   refill(parts.forms, device.device, () => deviceForms(device, show));
   return parts;
 }
@@ -40,7 +40,9 @@ async function showCard(device, works) {
   fill(parts.state, stateBadge(device), isSimulatedDevice(device) ? badge("simulated", "simulated") : null);
   fill(parts.seen, device.is_imported ? "known from an imported table; nothing can be measured on it"
     : h("time", { datetime: device.last_seen_at, title: utc(device.last_seen_at) }, `last seen ${ago(device.last_seen_at)}`));
-  if (!device.is_imported) refill(parts.facts, [device.device, device.environment, device.tags, device.should_upgrade, device.upgrade_failure], () => facts(deviceRows(device)));
+  if (!device.is_imported) refill(parts.facts, [device.device, device.environment, device.tags, device.should_upgrade, device.upgrade_failure, device.is_agent_current], () => facts(deviceRows(device)));
+  const offer = await upgradeButton(device, show);
+  refill(parts.upgrade, offer !== null, () => offer);
   const mine = works.filter(({ job }) => job.device_id === device.device_id);
   const other = mine.some(({ job }) => job.job_id === device.current_job_id) ? null : device.current_job_id;
   refill(parts.lease, other, () => (other ? [badge("busy", "at work on"), " ", h("code", {}, other)] : null));
