@@ -49,6 +49,7 @@ rm -rf "$etc"
 _RUN_UNIT = """set -e
 for path in $2; do mount --bind "$path" "$path"; done
 findmnt -rn -o TARGET | grep -vE '^/(dev|proc|sys)(/|$)' | while read -r path; do
+    [ -e "$path" ] || continue # another mount hides it
     case " $2 " in *" $path "*) ;; *) mount -o remount,bind,ro "$path" ;; esac
 done
 mount -t tmpfs -o mode=1777 tmpfs /tmp
