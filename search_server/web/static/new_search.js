@@ -137,8 +137,8 @@ await run(async () => {
   const from = new URLSearchParams(location.search).get("from");
   if (from) await fillFrom(from);
   else {
-    form.elements.space.value = byId("spaces").options[0].value;
-    form.elements.data.value = dataSets[0].name;
+    form.elements.space.value ||= byId("spaces").options[0].value; // what was typed meanwhile stays
+    form.elements.data.value ||= dataSets[0].name;
     await fillTargets([]);
   }
   form.elements.preset.addEventListener("change", showPreset);
