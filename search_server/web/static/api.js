@@ -109,6 +109,8 @@ export async function run(main) {
     await fetch("/session", { method: "DELETE" });
     location.assign("/login");
   });
+  const audit = byId("audit-link"); // only administrators read it
+  if (audit) signedIn().then(({ is_admin }) => { audit.hidden = !is_admin; }, () => {});
   await attempt(main);
 }
 
