@@ -55,7 +55,6 @@ def test_the_promised_commands_exist() -> None:
         "model compare",
         "model export",
         "audit",
-        "jobs rename",
         "architecture show",
         "architecture count",
         "architecture onnx",

@@ -83,6 +83,7 @@ def ended(find: Callable[[], Job]) -> Job:
 
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_leases_times_and_tables_hold(tmp_path: Path, clock: float | str) -> None:
+    (tmp_path / "server").mkdir()
     with (
         serve(tmp_path / "server") as served,
         served.client() as client,
