@@ -239,7 +239,8 @@ def fail(error: Exception) -> NoReturn:
 
 def print_json(document: object) -> None:
     """Print one JSON document on stdout."""
-    typer.echo(to_json(document))
+    # A client's Records are a tuple of their own kind, which JSON of dataclasses does not know.
+    typer.echo(to_json(list(document) if isinstance(document, tuple) else document))
 
 
 def print_facts(rows: Mapping[str, str | Text]) -> None:

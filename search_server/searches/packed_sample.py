@@ -46,6 +46,8 @@ def check_packed(folder: ImageFolder) -> None:
 
 def _check_idx(images: Path, labels: Path) -> None:
     (num_images, *_), (num_labels,) = _idx_shape(images, 3), _idx_shape(labels, 1)
+    if not num_images:
+        raise ValueError(f"{images} holds no images")
     if num_images != num_labels:
         raise ValueError(f"{images} has {num_images} images, {labels.name} {num_labels} labels")
 
@@ -82,7 +84,9 @@ def _check_parquet(path: Path, needed: Sequence[Sequence[str]]) -> None:
                 _check_labels(path, label, file.read([label])[label])
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path} cannot be read as parquet: {error}") from error
-    reasons = list(_unreadable_rows(path, rows.column(0).to_pylist() if rows is not None else ()))
+    if rows is None or not len(rows):
+        raise ValueError(f"{path} holds no images")
+    reasons = list(_unreadable_rows(path, rows.column(0).to_pylist()))
     if reasons:
         raise ValueError(f"{'; '.join(reasons)}; repair them or take them out")
 

@@ -27,6 +27,7 @@ def idx(number: int, shape: tuple[int, ...], element_type: int = 8) -> bytes:
         (idx(160, (40, 2, 2), 0x0D), idx(40, (40,)), "no IDX file of uint8 in 3 dimensions.*00000d03"),
         (idx(480, (40, 2, 2, 3)), idx(40, (40,)), "it begins 00000804"),
         (b"", idx(40, (40,)), "it begins with nothing"),
+        (idx(0, (0, 2, 2)), idx(0, (0,)), "images.* holds no images"),
         (idx(160, (40, 2, 2))[:10], idx(40, (40,)), "cannot read .*images.* as an IDX file"),
     ],
 )

@@ -48,6 +48,8 @@ def load_parquet(folder: ImageFolder, resolution: int) -> LoadedImages:
             read; the message names file, row and column.
     """
     rows = _read(folder.train)
+    if not rows.has_labels:
+        raise ValueError(f"none of the {len(rows.labels)} images in {folder.train[0]} has a label")
     names = _described_names(folder.train[0])
     classes = sorted(set(_require_labels(rows, names)))
     class_names = tuple(

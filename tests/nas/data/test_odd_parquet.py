@@ -111,6 +111,12 @@ def test_labels_that_are_none_are_named(
     refused(tmp_path, r"train\.parquet, " + re.escape(message))
 
 
+@pytest.mark.parametrize("number", [0, 20])
+def test_training_images_without_any_label_are_refused(tmp_path: Path, number: int) -> None:
+    write(tmp_path / "train.parquet", IMAGES[:number], [-1] * number)
+    refused(tmp_path, rf"none of the {number} images in .*train\.parquet has a label")
+
+
 def test_rows_are_counted_in_their_own_file(tmp_path: Path) -> None:
     write(tmp_path / "train-0.parquet")
     write(tmp_path / "train-1.parquet", labels=[0, None, *LABELS[2:]])
