@@ -164,10 +164,7 @@ class XnnpackGraph:
             case HSwish():
                 return self._add_node(_HARD_SWISH, "OneInput", {"input_id": tensor}, dims)
             case HSigmoid():
-                fields = {"input1_id": tensor, "input2_id": self._add_number(3.0)}
-                shifted = self._add_node(_ADD, "TwoInputs", fields, dims, ReLU6())
-                fields = {"input1_id": shifted, "input2_id": self._add_number(1 / 6)}
-                return self._add_node(_MULTIPLY, "TwoInputs", fields, dims)
+                return self._add_h_sigmoid(tensor, dims)
             case SqueezeExcite():
                 gate, gate_shape = tensor, shape
                 for inner in gate_steps(step):
@@ -209,6 +206,19 @@ class XnnpackGraph:
         number = _DEPTHWISE_CONVOLUTION if is_depthwise else _CONVOLUTION
         return self._add_node(number, "Convolution", fields, dims, contained)
 
+    def _add_h_sigmoid(self, tensor: int, dims: tuple[int, ...]) -> int:
+        """Append x / 6 + 1 / 2, held to 0..1, as a convolution of each channel by itself.
+
+        A sum with a constant of one number ends the process in ExecuTorch 1.5.
+        """
+        channels = dims[-1]
+        kernel = bias = None
+        if self._constants.weights is not None:
+            kernel = np.full((channels, 1, 1, 1), 1 / 6, np.float32)
+            bias = np.full((channels,), 0.5, np.float32)
+        conv = Conv2d(channels, channels, 1, groups=channels)
+        return self._add_convolution(conv, tensor, dims, kernel, bias, HSigmoid())
+
     def _add_shuffle(self, groups: int, tensor: int, dims: tuple[int, ...]) -> int:
         *maps, channels = dims
         split, joined = (*maps, groups, channels // groups), (*maps, channels // groups, groups)
@@ -231,15 +241,10 @@ class XnnpackGraph:
         output = self._add_value(dims)
         node: dict[str, Any] = {"node": Member(number, Table(kind, fields | {"output_id": output}))}
         if contained is not None:
-            largest = 6.0 if isinstance(contained, ReLU6) else math.inf
+            largest = {"relu6": 6.0, "h_sigmoid": 1.0}.get(contained.kind, math.inf)
             node["output_min_max"] = Table("OutputMinMax", {"output_min": 0.0, "output_max": largest})
         self._nodes.append(Table("XNode", node))
         return output
-
-    def _add_number(self, value: float) -> int:
-        """Add a constant of one number; it too is zero in a timing model."""
-        is_real = self._constants.weights is not None
-        return self._add_constant((1,), np.array([value], np.float32) if is_real else None)
 
     def _add_constant(self, shape: tuple[int, ...], content: Array | None) -> int:
         offset, size = self._constants.place(shape, content)
