@@ -28,6 +28,6 @@ def choose_engine(
     try:
         module = importlib.import_module("search_server.engines.ray")
     except ImportError as error:
-        raise ValueError("engine ray needs Ray: pip install 'edgenas[ray]'") from error
+        raise ValueError("engine ray needs Ray: in the checkout, pip install -e '.[ray]'") from error
     engine: Engine = module.RayEngine(ray_address or "auto", num_processes, accelerator in ("auto", "cuda"))
     return engine

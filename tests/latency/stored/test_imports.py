@@ -58,12 +58,12 @@ async def test_imported_device_has_no_agent(api: Api, tmp_path: Path) -> None:
     assert (await api.refused("POST", "/profiles", body)).type == "device_has_no_agent"
     litert = Conditions(runtime="litert")
     # The name of the file says CIFAR-100, whose hundred classes the space tells apart.
-    (tmp_path / "train.bin").touch()
+    (tmp_path / "train.bin").write_bytes(bytes(3074))  # two labels and 32 x 32 pixels of three colours
     cifar = str(tmp_path)
     await api.post(
         "/searches", SearchCreate("raspi4", "fbnet-cifar", cifar, target_ms=17.0, conditions=litert)
     )
-    wrong = SearchCreate("raspi4", "fbnet-cifar", cifar, target_ms=17.0)
+    wrong = SearchCreate("raspi4", "fbnet-cifar", cifar, target_ms=17.0, conditions=Conditions())
     assert table.summary.snapshot in (await api.refused("POST", "/searches", wrong)).detail
 
 
