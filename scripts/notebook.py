@@ -53,7 +53,8 @@ def executed(cells: Sequence[Cell], names: dict[str, Any]) -> list[Cell]:
 def _run(text: str, names: dict[str, Any]) -> Cell:
     statements = ast.parse(text).body
     last = statements.pop() if isinstance(statements[-1], ast.Expr) else None
-    stdout, value = io.StringIO(), None
+    stdout = io.StringIO()
+    value: Any = None
     with contextlib.redirect_stdout(stdout):
         exec(compile(ast.Module(statements, []), "<cell>", "exec"), names)  # our own cells
         if isinstance(last, ast.Expr):

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import distributed
 from torch.distributed import run
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from search_server.engines.local_mail import MailClient
 from search_server.engines.mailbox import Refusal, Report
@@ -62,9 +64,12 @@ def run_rank() -> None:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-    distributed.init_process_group(backend)
+    store, rank, world_size = next(rendezvous("env://"))
+    # The launcher keeps one store over all starts: without a prefix a rank may read where a dead one was.
+    own = PrefixStore(f"start {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+    distributed.init_process_group(backend, store=own, rank=rank, world_size=world_size)
     try:
-        function(JoinedRanks(distributed.get_rank(), distributed.get_world_size(), mail), task)
+        function(JoinedRanks(rank, world_size, mail), task)
     except REFUSALS as error:
         mail.put(Refusal(error))
     finally:

@@ -70,7 +70,6 @@ def test_two_processes_search_as_one_with_the_same_batches(alone: tuple[Book, Se
     assert "2 shards, which 1 processes compute" in alone[0].facts[0].warnings[0]
 
 
-@pytest.mark.xfail(strict=False, reason="on a loaded machine restarted processes may not find each other")
 @pytest.mark.slow
 def test_a_search_whose_process_is_killed_ends_as_if_nothing_had_happened(
     alone: tuple[Book, SearchRun], tmp_path: Path
@@ -92,9 +91,6 @@ def test_a_search_goes_on_with_another_number_of_processes(alone: tuple[Book, Se
     assert_alike(run_of(task, book), alone[1])
 
 
-@pytest.mark.xfail(
-    strict=False, reason="failed once in a whole run on a loaded machine, the cause is not known"
-)
 def test_one_shard_is_not_the_search_of_two(alone: tuple[Book, SearchRun]) -> None:
     book, run = searched(1, search_task(1))
     assert not torch.equal(run.supernet.theta_LK, alone[1].supernet.theta_LK)
