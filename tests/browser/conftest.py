@@ -12,7 +12,9 @@ from tests.client.served import Served, serve
 expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # Playwright's event loop runs until it stops: asynchronous tests need theirs
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)

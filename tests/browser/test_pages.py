@@ -201,3 +201,15 @@ def test_a_model_shows_its_nodes_in_an_order_of_choice(page: Page, served: Serve
     page.get_by_role("button", name="As they run").click()
     expect(first).to_contain_text("1x3 -> 1x8")
     expect(page.locator("#exports a").first).to_have_attribute("href", re.compile("export\\?format=csv"))
+
+
+def test_forms_wait_until_their_scripts_listen(browser: Browser, served: Served) -> None:
+    """Sent before, a form would go to the page's own address, a pasted token with it."""
+    context = browser.new_context(base_url=served.url, java_script_enabled=False)
+    page = context.new_page()
+    for path, button in {
+        "/login": "Sign in", "/audit": "Show", "/searches/new": "Start the search",
+    }.items():  # fmt: skip
+        page.goto(path)
+        expect(page.get_by_role("button", name=button, exact=True)).to_be_disabled()
+    context.close()

@@ -1,7 +1,7 @@
 // Add a device: one line with a fresh token in it, and the wait until the device appears.
 
 import { act, send } from "./api.js";
-import { byId, commandLine, fill, h } from "./dom.js";
+import { byId, commandLine, enable, fill, h } from "./dom.js";
 
 const HINTS = {
   board: "Type it in a shell on the device. As root the agent starts with the system; else the line says how to start it.",
@@ -23,7 +23,8 @@ function showLine() {
 
 /** Let the form ask for a line; `deviceIds` tells which devices are there now. */
 export function listenForNew(deviceIds) {
-  byId("enrol").querySelector("form").addEventListener("submit", (event) => {
+  const form = byId("enrol").querySelector("form");
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     act(event.submitter, async () => {
       enrolment = await send("POST", "/enrolments");
@@ -33,6 +34,7 @@ export function listenForNew(deviceIds) {
     });
   });
   for (const radio of document.querySelectorAll("#enrol input[name=kind]")) radio.addEventListener("change", showLine);
+  enable(form);
 }
 
 /** Say so when a device has appeared that was not there when the line was made. */

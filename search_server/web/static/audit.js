@@ -1,7 +1,7 @@
 // Who changed what, when and from where; filter and page stand in the address.
 
 import { get, run } from "./api.js";
-import { badge, byId, fill, grid, h } from "./dom.js";
+import { badge, byId, enable, fill, grid, h } from "./dom.js";
 
 const COLUMNS = [
   { title: "When" }, { title: "Who" }, { title: "What" }, { title: "About" }, { title: "Answer" }, { title: "From" },
@@ -50,6 +50,7 @@ await run(async () => {
     if (form[name]) form[name].value = form[name].type === "datetime-local" ? local(value) : value;
   }
   form.addEventListener("submit", submitted);
+  enable(form);
   query.set("limit", PER_PAGE);
   const { items, next_cursor } = await get(`/audit?${query}`);
   query.delete("limit");

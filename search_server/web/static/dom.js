@@ -52,6 +52,11 @@ export function choice(options, chosen = null, attributes = {}) {
   }));
 }
 
+/** Let people fill in a form of the page: it is disabled until its script listens. */
+export function enable(form) {
+  form.querySelector("fieldset.whole").disabled = false;
+}
+
 /** Return `<dt>`, `<dd>` pairs for a definition list; values may be elements. */
 export function facts(rows) {
   return rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);

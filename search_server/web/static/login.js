@@ -1,7 +1,7 @@
 // Sign-in: a pasted token, or one behind '#' in the address, is swapped for a cookie.
 
 import { attempt, ApiError } from "./api.js";
-import { byId } from "./dom.js";
+import { byId, enable } from "./dom.js";
 
 async function signIn(token) {
   const response = await fetch("/session", {
@@ -32,3 +32,4 @@ byId("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(() => signIn(byId("token").value.trim()));
 });
+enable(byId("sign-in"));

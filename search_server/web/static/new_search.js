@@ -1,7 +1,7 @@
 // Submit a search: a form that the server checks as it checks every request; '?from=' fills it from an older one.
 
 import { act, ApiError, get, run, send } from "./api.js";
-import { byId, h } from "./dom.js";
+import { byId, enable, h } from "./dom.js";
 import { milliseconds } from "./format.js";
 import { jobName } from "./job.js";
 import { addTarget, fillTargets, targetField, targetsOfForm } from "./search_targets.js";
@@ -137,8 +137,8 @@ await run(async () => {
   const from = new URLSearchParams(location.search).get("from");
   if (from) await fillFrom(from);
   else {
-    form.elements.space.value ||= byId("spaces").options[0].value; // what was typed meanwhile stays
-    form.elements.data.value ||= dataSets[0].name;
+    form.elements.space.value = byId("spaces").options[0].value;
+    form.elements.data.value = dataSets[0].name;
     await fillTargets([]);
   }
   form.elements.preset.addEventListener("change", showPreset);
@@ -152,5 +152,6 @@ await run(async () => {
     event.preventDefault();
     submit(event.submitter);
   });
+  enable(form);
   await check();
 });
