@@ -28,6 +28,8 @@ from shared.workload import Workload
 NETWORK_WARM_S = 0.008
 BLOCK_WARM_S = 0.003
 """After so long a network, or a single block, runs as fast as if it were alone."""
+UNTIMED_RUNS = 2
+"""At least: a network that takes longer than that time must not be colder than the yardstick."""
 TIMED_RUNS = 3
 MAX_PAGE_FAULTS = 10.0
 """A timed run, in the mean; at half a microsecond each, more of them would be a part of the time."""
@@ -44,7 +46,8 @@ class Order:
     """Model file of each; None where the runtime builds the network itself."""
     seconds: float
     warm_s: float
-    """How long a network runs untimed before its timed runs; 0: not at all, and there is one timed run."""
+    """How long a network runs untimed before its timed runs, twice at least; 0: not at all, and there is
+    one timed run."""
     seed: int
     min_runs: int
     """Timed ones of a network in the mean, however long they take."""
@@ -146,13 +149,15 @@ class _Stopwatch:
         return self._num_faults / self.num_runs
 
     def seconds(self, model: PlainModel, warm_s: float) -> float:
-        """Return what a run takes: after untimed runs, the median of up to three in as much time again."""
+        """Return what a run takes: after untimed runs, the median of two or three."""
         start = time.perf_counter()
-        while time.perf_counter() - start < warm_s:
+        num_untimed = 0
+        while warm_s and (num_untimed < UNTIMED_RUNS or time.perf_counter() - start < warm_s):
             model.run()
+            num_untimed += 1
         start = time.perf_counter()
         runs = [self._run_s(model)]
-        while len(runs) < TIMED_RUNS and time.perf_counter() - start < warm_s:
+        while warm_s and (len(runs) < 2 or time.perf_counter() - start < warm_s) and len(runs) < TIMED_RUNS:
             runs.append(self._run_s(model))
         return statistics.median(runs)
 

@@ -2,9 +2,9 @@
 
 The plain rounds come first. In them the anchor runs right before every other item: contention lasts for
 tens of milliseconds, so the two share it, and their ratio is steady where neither time is. An item's turn
-begins with 6 ms of untimed runs. Without these, caches would be the colder the more models a lease has,
-and networks of different leases could not be compared. One timed run follows, or up to three where they
-are short.
+begins with 6 ms of untimed runs, two at least. Without these, caches would be the colder the more models a
+lease has, and networks of different leases could not be compared. One timed run follows, or up to three
+where they are short.
 
 The rounds under the runtime's profiler come second. They have shorter turns, and models of their own,
 which are loaded when those of the plain rounds are gone: as neighbours they made networks 1 to 2 % slower
@@ -145,7 +145,7 @@ class Rounds:
             self._generator.shuffle(order)
             for item_id in order:
                 watch.warm_up_if_idle()
-                warm_caches(models[item_id], self._clock, _PROFILED_WARM_NS)
+                warm_caches(models[item_id], self._clock, _PROFILED_WARM_NS, min_runs=1)
                 for _ in timed_runs(self._clock):
                     start_ns = self._clock.wall_ns()
                     models[item_id].run_profiled()

@@ -101,9 +101,9 @@ def test_a_file_with_weights_computes_what_the_trained_network_computes(
 def test_a_process_times_each_network_beside_the_first(conditions: Conditions) -> None:
     timing = time_in_new_process(
         [NETWORK, BLOCK], conditions, 0.01, warm_s=1e-6, seed=1
-    )  # turns of one run
+    )  # turns of two timed runs
     assert timing.seconds.shape[1:] == (2, 2)
-    assert len(timing.seconds) >= 3
+    assert len(timing.seconds) >= 2
     assert (timing.seconds > 0).all()
     assert timing.ratios().shape == timing.medians_s().shape == (2,)
 
