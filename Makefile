@@ -17,7 +17,7 @@ help:
 	@echo "make serve   the server alone, on http://127.0.0.1:8000, with the demo's data"
 	@echo "make bench   the benchmarks behind the README's figures, on a quiet machine; minutes of each:"
 	@echo "               latency_accuracy 5, profile_time 2, search_step 2, delivered 5, budget 7,"
-	@echo "               changing_load 35, search_quality 40 (with DATA=folder of images, else skipped)"
+	@echo "               page 2, changing_load 35, search_quality 40 (with DATA=folder of images, else skipped)"
 	@echo "make release both distributions, checked as a stranger gets them, and their bill of materials, in dist"
 	@echo "make lock    resolve constraints.txt anew"
 
@@ -40,6 +40,7 @@ bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.search_step
 	@$(BIN)/python -m benchmarks.delivered
 	@$(BIN)/python -m benchmarks.budget
+	@$(BIN)/python -m benchmarks.page
 	@$(BIN)/python -m benchmarks.changing_load
 ifdef DATA
 	@$(BIN)/python -m benchmarks.search_quality --data "$(DATA)"

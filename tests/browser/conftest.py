@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chromium import CHROMIUM, CHROMIUM_ARGUMENTS
+from benchmarks.browser import started_browser
 from tests.client.served import Served, serve
 
 expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
@@ -16,10 +16,8 @@ expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
     scope="module"
 )  # Playwright's event loop runs until it stops: asynchronous tests need theirs
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+    with started_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ function row(path, method, operation) {
 
 function section(tag, rows) {
   const head = ["Route", "What", "Takes", "Answers"].map((title) => h("th", { scope: "col" }, title));
-  return h("section", { class: "card scroll" }, h("h2", {}, tag),
+  return h("section", { class: "card scroll", tabindex: 0, "aria-label": tag }, h("h2", {}, tag),
     h("table", { class: "grid routes" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)));
 }
 
