@@ -9,6 +9,7 @@ released model definitions.
 import random
 from dataclasses import dataclass, replace
 
+from shared.blocks import narrowest_choice
 from shared.search_space import SearchSpace, search_space
 from shared.workload import Segment, Workload
 
@@ -159,7 +160,11 @@ def uniform_architecture(space: SearchSpace, block: str) -> Architecture:
 
 def anchor_architecture(space: SearchSpace) -> Architecture:
     """Return the network in whose time all entries are expressed: the middle-sized uniform one."""
-    return uniform_architecture(space, "k3_e3" if "k3_e3" in space.candidates else space.candidates[0])
+    if "k3_e3" in space.candidates:
+        return uniform_architecture(space, "k3_e3")
+    first = narrowest_choice(space.candidates[0])
+    alike = [block for block in space.candidates if first and narrowest_choice(block) == first]
+    return uniform_architecture(space, alike[len(alike) // 2] if alike else space.candidates[0])
 
 
 def random_architecture(space: SearchSpace, generator: random.Random) -> Architecture:

@@ -5,65 +5,16 @@ expansion 1: that is what reproduces the 249M multiply-accumulates published for
 (arXiv 1801.04381), ProxylessNAS and once-for-all leave it out there: that is ``k3_sep``. MobileNetV3 (arXiv
 1905.02244) adds squeeze-and-excite and h-swish; MobileNetV4 (arXiv 2404.10518), section 3, the universal
 inverted bottleneck with a depthwise convolution before the expansion, in the middle, in both or in neither.
+FBNetV2 (arXiv 2004.05565) searches channels: here a block takes one of the numbers of inner channels that
+its stage offers.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
 
-from shared.operators import (
-    Activation,
-    BatchNorm2d,
-    ChannelShuffle,
-    Conv2d,
-    HSwish,
-    Operator,
-    ReLU,
-    ReLU6,
-    SqueezeExcite,
-)
+from shared.operators import Activation, BatchNorm2d, ChannelShuffle, Conv2d, Operator, SqueezeExcite
+from shared.traits import ACTIVATIONS, NO_TRAITS, Traits, activation
 from shared.workload import Segment
-
-ActivationName = Literal["relu", "relu6", "hswish"]
-"""What follows the convolutions of a block but its last."""
-ACTIVATIONS: dict[str, ActivationName] = {"r6": "relu6", "hs": "hswish"}
-"""Endings of names, for all but ReLU."""
-_OPERATORS: dict[ActivationName, Activation] = {"relu": ReLU(), "relu6": ReLU6(), "hswish": HSwish()}
-
-
-def activation(name: ActivationName) -> Activation:
-    """Return the operator of an activation's name.
-
-    Raises:
-        ValueError: there is no such activation.
-    """
-    if name not in _OPERATORS:
-        raise ValueError(f"an activation is {', '.join(get_args(ActivationName))}, got {name!r}")
-    return _OPERATORS[name]
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What a block has besides its convolutions; a stage gives its traits to all of its blocks."""
-
-    has_squeeze: bool = False
-    """Squeeze-and-excite before the last convolution."""
-    activation: ActivationName = "relu"
-
-    @property
-    def suffix(self) -> str:
-        """What they add to a name, such as ``_se_hs``; empty for none."""
-        ending = next((key for key, name in ACTIVATIONS.items() if name == self.activation), "")
-        return ("_se" if self.has_squeeze else "") + (f"_{ending}" if ending else "")
-
-    def joined(self, other: "Traits") -> "Traits":
-        """Return the traits of both; of two activations that of the other, unless it is ReLU."""
-        name = self.activation if other.activation == "relu" else other.activation
-        return Traits(self.has_squeeze or other.has_squeeze, name)
-
-
-NO_TRAITS = Traits()
-
 
 @dataclass(frozen=True, slots=True)
 class InvertedResidual:
@@ -78,25 +29,48 @@ class InvertedResidual:
     kernel_size: int
     """Of the depthwise convolution in the middle; 0: none."""
     expansion: float
+    """0: the stage says how many inner channels there are, see ``choice``."""
     groups: int = 1
     first_kernel_size: int = 0
     """Of the depthwise convolution before the expansion; 0: none."""
     traits: Traits = NO_TRAITS
+    choice: int = 0
+    """Which of the inner channels that its stage offers it takes, from 1; 0: none, by its expansion."""
 
     @property
     def name(self) -> str:
         first = f"d{self.first_kernel_size}_" if self.first_kernel_size else ""
         middle = f"k{self.kernel_size}_" if self.kernel_size else ""
+        inner = f"c{self.choice}" if self.choice else f"e{self.expansion:g}"
         groups = f"_g{self.groups}" if self.groups > 1 else ""
-        return f"{first}{middle}e{self.expansion:g}{groups}{self.traits.suffix}"
+        return f"{first}{middle}{inner}{groups}{self.traits.suffix}"
+
+    def inner_channels(self, in_channels: int, traits: Traits) -> int:
+        """Return the channels between the 1x1 convolutions, with the traits of the block's stage.
+
+        Raises:
+            ValueError: the stage does not offer as many choices.
+        """
+        if not self.choice:
+            return expanded_channels(in_channels, self.expansion)
+        if self.choice > len(traits.inner_channels):
+            raise ValueError(
+                f"{self.name} takes choice {self.choice} of the inner channels of its stage, "
+                f"which offers {len(traits.inner_channels)}"
+            )
+        return traits.inner_channels[self.choice - 1]
 
     def lower(
         self, name: str, in_channels: int, out_channels: int, stride: int, traits: Traits = NO_TRAITS
     ) -> Segment:
-        """Return the block as a segment called ``name``, with the traits of its stage."""
+        """Return the block as a segment called ``name``, with the traits of its stage.
+
+        Raises:
+            ValueError: the block does not fit.
+        """
         traits = self.traits.joined(traits)
         act = activation(traits.activation)
-        mid = expanded_channels(in_channels, self.expansion)
+        mid = self.inner_channels(in_channels, traits)
         operators: list[Operator] = []
         first_stride = expand_stride = 1
         if not self.kernel_size:
@@ -192,8 +166,8 @@ CANDIDATE_NAMES: tuple[str, ...] = tuple(block.name for block in CANDIDATES)
 
 _NAME = re.compile(
     r"(?:k(?P<only>[357])_sep|"
-    r"(?:d(?P<first>[357])_)?(?:k(?P<kernel>[357])_)?e(?P<expansion>[1-6](?:\.[1-9])?)"
-    r"(?:_g(?P<groups>[2-9]|[1-9][0-9]))?)"
+    r"(?:d(?P<first>[357])_)?(?:k(?P<kernel>[357])_)?(?:c(?P<choice>[1-9])|"
+    r"e(?P<expansion>[1-6](?:\.[1-9])?)(?:_g(?P<groups>[2-9]|[1-9][0-9]))?))"
     r"(?P<squeeze>_se)?(?:_(?P<activation>r6|hs))?"
 )
 
@@ -202,8 +176,9 @@ def candidate_block(name: str) -> CandidateBlock:
     """Return the block of this name.
 
     It is ``skip``; or ``k3_sep``; or kernel, expansion, groups as in ``k7_e4_g2``, with ``d5_`` before it
-    for a depthwise convolution that comes first, and without ``k7_`` for none in the middle. Behind all but
-    ``skip`` may stand ``_se`` for squeeze-and-excite, then ``_hs`` or ``_r6`` for h-swish or ReLU6.
+    for a depthwise convolution that comes first, and without ``k7_`` for none in the middle. ``c2`` instead
+    of expansion and groups takes the second of the numbers of inner channels that its stage offers. Behind
+    all but ``skip`` may stand ``_se`` for squeeze-and-excite, then ``_hs`` or ``_r6`` for h-swish or ReLU6.
 
     Raises:
         ValueError: this is no block's name; the message says what they look like.
@@ -216,19 +191,37 @@ def candidate_block(name: str) -> CandidateBlock:
             f"unknown block {name!r}; a block is skip, or kernel 3, 5 or 7, expansion 1 to 6, and groups "
             "if there are any: k3_e6, k5_e1_g2; d3_ before it is a depthwise convolution that comes first, "
             "and without kernel there is none in the middle: d3_k5_e4, d3_e4, e4; or kernel and sep, "
-            "without a first 1x1 convolution: k3_sep. _se behind it is squeeze-and-excite, _hs h-swish, "
-            "_r6 ReLU6: k5_e6_se_hs"
+            "without a first 1x1 convolution: k3_sep; or c1 to c9 in place of expansion and groups, a "
+            "choice among the inner channels that its stage offers: k3_c2. _se behind it is "
+            "squeeze-and-excite, _hs h-swish, _r6 ReLU6: k5_e6_se_hs"
         )
     traits = Traits(bool(match["squeeze"]), ACTIVATIONS.get(match["activation"], "relu"))
     if match["only"]:
         return Separable(int(match["only"]), traits)
+    expansion = match["expansion"] or "0"
     return InvertedResidual(
         int(match["kernel"] or 0),
-        float(match["expansion"]) if "." in match["expansion"] else int(match["expansion"]),
+        float(expansion) if "." in expansion else int(expansion),
         int(match["groups"] or 1),
         int(match["first"] or 0),
         traits,
+        int(match["choice"] or 0),
     )
+
+
+def channel_choice(name: str) -> int:
+    """Return which of its stage's inner channels the block of this name takes, from 1; 0: it has none."""
+    block = candidate_block(name)
+    return block.choice if isinstance(block, InvertedResidual) else 0
+
+
+def narrowest_choice(name: str) -> str | None:
+    """Return the first of the blocks that differ from this one in their choice of channels alone.
+
+    None: the block of this name has no choice.
+    """
+    block = candidate_block(name)
+    return replace(block, choice=1).name if isinstance(block, InvertedResidual) and block.choice else None
 
 
 def expanded_channels(channels: int, expansion: float) -> int:

@@ -5,17 +5,20 @@ The name is the whole definition, so that client, server, worker and tables agre
     my-space:resolution=32,classes=10,stem=16s2,stages=24x1s1-32x3s2,head=384,blocks=k3_e1-k7_e4_g2-skip
 
 ``16s2``: 16 channels, stride 2; ``16s2-32k3s1``: then a convolution with 32 channels, kernel 3, stride 1.
-``32x3s2``: 32 channels, 3 layers, of which the first has stride 2; ``_se`` behind it gives all of them
-squeeze-and-excite, ``_hs`` or ``_r6`` h-swish or ReLU6. ``head=960-1280``: a second layer of 1280 behind
-pooling; ``_bn`` behind it gives that one a batch norm. ``activation=hswish`` is that of stem and head.
+``32x3s2``: 32 channels, 3 layers, of which the first has stride 2; ``_c48.96`` behind it offers 48 and 96
+channels to the insides of blocks ``k3_c1`` and ``k3_c2``; ``_se`` gives all blocks squeeze-and-excite,
+``_hs`` or ``_r6`` h-swish or ReLU6. ``head=960-1280``: a second layer of 1280 behind pooling; ``_bn``
+behind it gives that one a batch norm. ``activation=hswish`` is that of stem and head.
 People write a file instead, see ``space_file.py``.
 """
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
-from shared.blocks import ACTIVATIONS, ActivationName, Traits, activation
+from shared.blocks import channel_choice
 from shared.macro_architecture import SearchSpace, Stage, StemConv
+from shared.traits import ACTIVATIONS, ActivationName, Traits, activation
 
 _KEYS = ("resolution", "classes", "stem", "stages", "head", "blocks")
 _OPTIONAL_KEYS = ("activation",)
@@ -23,7 +26,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _STEM = re.compile(r"(\d+)s(\d+)")
 _STEM_CONV = re.compile(r"(\d+)k(\d+)s(\d+)")
 _STAGE = re.compile(r"(\d+)x(\d+)s(\d+)")
-_STAGE_TRAITS = re.compile(r"(.*?)(_se)?(?:_(r6|hs))?")
+_STAGE_TRAITS = re.compile(r"(.*?)(?:_c(\d+(?:\.\d+)*))?(_se)?(?:_(r6|hs))?")
 _HEAD = re.compile(r"(\d+)(?:-(\d+)(_bn)?)?")
 _EXAMPLES = {"stem": "16s2", "stages": "24x1s1-32x3s2", "head": "384 or 960-1280"}
 
@@ -36,6 +39,7 @@ _LIMITS = {
     "classes": (2, 100_000),
     "head": (8, 8192),
     "channels": (4, 2048),
+    "inner": (4, 8192),
     "stride": (1, 2),
     "layers": (1, MAX_LAYERS),
     "kernel": (1, 7),
@@ -106,6 +110,7 @@ def named_by_definition(space: SearchSpace) -> SearchSpace:
             f"a space's definition has at most {MAX_LENGTH} characters, got {len(name)}: {name}"
         )
     space = replace(space, name=name)
+    _require_choices(space)
     _require_that_blocks_fit(space)
     return space
 
@@ -164,6 +169,22 @@ def _require_limits(space: SearchSpace) -> None:
         raise ValueError(f"stages must have 1 to {MAX_LAYERS} layers together, got {space.num_layers}")
 
 
+def _require_choices(space: SearchSpace) -> None:
+    """Check that each stage offers as many inner channels as the candidates choose among, rising ones."""
+    num_choices = max(map(channel_choice, space.candidates))
+    for index, stage in enumerate(space.stages):
+        inner = stage.traits.inner_channels
+        for channels in inner:
+            _require(f"stages[{index}]: inner", channels, "inner")
+        if any(fewer >= more for fewer, more in pairwise(inner)):
+            raise ValueError(f"stages[{index}]: inner must rise, got {', '.join(map(str, inner))}")
+        if len(inner) != num_choices:
+            raise ValueError(
+                f"stages[{index}]: inner offers {len(inner)} numbers of channels, and the candidates "
+                f"choose among {num_choices}; k3_c1 takes the first, k3_c2 the second"
+            )
+
+
 def _require_that_blocks_fit(space: SearchSpace) -> None:
     for layer in space.layers:
         for block in space.candidates:
@@ -180,9 +201,10 @@ def _require(what: str, value: int, limit: str) -> None:
 
 
 def _stage(text: str) -> Stage:
-    sizes, squeeze, ending = _match("stages", _STAGE_TRAITS, text).groups()
+    sizes, inner, squeeze, ending = _match("stages", _STAGE_TRAITS, text).groups()
     channels, layers, stride = _numbers("stages", _STAGE, sizes)
-    return Stage(channels, layers, stride, Traits(bool(squeeze), ACTIVATIONS.get(ending, "relu")))
+    choices = tuple(map(int, inner.split("."))) if inner else ()
+    return Stage(channels, layers, stride, Traits(bool(squeeze), ACTIVATIONS.get(ending, "relu"), choices))
 
 
 def _numbers(key: str, pattern: re.Pattern[str], text: str) -> tuple[int, ...]:

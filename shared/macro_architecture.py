@@ -8,15 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shared.blocks import (
-    CANDIDATE_NAMES,
-    NO_TRAITS,
-    ActivationName,
-    Traits,
-    activation,
-    candidate_block,
-)
+from shared.blocks import CANDIDATE_NAMES, candidate_block
 from shared.operators import BatchNorm2d, Conv2d, GlobalAvgPool, Linear, Operator, Shape
+from shared.traits import NO_TRAITS, ActivationName, Traits, activation
 from shared.workload import Segment, segment_key
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from shared.custom_space import custom_space, is_custom
 from shared.macro_architecture import Layer, SearchSpace, Stage
+from shared.traits import Traits
 
 __all__ = ["SPACE_NAMES", "Layer", "SearchSpace", "Stage", "search_space"]
 
@@ -49,6 +50,7 @@ _SPACES = {
 
 _V3_BLOCKS = "k3_e3-k3_e4-k3_e6-k5_e3-k5_e4-k5_e6-k7_e3-k7_e4-k7_e6-skip"
 _V4_BLOCKS = "k3_e4-k3_e2-k5_e3-k5_e4-d3_k3_e4-d3_k3_e6-d5_k5_e3-d5_k5_e4-d3_e4-d5_e4-e4-skip"
+_CHANNEL_BLOCKS = "k3_c1-k3_c2-k3_c3-k3_c4-k5_c1-k5_c2-k5_c3-k5_c4"
 _DEFINITIONS = {
     "mobilenetv3-224": "resolution=224,classes=1000,stem=16s2,stages=16x1s1-24x2s2-40x3s2_se-80x4s2_hs-"
     f"112x2s1_se_hs-160x3s2_se_hs,head=960-1280,activation=hswish,blocks={_V3_BLOCKS}",
@@ -58,6 +60,12 @@ _DEFINITIONS = {
     f"stages=96x6s2-128x6s2,head=960-1280_bn,blocks={_V4_BLOCKS}",
     "mobilenetv4-tiny": "resolution=32,classes=10,stem=16s2-32k3s1-24k1s1,stages=48x5s2-96x6s2,"
     f"head=320-512_bn,blocks={_V4_BLOCKS}",
+    "channels-224": "resolution=224,classes=1000,stem=16s2,stages=16x1s1_c16.32.48.64-24x2s2_c48.64.72.96-"
+    "40x3s2_c72.96.120.240_se-80x4s2_c184.200.240.480_hs-112x2s1_c336.480.576.672_se_hs-"
+    f"160x3s2_c480.672.800.960_se_hs,head=960-1280,activation=hswish,blocks={_CHANNEL_BLOCKS}-k3_sep-skip",
+    "channels-tiny": "resolution=32,classes=10,stem=16s2,stages=16x1s1_c16.32.48.64-24x2s1_c32.64.96.144-"
+    "40x3s2_c64.96.144.240_se-80x4s2_c120.200.320.480_hs-112x2s1_c160.320.480.672_se_hs,head=320-512,"
+    f"activation=hswish,blocks={_CHANNEL_BLOCKS}-skip",
 }
 
 SPACE_NAMES: tuple[str, ...] = ("fbnet-224", "fbnet-96-035", "fbnet-cifar", "fbnet-tiny", *_DEFINITIONS)
@@ -68,8 +76,8 @@ _OVERRIDES = ("width", "resolution", "head", "classes")
 def search_space(spec: str) -> SearchSpace:
     """Return the search space that a string names.
 
-    The string is a name, or a name with overrides behind a colon: ``width`` (a factor on stem and
-    stage channels, rounded up to multiples of 8), ``resolution`` (pixels), ``head`` (channels of the
+    The string is a name, or a name with overrides behind a colon: ``width`` (a factor on the channels of
+    stem and stages, rounded up to multiples of 8), ``resolution`` (pixels), ``head`` (channels of the
     last convolution), ``classes``. Or it defines a space of one's own. The space's own ``name`` is the
     normalised string.
 
@@ -131,9 +139,25 @@ def _scale(space: SearchSpace, width: float) -> SearchSpace:
             replace(conv, channels=_scale_channels(conv.channels, width)) for conv in space.stem_tail
         ),
         stages=tuple(
-            replace(stage, channels=_scale_channels(stage.channels, width)) for stage in space.stages
+            replace(
+                stage,
+                channels=_scale_channels(stage.channels, width),
+                traits=_scale_choices(stage.traits, width),
+            )
+            for stage in space.stages
         ),
     )
+
+
+def _scale_choices(traits: Traits, width: float) -> Traits:
+    inner = tuple(_scale_channels(channels, width) for channels in traits.inner_channels)
+    if len(set(inner)) < len(inner):
+        raise ValueError(
+            f"width={width:g} leaves too few inner channels to choose among: "
+            f"{', '.join(map(str, traits.inner_channels))} become {', '.join(map(str, inner))}; "
+            "take a larger width, or define a space of your own"
+        )
+    return replace(traits, inner_channels=inner)
 
 
 def _scale_channels(channels: int, width: float) -> int:

@@ -11,7 +11,8 @@
     candidates: [k3_e1, k5_e4, k7_e6_g2, skip]
 
 What may stand there besides: ``activation`` of stem and head (relu, relu6, hswish); in ``stem`` a list
-``then`` of convolutions {channels, kernel, stride}; in a stage ``squeeze: true`` and ``activation``; in
+``then`` of convolutions {channels, kernel, stride}; in a stage ``squeeze: true``, ``activation`` and
+``inner: [48, 96]``, numbers of channels that the insides of candidates ``k3_c1`` and ``k3_c2`` take; in
 ``head``, written {channels, features, norm}, the layer behind pooling and whether it has a batch norm.
 
 The file is read where the command runs; what travels and is stored is the definition, see
@@ -22,11 +23,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shared.blocks import ActivationName, Traits
 from shared.custom_space import known_activation, named_by_definition
 from shared.document import ENDINGS, read_document
 from shared.macro_architecture import SearchSpace, Stage, StemConv
 from shared.search_space import search_space
+from shared.traits import ActivationName, Traits
 
 T = TypeVar("T")
 
@@ -96,9 +97,13 @@ def _stem_conv(where: str, conv: Any) -> StemConv:
 
 def _stage(where: str, stage: Any) -> Stage:
     keys = ("channels", "layers", "stride")
-    _require_keys(where, stage, keys, ("squeeze", "activation"))
+    _require_keys(where, stage, keys, ("squeeze", "activation", "inner"))
     channels, layers, stride = (_whole(f"{where}: {key}", stage[key]) for key in keys)
-    traits = Traits(_switch(f"{where}: squeeze", stage), _activation(f"{where}: activation", stage))
+    traits = Traits(
+        _switch(f"{where}: squeeze", stage),
+        _activation(f"{where}: activation", stage),
+        _each(f"{where}: inner", stage.get("inner", []), _whole),
+    )
     return Stage(channels, layers, stride, traits)
 
 

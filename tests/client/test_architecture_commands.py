@@ -27,6 +27,19 @@ def test_counts_of_the_published_networks(name: str, macs_millions: float, param
     assert counts["num_layers"] == 22
 
 
+def test_inner_channels_that_a_stage_offers_are_counted(tmp_path: Path) -> None:
+    """Stem 64 * 27 * 8; 64 pixels of 24 channels inside; head 64 * 8 * 8 and a linear layer."""
+    space = tmp_path / "space.toml"
+    space.write_text(
+        'name = "mine"\nresolution = 8\nclasses = 2\nhead = 8\ncandidates = ["k3_c1", "k3_c2"]\n'
+        "stem = {channels = 8, stride = 1}\n"
+        "[[stages]]\nchannels = 8\nlayers = 1\nstride = 1\ninner = [12, 24]\n"
+    )
+    answer = cli.invoke(app, ["architecture", "count", "k3_c2", "-s", str(space), "--json"])
+    assert answer.exit_code == 0, answer.stderr
+    assert json.loads(answer.stdout)["macs"] == 64 * 27 * 8 + 64 * 24 * (8 + 9 + 8) + 64 * 8 * 8 + 8 * 2
+
+
 def test_show_lists_every_segment_and_adds_up() -> None:
     answer = cli.invoke(app, ["architecture", "show", "k3_e3", "-s", "fbnet-tiny", "--json"])
     shown = json.loads(answer.stdout)

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from search_server.latency.formats.ofa_file import OfaBlock, read_ofa_file
 from search_server.latency.formats.reading import ImportedFile, ReadLatency, ReadTable, table_of_latencies
-from shared.blocks import InvertedResidual, Separable, candidate_block, expanded_channels
+from shared.blocks import InvertedResidual, Separable, candidate_block
 from shared.macro_architecture import PlacedSegment
 from shared.operators import Shape
 from shared.protocol.device import Conditions
@@ -115,21 +115,23 @@ def _head_names(space: SearchSpace, shape: Shape) -> tuple[tuple[str, ...], ...]
 def _block_names(layer: Layer, block_name: str) -> tuple[str, ...]:
     """Return the names that a file may have for a candidate; none if it cannot describe it."""
     block = candidate_block(block_name)
-    if isinstance(block, InvertedResidual):
-        if block.groups > 1 or block.expansion == 1 or block.first_kernel_size or not block.kernel_size:
-            return ()
-    elif not isinstance(block, Separable):
+    if not isinstance(block, InvertedResidual | Separable):
         return ()
     traits = block.traits.joined(layer.traits)
+    mid_channels = layer.in_channels
+    if isinstance(block, InvertedResidual):
+        mid_channels = block.inner_channels(layer.in_channels, traits)
+        is_theirs = mid_channels != layer.in_channels and block.kernel_size and not block.first_kernel_size
+        if block.groups > 1 or not is_theirs:
+            return ()
     if traits.activation == "relu6":
         return ()
     shapes = f"input:{_text(layer.input_shape)}-output:{_text((layer.out_channels, *_half(layer)))}"
     rest = f"kernel:{block.kernel_size}-stride:{layer.stride}-idskip:{int(layer.keeps_shape)}"
-    mid_channels = expanded_channels(layer.in_channels, block.expansion)
     squeeze, swish = int(traits.has_squeeze), int(traits.activation == "hswish")
     by_channels = f"expanded_conv-{shapes}-expand:{mid_channels}-{rest}-se:{squeeze}-hs:{swish}"
     by_factor = f"expanded_conv-{shapes}-expand:{block.expansion:g}-{rest}"
-    return (by_channels,) if squeeze or swish else (by_factor, by_channels)
+    return (by_channels,) if squeeze or swish or not block.expansion else (by_factor, by_channels)
 
 
 def _half(layer: Layer) -> tuple[int, int]:

@@ -42,14 +42,20 @@ class MixedLayer(nn.Module, ABC):
         self.recomputes_branches = False
         """Activation checkpointing: a branch is computed again in the backward pass."""
 
+    def together(self, candidates: Sequence[int]) -> list[tuple[int, ...]]:
+        """Return which of the named candidates are computed together: here each is computed alone."""
+        return [(candidate,) for candidate in candidates]
+
     @abstractmethod
-    def branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
-        """Return a candidate's output without its residual, or None for the identity.
+    def branch(
+        self, x_NCHW: Tensor, together: tuple[int, ...], factors: Sequence[Tensor | None]
+    ) -> Tensor | None:
+        """Return the sum of some candidates' outputs without their residual, or None for the identity.
 
         Args:
             x_NCHW: the layer's input.
-            candidate: its index.
-            factor: of the output, a scalar; None: 1.
+            together: their indices, as :meth:`together` gives them.
+            factors: of each one's output, scalars; None: 1.
         """
 
     @abstractmethod
@@ -66,19 +72,21 @@ class MixedLayer(nn.Module, ABC):
                 None: a single candidate runs with factor 1.
         """
         y_NCHW = x_NCHW if self.keeps_shape else None
-        for candidate in candidates:
-            factor = None if weights_K is None else weights_K[candidate]
-            branch_NCHW = self._run_branch(x_NCHW, candidate, factor)
+        for together in self.together(candidates):
+            factors = [None if weights_K is None else weights_K[candidate] for candidate in together]
+            branch_NCHW = self._run_branch(x_NCHW, together, factors)
             if branch_NCHW is not None:
                 y_NCHW = branch_NCHW if y_NCHW is None else y_NCHW + branch_NCHW
         assert y_NCHW is not None, "at least one candidate runs"
         return y_NCHW
 
-    def _run_branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
+    def _run_branch(
+        self, x_NCHW: Tensor, together: tuple[int, ...], factors: Sequence[Tensor | None]
+    ) -> Tensor | None:
         if self.recomputes_branches and torch.is_grad_enabled():
             run = partial(checkpoint, self.branch, use_reentrant=False)
-            return cast(Tensor | None, run(x_NCHW, candidate, factor))
-        return self.branch(x_NCHW, candidate, factor)
+            return cast(Tensor | None, run(x_NCHW, together, factors))
+        return self.branch(x_NCHW, together, factors)
 
 
 class SeparateLayer(MixedLayer):
@@ -96,7 +104,10 @@ class SeparateLayer(MixedLayer):
                 if len(cast(SegmentModule, block)):
                     scale_residual(cast(SegmentModule, block)[-1])
 
-    def branch(self, x_NCHW: Tensor, candidate: int, factor: Tensor | None) -> Tensor | None:
+    def branch(
+        self, x_NCHW: Tensor, together: tuple[int, ...], factors: Sequence[Tensor | None]
+    ) -> Tensor | None:
+        (candidate,), (factor,) = together, factors
         if self._is_identity[candidate]:
             return None
         block = self.blocks[candidate]
@@ -111,6 +122,26 @@ class SeparateLayer(MixedLayer):
 
     def candidate_state(self, candidate: int) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self.blocks[candidate].state_dict().items()}
+
+
+def first_norm(x_NCHW: Tensor, norm: nn.BatchNorm2d) -> Tensor:
+    """Return ``norm(x)`` by its first channels, as many as ``x`` has."""
+    channels = x_NCHW.shape[1]
+    if channels == norm.num_features:
+        y_NCHW: Tensor = norm(x_NCHW)
+        return y_NCHW
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return F.batch_norm(
+        x_NCHW,
+        norm.running_mean[:channels],  # a view: training goes on in place
+        norm.running_var[:channels],
+        norm.weight[:channels],
+        norm.bias[:channels],
+        norm.training,
+        norm.momentum or 0.0,
+        norm.eps,
+    )
 
 
 def scaled_norm(x_NCHW: Tensor, norm: nn.BatchNorm2d, factor: Tensor | None) -> Tensor:

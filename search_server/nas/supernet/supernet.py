@@ -17,6 +17,7 @@ from search_server.nas.supernet.mixed_layer import MixedLayer, SeparateLayer
 from search_server.nas.supernet.paths import Paths
 from search_server.search_options import WeightsName
 from shared.architecture import Architecture
+from shared.blocks import narrowest_choice
 from shared.modules import SegmentModule, initialise
 from shared.search_space import SearchSpace
 
@@ -96,6 +97,10 @@ def _mixed_layers(
 ) -> Iterator[MixedLayer]:
     if weights not in get_args(WeightsName):
         raise ValueError(f"weights must be one of {', '.join(get_args(WeightsName))}, got {weights!r}")
-    layer_class = EntangledLayer if weights == "entangled" else SeparateLayer
+    kinds = [narrowest_choice(block) for block in space.candidates]
     for row in space.candidate_segments():
-        yield layer_class([placed.segment for placed in row], generator)
+        segments = [placed.segment for placed in row]
+        if weights == "entangled":
+            yield EntangledLayer(segments, generator, kinds)
+        else:
+            yield SeparateLayer(segments, generator)

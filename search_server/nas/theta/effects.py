@@ -7,8 +7,8 @@ informing, since weights change slowly.
 A short search has a few hundred draws, and over a hundred effects smaller than the noise of a draw.
 So a candidate is believed to do much the same in all layers, more so in layers that all keep or all change
 their shape. Candidates of one kernel, expansion or groups are believed to do somewhat the same, and so are
-those of one first kernel, activation or squeeze-and-excite where candidates differ in it. The draws tell
-where that is wrong.
+those of one first kernel, choice of channels, activation or squeeze-and-excite where candidates differ in
+it. The draws tell where that is wrong.
 
 Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), section 2.1, for the
 posterior mean; Haykin, "Adaptive Filter Theory" (2002), section 9, for forgetting.
@@ -88,7 +88,7 @@ def effects_prior(space: SearchSpace) -> Tensor:
     is_skip_E = torch.tensor([isinstance(block, Skip) for block in blocks])
     is_same_EE = _same(blocks) & (keeps_EE | ~is_skip_E)
     prior_EE = EVERYWHERE * is_same_EE.double() + ALIKE * (is_same_EE & keeps_EE)
-    for trait in ("kernel_size", "expansion", "groups", "first_kernel_size", "traits"):
+    for trait in ("kernel_size", "expansion", "groups", "first_kernel_size", "traits", "choice"):
         values = [getattr(block, trait, None) for block in blocks]
         if trait in _OLD_TRAITS or len({*compress(values, ~is_skip_E)}) > 1:
             prior_EE += TRAIT * (_same(values) & ~is_skip_E)
