@@ -16,6 +16,7 @@ from shared.operators import Activation, BatchNorm2d, ChannelShuffle, Conv2d, Op
 from shared.traits import ACTIVATIONS, NO_TRAITS, Traits, activation
 from shared.workload import Segment
 
+
 @dataclass(frozen=True, slots=True)
 class InvertedResidual:
     """The universal inverted bottleneck, with groups; FBNet's block is one with three fields set.
@@ -111,6 +112,10 @@ class Separable:
 
     @property
     def first_kernel_size(self) -> int:
+        return 0
+
+    @property
+    def choice(self) -> int:
         return 0
 
     @property
@@ -212,7 +217,7 @@ def candidate_block(name: str) -> CandidateBlock:
 def channel_choice(name: str) -> int:
     """Return which of its stage's inner channels the block of this name takes, from 1; 0: it has none."""
     block = candidate_block(name)
-    return block.choice if isinstance(block, InvertedResidual) else 0
+    return 0 if isinstance(block, Skip) else block.choice
 
 
 def narrowest_choice(name: str) -> str | None:

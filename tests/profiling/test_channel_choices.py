@@ -23,7 +23,9 @@ SPACE = (
 )
 
 
-async def test_a_profile_measures_every_width_and_predicts_networks(api: Api, device: SyntheticDevice) -> None:
+async def test_a_profile_measures_every_width_and_predicts_networks(
+    api: Api, device: SyntheticDevice
+) -> None:
     """Three shapes of layers with six candidates; in two of the shapes a skip is nothing."""
     job = await api.post("/profiles", ProfileCreate(device.name, SPACE, SIMULATED))
     await device.work()
@@ -33,7 +35,7 @@ async def test_a_profile_measures_every_width_and_predicts_networks(api: Api, de
     assert len(table.cells) == 6 * 6 + 2
     assert len({cell.key for cell in table.cells if cell.status != "identity"}) == 3 * 6 - 2 + 2
     for cell in table.cells:
-        assert cell.latency_us == pytest.approx(segment_latency_us(cell.key), rel=1e-3)
+        assert cell.latency_us == pytest.approx(segment_latency_us(cell.key), rel=0.01)
     blocks = "k3_c1,k5_c3,skip,k3_c3,k5_c1,k3_c2"
     predictions = await api.post("/predictions", PredictionCreate(device.name, SPACE, (blocks,), SIMULATED))
     truth_us = network_latency_us(parse_architecture(blocks, search_space(SPACE)).workload())
