@@ -93,9 +93,11 @@ def test_several_at_once_are_the_weighted_sum_of_the_narrow_networks(
     by_blocks_M1HW = torch.zeros_like(depthwise_M1HW)
     inverted = [candidate for candidate in candidates if BLOCKS[candidate] != "skip"]
     for candidate in inverted:
-        weight_M1HW = blocks[candidate][3].weight
-        border = (5 - weight_M1HW.shape[-1]) // 2
-        by_blocks_M1HW[: len(weight_M1HW)] += nn.functional.pad(weight_M1HW.grad, [border] * 4)
+        depthwise = blocks[candidate][3]
+        assert isinstance(depthwise, nn.Conv2d)
+        assert depthwise.weight.grad is not None
+        border = (5 - depthwise.kernel_size[0]) // 2
+        by_blocks_M1HW[: len(depthwise.weight)] += nn.functional.pad(depthwise.weight.grad, [border] * 4)
     if stride == 2 and "skip" in (BLOCKS[candidate] for candidate in candidates):
         # The skip that is a convolution learns from the kernel's centre too.
         depthwise_M1HW[:, :, 2, 2] = by_blocks_M1HW[:, :, 2, 2] = 0.0
