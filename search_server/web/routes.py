@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from search_server.errors import ForbiddenError
+from search_server.resources.models import MAX_MODEL_BYTES, PART_BYTES
 from search_server.routes.auth import UserDep
 from search_server.routes.browser_session import SESSION_COOKIE, csrf_token, require_own_origin
 from search_server.routes.context import Context, ContextDep, DatabaseDep, NowDep
@@ -23,7 +24,9 @@ from search_server.routes.install import InstallCommandDep
 from search_server.tokens import authenticate, unauthenticated
 from search_server.web.assets import asset_response
 from search_server.web.form_fields import form_fields
+from search_server.web.model_formats import MODEL_FORMATS, runtimes_by_format
 from shared.architecture import KNOWN_ARCHITECTURES
+from shared.runtimes import DTYPES
 from shared.search_space import SPACE_NAMES, search_space
 
 router = APIRouter(include_in_schema=False)
@@ -110,14 +113,26 @@ def table_page(snapshot: str) -> HTMLResponse:
 
 @router.get("/models")
 def models_page() -> HTMLResponse:
-    """All models that people brought."""
-    return _page("models")
+    """All models that people brought, and a form that takes one more."""
+    return _page("models", formats=MODEL_FORMATS, max_bytes=MAX_MODEL_BYTES, part_bytes=PART_BYTES)
+
+
+@router.get("/models/compare")
+def model_compare_page() -> HTMLResponse:
+    """Two measurements of models side by side."""
+    return _page("model_compare")
 
 
 @router.get("/models/{model}")
 def model_page(model: str) -> HTMLResponse:
-    """One model, and what was measured of it."""
-    return _page("model", subject=model)
+    """One model, what was measured of it, and a form that measures it."""
+    return _page("model", subject=model, runtimes=runtimes_by_format(), dtypes=DTYPES)
+
+
+@router.get("/gates")
+def gates_page() -> HTMLResponse:
+    """Whether new models are slower than old ones, and a form that asks it."""
+    return _page("gates", runtimes=runtimes_by_format(), dtypes=DTYPES)
 
 
 @router.get("/searches/new")

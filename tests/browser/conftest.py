@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.browser import started_browser
-from tests.client.served import Served, serve
+from tests.client.served import Served, serve, table
 
 expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
 
@@ -24,6 +24,12 @@ def browser() -> Iterator[Browser]:
 def served(tmp_path: Path) -> Iterator[Served]:
     with serve(tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def bench(served: Served) -> str:
+    """A device with a table; its snapshot."""
+    return served.store(table(served.enrol().device_id))
 
 
 @pytest.fixture

@@ -1,30 +1,19 @@
 """A search is submitted, cloned, cancelled, resumed, named, compared and found again, all on pages."""
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from search_server.resources.searches import SearchCreate
+from search_server.resources.searches import DeviceLatency, DeviceTarget, SearchCreate
 from tests.browser.chromium import NEEDS_CHROMIUM
+from tests.browser.models import add_model, enrol_for_models, known_latency, store_measurement
+from tests.browser.searches import submit
 from tests.client.served import CONDITIONS, Served, compared, search_steps, table
 
 pytestmark = NEEDS_CHROMIUM
-
-
-def submit(served: Served, name: str = "", target_ms: float = 0.55) -> str:
-    with served.client() as client:
-        create = SearchCreate(
-            "bench", "fbnet-tiny", "digits", target_ms=target_ms, name=name, conditions=CONDITIONS
-        )
-        return client.start_search(create).job.job_id
-
-
-@pytest.fixture
-def bench(served: Served) -> str:
-    """A device with a table; its snapshot."""
-    return served.store(table(served.enrol().device_id))
 
 
 def test_a_search_is_submitted_and_used_again(page: Page, served: Served, bench: str) -> None:
@@ -136,6 +125,50 @@ def test_a_result_is_a_strip_pictures_and_files_and_is_retargeted(page: Page, se
 
 
 @pytest.mark.usefixtures("bench")
+def test_a_front_is_decoded_on_chosen_devices(page: Page, served: Served) -> None:
+    served.store(table(served.enrol("other").device_id, scale=2.0))
+    job_id = submit(served)
+    served.record(job_id, search_steps())
+    served.finish(job_id, compared())
+    page.goto(f"/searches/{job_id}")
+    page.get_by_text("Front…").click()
+    page.get_by_label("other", exact=True).check()
+    page.get_by_label("Targets on each device").fill("1")
+    page.get_by_role("button", name="Decode a front").click()
+    expect(page.locator("#more").get_by_role("alert")).to_contain_text("points must lie in 2..12")
+    page.get_by_label("Targets on each device").fill("3")
+    page.get_by_role("button", name="Decode a front").click()
+    page.wait_for_url(lambda address: job_id not in address and "/searches/job_" in address)
+    with served.client() as client:
+        made, _ = client.searches()
+    assert (made.request.origin, made.request.points, made.job.device_name) == (job_id, 3, "other")
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_search_on_two_devices_shows_pictures_of_both(page: Page, served: Served) -> None:
+    served.store(table(served.enrol("other").device_id, scale=2.0))
+    with served.client() as client:
+        also = (DeviceTarget("other", 1.2, CONDITIONS),)
+        create = SearchCreate(
+            "bench", "fbnet-tiny", "digits", target_ms=0.55, conditions=CONDITIONS, also=also
+        )
+        job_id = client.start_search(create).job.job_id
+    networks = tuple(
+        replace(each, others=(DeviceLatency("other", 1200.0, 2 * each.predicted_us, 1300.0 + place),))
+        for place, each in enumerate(compared())
+    )
+    served.finish(job_id, networks)
+    page.goto(f"/searches/{job_id}")
+    picture = page.locator("#plane svg")
+    expect(picture).to_have_attribute("aria-label", re.compile("found: 0.548,"))
+    page.get_by_label("Pictures of the networks on").select_option("other")
+    expect(picture).to_have_attribute("aria-label", re.compile("found: 1.3,"))
+    expect(page.locator("#diagonal .interval")).to_have_count(4)  # by the other device's table
+    page.reload()
+    expect(picture).to_have_attribute("aria-label", re.compile("found: 1.3,"))
+
+
+@pytest.mark.usefixtures("bench")
 def test_two_searches_are_compared(page: Page, served: Served) -> None:
     first, second = submit(served, "first"), submit(served, "second", 0.6)
     networks = compared()
@@ -157,25 +190,6 @@ def test_two_searches_are_compared(page: Page, served: Served) -> None:
     expect(page.locator("#requests").get_by_role("row", name="target ms")).to_contain_text("0.55")
 
 
-@pytest.mark.usefixtures("bench")
-def test_the_list_sorts_filters_and_remembers(page: Page, served: Served) -> None:
-    for name, target_ms in (("slow", 0.9), ("fast", 0.4), ("middle", 0.6)):
-        submit(served, name, target_ms)
-    page.goto("/")
-    names = page.locator("#searches tbody tr td:first-child a")
-    expect(names).to_have_text(["middle", "fast", "slow"])  # the newest first
-    page.get_by_role("button", name="Target, ms").click()
-    expect(names).to_have_text(["fast", "middle", "slow"])
-    page.get_by_role("button", name="Target, ms").click()
-    expect(names).to_have_text(["slow", "middle", "fast"])
-    page.get_by_label("Filter searches").fill("m 0.6")
-    expect(names).to_have_text(["middle"])
-    page.reload()
-    expect(names).to_have_text(["middle"])
-    page.get_by_label("Filter searches").fill("")
-    expect(names).to_have_text(["slow", "middle", "fast"])
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_a_phone(
     page: Page, served: Served, bench: str, scheme: Literal["light", "dark"]
@@ -184,6 +198,8 @@ def test_pages_fit_a_phone(
     for job_id in (first, second):
         served.record(job_id, search_steps())
         served.finish(job_id, compared())
+    device_id, model = enrol_for_models(served, "phone"), add_model(served, "small")
+    jobs = [store_measurement(served, model, device_id, known_latency(factor)) for factor in (1.0, 2.0)]
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 844})
     for path in (
@@ -193,6 +209,9 @@ def test_pages_fit_a_phone(
         f"/searches/{first}",
         f"/compare?a={first}&b={second}",
         f"/tables/{bench}",
+        "/models",
+        "/models/small?view=node",
+        f"/models/compare?a={jobs[0]}&b={jobs[1]}",
     ):
         page.goto(path)
         expect(page.locator(".loading")).to_have_count(0)

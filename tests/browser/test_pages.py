@@ -2,22 +2,16 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from playwright.sync_api import Browser, Page, expect
 
 from search_server.db.models import DeviceRow
-from search_server.jobs.registry import Submission, create_job, finish_job
 from search_server.latency.neighbours import Neighbours
 from search_server.latency.table import TableEntry
-from search_server.profiling.own_models import store_model_latency
-from search_server.resources.models import ModelLatency
 from search_server.resources.searches import SearchCreate
 from search_server.resources.tables import ProfileCreate
 from tests.browser.chromium import NEEDS_CHROMIUM
 from tests.client.served import CONDITIONS, Served, compared, search_steps, table
-from tests.own_models.files import create_for, onnx_bytes
-from tests.profiling.test_conclude_model import conclude, window
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -176,40 +170,16 @@ def test_a_map_is_one_stop_of_the_keyboard_with_arrows_inside(page: Page, served
     assert page.locator("#map button:focus").count() == 0
 
 
-def test_a_model_shows_its_nodes_in_an_order_of_choice(page: Page, served: Served) -> None:
-    device_id, content = served.enrol().device_id, onnx_bytes()
-    with served.client() as client:
-        create = create_for(content, "small")
-        client.send_model_part(create.sha256, 0, content)
-        model = client.add_model(create)
-    latency = conclude(window("lease"))
-    assert isinstance(latency, ModelLatency)
-    with served.database.transaction() as session:
-        device = session.get_one(DeviceRow, device_id)
-        request = {"model_id": model.model_id}
-        job = create_job(
-            session, Submission(None), "model", device, "fbnet-tiny", CONDITIONS, request, datetime.now(UTC)
-        )
-        store_model_latency(session, job, latency)
-        finish_job(session, job.job_id, datetime.now(UTC))
-    page.get_by_role("link", name="Models").click()
-    page.get_by_role("link", name="small").click()
-    expect(page.locator("#latency")).to_contain_text("0.0800 ms")
-    expect(page.locator("#operators tbody tr").first).to_contain_text("Conv")
-    first = page.locator("#nodes tbody tr").first
-    expect(first).to_contain_text("add")
-    page.get_by_role("button", name="As they run").click()
-    expect(first).to_contain_text("1x3 -> 1x8")
-    expect(page.locator("#exports a").first).to_have_attribute("href", re.compile("export\\?format=csv"))
-
-
 def test_forms_wait_until_their_scripts_listen(browser: Browser, served: Served) -> None:
     """Sent before, a form would go to the page's own address, a pasted token with it."""
     context = browser.new_context(base_url=served.url, java_script_enabled=False)
     page = context.new_page()
     for path, button in {
-        "/login": "Sign in", "/audit": "Show", "/searches/new": "Start the search",
-    }.items():  # fmt: skip
+        "/login": "Sign in",
+        "/audit": "Show",
+        "/searches/new": "Start the search",
+        "/models": "Add the model",
+    }.items():
         page.goto(path)
         expect(page.get_by_role("button", name=button, exact=True)).to_be_disabled()
     context.close()

@@ -40,6 +40,8 @@ def http(served: Served) -> Iterator[httpx.Client]:
         "/compare",
         "/models",
         "/models/abc",
+        "/models/compare",
+        "/gates",
         "/audit",
     ],
 )

@@ -47,14 +47,15 @@ export async function mayChange(owner) {
   return is_admin || user === owner;
 }
 
-/** Change something: `send("POST", "/searches", {...})`. Returns the answer. */
+/** Change something: `send("POST", "/searches", {...})`; a Blob is sent as it is. Returns the answer. */
 export async function send(method, path, body = undefined) {
   const { csrf_token } = await signedIn();
+  const type = body === undefined ? {} : { "Content-Type": body instanceof Blob ? "application/octet-stream" : "application/json" };
   try {
     return await ask(`/api/v1${path}`, {
       method,
-      headers: { "X-Edgenas-CSRF": csrf_token, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: { "X-Edgenas-CSRF": csrf_token, ...type },
+      body: body === undefined || body instanceof Blob ? body : JSON.stringify(body),
     });
   } catch (error) {
     if (error.type === "wrong_csrf_token") session = null; // somebody signed in again: press once more
@@ -111,20 +112,24 @@ export async function run(main) {
   });
   const audit = byId("audit-link"); // only administrators read it
   if (audit) signedIn().then(({ is_admin }) => { audit.hidden = !is_admin; }, () => {});
-  await attempt(main);
+  const error = await attempt(main);
+  // What the address names does not exist: nothing but that is said.
+  if (error?.status === 404) for (const part of document.querySelectorAll("main > :not(#notice)")) part.hidden = true;
 }
 
-/** Run a step; show its error in the notice, and take the notice away when it succeeds. */
+/** Run a step; show its error in the notice and return it, or take the notice away when it succeeds. */
 export async function attempt(step) {
   const notice = byId("notice");
   try {
     await step();
     notice.hidden = true;
+    return null;
   } catch (error) {
     notice.replaceChildren(h("strong", {}, "That did not work. "), error.message);
     notice.hidden = false;
     for (const waiting of document.querySelectorAll(".loading")) waiting.remove();
     if (!(error instanceof ApiError)) throw error;
+    return error;
   }
 }
 

@@ -55,7 +55,7 @@ await run(async () => {
   const { items, next_cursor } = await get(`/audit?${query}`);
   query.delete("limit");
   fill(byId("entries"), items.length ? h("div", { class: "card scroll", tabindex: 0, role: "group", "aria-label": "Changes" }, grid(COLUMNS, items.map(row)))
-    : h("p", { class: "card" }, "No change fits this."));
+    : h("p", { class: "card" }, "No change fits this. Leave a field empty, or choose a longer time."));
   fill(byId("pages"), query.has("cursor") ? link("Newest", query, null) : null,
     next_cursor ? link("Older", query, next_cursor) : null);
 });

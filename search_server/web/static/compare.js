@@ -6,7 +6,7 @@ import { byId, choice, field, fill, grid, h } from "./dom.js";
 import { conditions, count, milliseconds, share, signed } from "./format.js";
 import { jobName, searchLink } from "./job.js";
 import { drawScatter } from "./scatter.js";
-import { latencyMs, networkPoints } from "./search_results.js";
+import { latencyMs, networkPoints } from "./search_pictures.js";
 import { blockStrip, stripLegend } from "./strip.js";
 
 const address = new URLSearchParams(location.search);
@@ -93,7 +93,12 @@ function showChoice(searches) {
 }
 
 await run(async () => {
-  showChoice(await list("/searches"));
+  const searches = await list("/searches");
+  if (searches.length < 2) {
+    fill(byId("choice"), h("p", {}, searches.length ? "There is one search alone: " : "There is no search yet: ", h("a", { href: "/searches/new" }, "start another one"), ", then compare the two here."));
+    return;
+  }
+  showChoice(searches);
   if (!address.get("a") || !address.get("b")) return;
   const [a, b] = await Promise.all(["a", "b"].map((name) => get(`/searches/${encodeURIComponent(address.get(name))}`)));
   const both = names(a, b);

@@ -1,8 +1,10 @@
 // What a device is asked from its card: profile a space, measure a network, check a table; and what it works on.
 
-import { act, actButton, mayChange, send } from "./api.js";
-import { choice, field, h } from "./dom.js";
-import { progressBar, statusBadge } from "./job.js";
+import { act, actButton, ApiError, mayChange, send } from "./api.js";
+import { conditionField, conditionFields, conditionsOf } from "./condition_fields.js";
+import { field, h } from "./dom.js";
+import { clearErrors, namedField, showErrors } from "./field_errors.js";
+import { hasEnded, progressBar, statusBadge } from "./job.js";
 
 const PATHS = { profile: "profiles", measurement: "measurements", check: "checks" };
 const spaces = document.body.querySelector("[data-spaces]")?.dataset.spaces.split(" ") ?? [];
@@ -10,53 +12,64 @@ const spaces = document.body.querySelector("[data-spaces]")?.dataset.spaces.spli
 /** Return a card's forms; `done` is called when a job was queued. */
 export function deviceForms(device, done) {
   if (device.is_imported) return null;
+  const request = (values) => ({
+    device: device.device_id, space: values.get("space").trim(), conditions: conditionsOf(values),
+    accept_noise: values.has("accept_noise"), private: values.has("private"), name: values.get("name").trim(),
+  });
   return h("div", { class: "forms" },
-    form("Profile…", "Start profiling", device, [], done, ({ space, conditions, noise }) => send("POST", "/profiles", {
-      device: device.device_id, space, conditions, accept_noise: noise,
-    })),
+    form("Profile…", "Start profiling", device, [h("label", { class: "tick-box" }, h("input", { type: "checkbox", name: "force" }), " Even where a valid table exists")],
+      done, (values) => send("POST", "/profiles", { ...request(values), force: values.has("force") })),
     form("Measure…", "Start measuring", device, [field("Network", h("input", {
-      name: "network", required: true, value: "k3_e3", spellcheck: "false", list: "networks",
+      name: "architectures", required: true, value: "k3_e3", spellcheck: "false", list: "networks",
     }), "Blocks with commas between them, one block for all layers, or a known name.")], done,
-    ({ space, conditions, noise, network }) => send("POST", "/measurements", {
-      device: device.device_id, space, conditions, accept_noise: noise, architectures: [network],
-    })));
+    (values) => send("POST", "/measurements", { ...request(values), architectures: [values.get("architectures").trim()] })));
 }
 
 function form(title, action, { device }, fields, done, submit) {
-  const runtimes = device.runtimes.map(({ name }) => name);
   const submitButton = h("button", { type: "submit" }, action);
-  const details = h("details", { class: "form" }, h("summary", {}, title));
-  const element = h("form", {
-    onsubmit: (event) => {
-      event.preventDefault();
-      const values = new FormData(event.target);
-      act(submitButton, async () => {
-        const conditions = { runtime: values.get("runtime"), dtype: values.get("dtype"), threads: Number(values.get("threads")) };
-        await submit({ space: values.get("space").trim(), conditions, noise: values.has("noise"), network: values.get("network")?.trim() });
-        details.open = false;
-        details.querySelector("summary").focus();
-        await done();
-      });
-    },
-  }, field("Space", h("input", { name: "space", required: true, value: spaces[0] ?? "", list: "spaces", spellcheck: "false" })),
-  fields, h("div", { class: "fields" },
-    field("Runtime", choice(runtimes, null, { name: "runtime" })),
-    field("Numbers", choice([...new Set(device.runtimes.flatMap(({ dtypes }) => dtypes))], "fp32", { name: "dtype" })),
-    field("Threads", h("input", { name: "threads", type: "number", min: 1, max: device.num_cores, value: 1, required: true }))),
-  h("label", { class: "tick-box" }, h("input", { type: "checkbox", name: "noise" }), " Take the device as it is, noise and all"),
-  h("p", { class: "row" }, submitButton));
+  const details = h("details", { class: "form" }, h("summary", {}, title)), said = h("p", { class: "hint", role: "status" });
+  const element = h("form", { autocomplete: "off", novalidate: true }, field("Space", h("input", { name: "space", required: true, value: spaces[0] ?? "", list: "spaces", spellcheck: "false" })),
+    fields, conditionFields({
+      runtimes: device.runtimes.map(({ name }) => name), dtypes: [...new Set(device.runtimes.flatMap(({ dtypes }) => dtypes))],
+      maxThreads: device.num_cores, accelerators: [...new Set(device.runtimes.flatMap(({ accelerators }) => accelerators))],
+    }, [field("Name of the job", h("input", { name: "name", maxlength: 100 }), "May stay empty; commands take it in place of the id."),
+      h("label", { class: "tick-box" }, h("input", { type: "checkbox", name: "private" }), " Only I and administrators find it")]),
+    h("label", { class: "tick-box" }, h("input", { type: "checkbox", name: "accept_noise" }), " Take the device as it is, noise and all"),
+    h("p", { class: "row" }, submitButton));
+  element.addEventListener("submit", (event) => {
+    event.preventDefault();
+    act(submitButton, async () => {
+      clearErrors(element);
+      said.textContent = "";
+      try {
+        const { job } = await submit(new FormData(element));
+        if (job.status === "done") said.textContent = "A valid table exists, and stands above; tick Even where a valid table exists to measure again.";
+      } catch (error) {
+        const words = showErrors(error, (fault) => conditionField(element, error) ?? namedField(element, fault));
+        element.querySelector("[aria-invalid]")?.focus();
+        throw new ApiError(error.status, { detail: words || "Not started: see what stands at the field." });
+      }
+      details.open = false;
+      details.querySelector("summary").focus();
+      await done();
+    });
+  });
   details.append(element);
-  return details;
+  return h("div", {}, details, said);
 }
 
-/** Return the unfinished jobs of a device, each with a button that cancels it where the person may. */
+const MOST_WORKS = 5;
+
+/** Return the jobs of a device that are at work, each with a button that cancels it where the person may, and failed ones. */
 export async function workList(works, done) {
-  return Promise.all(works.map(async ({ job }) => h("li", {},
+  const more = works.length - MOST_WORKS;
+  const items = await Promise.all(works.slice(0, MOST_WORKS).map(async ({ job }) => h("li", {},
     h("div", { class: "row" }, h("strong", {}, `${job.name || `${job.kind} ${job.space}`} `), statusBadge(job),
-      await mayChange(job.owner)
+      !hasEnded(job) && await mayChange(job.owner)
         ? actButton("Cancel", async () => { await send("POST", `/${PATHS[job.kind]}/${job.job_id}/cancel`); await done(); },
           { class: "quiet", "aria-label": `Cancel ${job.kind} of ${job.space}` }) : null),
-    progressBar(job))));
+    hasEnded(job) ? h("p", { class: "failure" }, job.message) : progressBar(job))));
+  return more > 0 ? [...items, h("li", {}, h("a", { href: "/" }, `and ${more} more`))] : items;
 }
 
 /** Return a button that offers a device the server's agent, where it would take it and the person may ask. */

@@ -3,9 +3,10 @@
 import { attempt, get, list, repeat, run } from "./api.js";
 import { listenForNew, noticeArrival } from "./add_device.js";
 import { deviceRows, isSimulatedDevice } from "./device_facts.js";
+import { settingsForm } from "./device_settings.js";
 import { checkButton, deviceForms, upgradeButton, workList } from "./device_work.js";
-import { badge, byId, facts, fill, h, refill } from "./dom.js";
-import { ago, utc } from "./format.js";
+import { badge, byId, facts, fill, h, refill, when } from "./dom.js";
+import { ago } from "./format.js";
 import { hasEnded } from "./job.js";
 import { sparkline } from "./sparkline.js";
 import { isStale, standingBadge } from "./table_life.js";
@@ -25,11 +26,22 @@ function stateBadge(device) {
 function makeCard(device) {
   const parts = { name: h("h2", {}), state: h("span", {}), seen: h("p", { class: "hint" }), lease: h("p", {}), facts: h("dl", {}), upgrade: h("p", {}),
     trend: h("div", { class: "trend" }), work: h("ul", { class: "plain work" }),
-    tables: h("div", {}), forms: h("div", {}) };
+    tables: h("div", {}), forms: h("div", {}), settings: h("div", {}) };
   parts.card = h("article", { class: "card device", id: device.device_id },
-    h("div", { class: "heading" }, parts.name, parts.state), parts.seen, parts.lease, parts.work, parts.facts, parts.upgrade, parts.trend, parts.tables, parts.forms);
+    h("div", { class: "heading" }, parts.name, parts.state), parts.seen, parts.lease, parts.work, parts.facts, parts.upgrade, parts.trend, parts.tables, parts.forms, parts.settings);
   refill(parts.forms, device.device, () => deviceForms(device, show));
   return parts;
+}
+
+const kinds = new Map(); // what jobs that no list here has are: a search, a model's measurement
+
+/** Say what a device is at work on; a search is a link. Others' private jobs are not told. */
+async function leaseWords(id) {
+  if (!kinds.has(id)) kinds.set(id, (await get(`/ids/${id}?kind=job`))[0]?.words.split(",")[0] ?? null);
+  const kind = kinds.get(id);
+  if (kind === null) return badge("busy", "at work");
+  const name = h("code", {}, id);
+  return [badge("busy", `at work on a ${kind}`), " ", kind === "search" ? h("a", { href: `/searches/${id}` }, name) : name];
 }
 
 async function showCard(device, works) {
@@ -39,13 +51,16 @@ async function showCard(device, works) {
   fill(parts.name, device.name);
   fill(parts.state, stateBadge(device), isSimulatedDevice(device) ? badge("simulated", "simulated") : null);
   fill(parts.seen, device.is_imported ? "known from an imported table; nothing can be measured on it"
-    : h("time", { datetime: device.last_seen_at, title: utc(device.last_seen_at) }, `last seen ${ago(device.last_seen_at)}`));
+    : when(device.last_seen_at, "last seen "));
   if (!device.is_imported) refill(parts.facts, [device.device, device.environment, device.tags, device.should_upgrade, device.upgrade_failure, device.is_agent_current], () => facts(deviceRows(device)));
   const offer = await upgradeButton(device, show);
   refill(parts.upgrade, offer !== null, () => offer);
+  const settings = await settingsForm(device, show);
+  refill(parts.settings, [device.name, device.tags, device.agent_url], () => settings ?? []);
   const mine = works.filter(({ job }) => job.device_id === device.device_id);
   const other = mine.some(({ job }) => job.job_id === device.current_job_id) ? null : device.current_job_id;
-  refill(parts.lease, other, () => (other ? [badge("busy", "at work on"), " ", h("code", {}, other)] : null));
+  const lease = other ? await leaseWords(other) : null;
+  refill(parts.lease, other, () => lease);
   const items = await workList(mine, show);
   refill(parts.work, mine, () => items);
   const own = tables.filter((table) => table.device_id === device.device_id);
@@ -66,7 +81,7 @@ function tableList(own, device) {
       table.source === "measured" && !device.is_imported ? checkButton(table, show) : null),
     h("div", { class: "row hint" },
       h("meter", { min: 0, max: table.num_entries, value: table.num_measured, "aria-label": "coverage" }),
-      h("span", {}, `${table.num_measured} of ${table.num_entries} entries, `, h("time", { datetime: table.created_at, title: utc(table.created_at) }, ago(table.created_at)),
+      h("span", {}, `${table.num_measured} of ${table.num_entries} entries, `, when(table.created_at),
       table.drift ? `, checked ${ago(table.drift.found_at)}${isStale(table) ? "" : `: ${table.drift.outcome}`}` : ", never checked"))))),
   own.length > shown.length ? h("p", {}, h("a", { href: `/tables?device=${encodeURIComponent(device.device_id)}` }, `All ${own.length} tables`)) : null];
 }
@@ -85,16 +100,20 @@ async function showTrend(device) {
   refill(cards.get(device.device_id).trend, trend, () => (known.length ? h("dl", {}, facts(known)) : null));
 }
 
-/** Jobs on devices that have not ended; a card shows them. */
-async function unfinished() {
+const seen = new Set(); // jobs that were at work while this page was open
+
+/** Jobs on devices that have not ended, and those that failed while one looked; a card shows them. */
+async function atWork() {
   const pages = await Promise.all(["profiles", "measurements", "checks"].map((kind) => get(`/${kind}?limit=50`)));
-  return pages.flatMap(({ items }) => items).filter(({ job }) => !hasEnded(job));
+  const all = pages.flatMap(({ items }) => items);
+  for (const { job } of all) if (!hasEnded(job)) seen.add(job.job_id);
+  return all.filter(({ job }) => !hasEnded(job) || (job.status === "failed" && seen.has(job.job_id)));
 }
 
 async function show() {
-  const [found, works] = await Promise.all([list("/devices"), unfinished()]);
+  const [found, works] = await Promise.all([list("/devices"), atWork()]);
   devices = found;
-  const key = JSON.stringify([devices.map(({ device_id: id }) => id), works.map(({ job }) => job.job_id)]);
+  const key = JSON.stringify([devices.map(({ device_id: id }) => id), works.map(({ job }) => [job.job_id, hasEnded(job)])]);
   const hasChanged = key !== workKey; // a job has ended or begun: tables and trends may be new
   workKey = key;
   if (hasChanged) tables = await list("/latency-tables");

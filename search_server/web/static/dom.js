@@ -1,5 +1,7 @@
 // Elements from plain values; text is always text, never markup.
 
+import { ago, utc } from "./format.js";
+
 /** Return an element: `h("p", {class: "hint"}, "text", child)`. Handlers are given as `onclick`. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -65,6 +67,11 @@ export function facts(rows) {
 /** Return a small word with a shape before it, so that colour is not the only cue. */
 export function badge(kind, text) {
   return h("span", { class: `badge ${kind}` }, text);
+}
+
+/** Return a time as people say it, with its date and hour behind it. */
+export function when(moment, before = "") {
+  return h("time", { datetime: moment, title: utc(moment) }, before + ago(moment));
 }
 
 /** Return a command line that a press copies. */

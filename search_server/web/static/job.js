@@ -9,10 +9,15 @@ export function jobName(job) {
   return job.name || job.job_id;
 }
 
+/** Return a job's name with its id behind it; the id alone where it has no name. */
+export function namedId(job, wrap = (words) => words) {
+  if (!job.name) return wrap(h("code", {}, job.job_id));
+  return h("span", {}, wrap(job.name), h("small", { class: "hint id" }, ` ${job.job_id}`));
+}
+
 /** Return the name of a search as a link, with the id behind it where that is not the name. */
 export function searchLink(job) {
-  const link = h("a", { href: `/searches/${job.job_id}` }, job.name || h("code", {}, job.job_id));
-  return job.name ? h("span", {}, link, h("small", { class: "hint id" }, ` ${job.job_id}`)) : link;
+  return namedId(job, (words) => h("a", { href: `/searches/${job.job_id}` }, words));
 }
 
 /** Return whether a job will not change any more. */

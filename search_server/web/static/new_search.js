@@ -2,6 +2,7 @@
 
 import { act, ApiError, get, run, send } from "./api.js";
 import { byId, enable, h } from "./dom.js";
+import { clearErrors, namedField, showErrors } from "./field_errors.js";
 import { milliseconds } from "./format.js";
 import { jobName } from "./job.js";
 import { addTarget, fillTargets, targetField, targetsOfForm } from "./search_targets.js";
@@ -37,40 +38,10 @@ function showPreset() {
   }
 }
 
-function clearErrors() {
-  for (const words of form.querySelectorAll(".field-error")) words.remove();
-  for (const field of form.querySelectorAll("[aria-invalid]")) {
-    field.removeAttribute("aria-invalid");
-    field.setAttribute("aria-describedby", field.getAttribute("aria-describedby").replace(/ ?error-\d+/g, ""));
-  }
-}
-
-/** The field that an error is about: by its path, else by the word that its sentence begins with. */
-function fieldOf({ path, message }) {
-  const parts = path.split(".");
-  const named = (name) => (form.elements[name] instanceof HTMLElement ? form.elements[name] : null);
-  return targetField(parts) ?? named(parts.at(-1)) ?? named(message.split(" ")[0]) ?? (message.startsWith("loss 'budget' needs target_ms") ? targetField(["target_ms"]) : null);
-}
-
-/** Show each error at its field; those that belong to none are thrown again. */
-function showErrors(error) {
-  if (!(error instanceof ApiError)) throw error;
-  const faults = error.errors.length ? error.errors : [{ path: "", message: error.message }];
-  const homeless = [];
-  for (const [index, fault] of faults.entries()) {
-    const field = fieldOf(fault);
-    if (!field) {
-      homeless.push(fault.message);
-      continue;
-    }
-    const words = h("small", { class: "failure field-error", id: `error-${index}` }, fault.message);
-    field.ariaInvalid = "true";
-    field.setAttribute("aria-describedby", `${field.getAttribute("aria-describedby") ?? ""} ${words.id}`.trim());
-    field.closest(".field").append(words);
-    const folded = field.closest("details");
-    if (folded) folded.open = true;
-  }
-  return homeless.join("; ");
+/** The field that an error is about. */
+function fieldOf(fault) {
+  const isTarget = fault.message.startsWith("loss 'budget' needs target_ms");
+  return targetField(isTarget ? ["target_ms"] : fault.path.split(".")) ?? namedField(form, fault);
 }
 
 let checks = 0;
@@ -83,12 +54,12 @@ async function check() {
   try {
     const plan = await send("POST", "/searches/dry-run", request);
     if (number !== checks) return; // a newer check is on its way
-    clearErrors();
+    clearErrors(form);
     byId("plan").textContent = `Ready: networks of ${plan.request.space} take ${milliseconds(plan.fastest_us)} to ${milliseconds(plan.slowest_us)} ms by table ${plan.snapshot}.`;
   } catch (error) {
     if (number !== checks) return;
-    clearErrors();
-    byId("plan").textContent = showErrors(error) || "Not ready: see what stands at the fields.";
+    clearErrors(form);
+    byId("plan").textContent = showErrors(error, fieldOf) || "Not ready: see what stands at the fields.";
   }
 }
 
@@ -96,13 +67,13 @@ async function submit(button) {
   const request = requestOf();
   checks += 1;
   await act(button, async () => {
-    clearErrors();
+    clearErrors(form);
     if (!request.device) throw new ApiError(422, { detail: "Choose a device that has a latency table of this space." });
     try {
       const { job } = await send("POST", "/searches", request);
       location.assign(`/searches/${job.job_id}`);
     } catch (error) {
-      const words = showErrors(error);
+      const words = showErrors(error, fieldOf);
       form.querySelector("[aria-invalid]")?.focus();
       throw new ApiError(error.status, { detail: words || "Not submitted: see what stands at the fields." });
     }

@@ -2,8 +2,8 @@
 
 import { attempt, get, run } from "./api.js";
 import { drawCurves } from "./charts.js";
-import { byId, facts, fill, h, refill } from "./dom.js";
-import { ago, conditions, share, utc } from "./format.js";
+import { byId, facts, fill, h, refill, when } from "./dom.js";
+import { conditions, share, utc } from "./format.js";
 import { heatMap } from "./heat_map.js";
 import { hasEnded, jobName, progressBar, statusBadge } from "./job.js";
 import { showActions } from "./search_actions.js";
@@ -54,7 +54,8 @@ function showSearch() {
   fill(byId("marks"), statusBadge(job));
   fill(byId("progress"), progressBar(job, stage),
     job.message ? h("p", { class: job.status === "failed" ? "failure" : "hint" }, job.message) : null,
-    timeLeft(job) ? h("p", { class: "hint" }, timeLeft(job)) : null);
+    timeLeft(job) ? h("p", { class: "hint" }, timeLeft(job)) : null,
+    job.status === "queued" && !job.message ? h("p", { class: "hint" }, "It begins as soon as a worker is free; search-server worker starts one more.") : null);
   attempt(() => showActions(search, (changed) => {
     const isRunningAgain = hasEnded(search.job) && !hasEnded(changed.job);
     search = changed;
@@ -75,7 +76,7 @@ function showSearch() {
     ["Seed", String(request.seed)],
     ["Latency table", search.snapshot
       ? h("a", { href: `/tables/${search.snapshot}` }, h("code", {}, search.snapshot)) : "not chosen yet"],
-    ["Created", `${utc(job.created_at)}, ${ago(job.created_at)}`],
+    ["Created", when(job.created_at, `${utc(job.created_at)}, `)],
     ["Id", h("code", {}, job.job_id)],
   ]));
   refill(byId("results"), [job.status, search.architectures, search.result], () => showResults(search));

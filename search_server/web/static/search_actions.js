@@ -1,7 +1,8 @@
 // What a person does with a search: cancel, resume, rename, use its request again, retarget, compare.
 
-import { act, actButton, list, mayChange, send } from "./api.js";
+import { act, actButton, attempt, list, mayChange, send } from "./api.js";
 import { byId, choice, field, h, refill } from "./dom.js";
+import { milliseconds } from "./format.js";
 import { hasEnded, jobName } from "./job.js";
 
 /** Show the buttons that a search in this state has; `changed` is called with what an answer tells. */
@@ -17,14 +18,15 @@ export async function showActions(search, changed) {
   ]);
   refill(byId("more"), [job.status, isMine], () => [
     isMine ? renameForm(search, changed) : null,
-    job.status === "done" && request.points === null ? retargetForm(job) : null,
+    job.status === "done" && request.points === null ? [retargetForm(job), frontForm(job)] : null,
     compareForm(job),
-  ]);
+  ].flat());
 }
 
 function formIn(title, action, fields, submit) {
   const button = h("button", { type: "submit" }, action);
   const details = h("details", { class: "form" }, h("summary", {}, title), h("form", {
+    novalidate: true, // the server says what is wrong
     onsubmit: (event) => {
       event.preventDefault();
       act(button, async () => {
@@ -47,33 +49,74 @@ function renameForm(search, changed) {
   });
 }
 
+const TRAINING = [["none", "not at all"], ["inherit", "from the supernet's weights"], ["scratch", "from scratch"]];
+const trainingField = () => field("Train what is decoded", choice(TRAINING, "none", { name: "training" }), "Only a trained network is exported.");
+
+/** Return the newest table that can be searched with of each device that has one of this space: {device_id: table}. */
+async function tablesByDevice({ space }) {
+  const found = new Map();
+  for (const table of await list(`/latency-tables?space=${encodeURIComponent(space)}`)) {
+    const isUsable = table.fastest_us !== null && table.verdict?.is_accepted !== false && table.drift?.outcome !== "stale";
+    if (isUsable && !found.has(table.device_id)) found.set(table.device_id, table);
+  }
+  return found;
+}
+
+/** Call a step when a form is unfolded for the first time. */
+function onceOpen(form, step) {
+  let isDue = true;
+  form.addEventListener("toggle", () => {
+    if (!isDue) return;
+    isDue = false; // it unfolds first
+    attempt(step);
+  });
+  return form;
+}
+
 /** Decode another network from what the search has learnt; devices are those with a table of its space. */
 function retargetForm(job) {
   const device = choice([[job.device_id, job.device_name]], job.device_id, { name: "device", required: true });
   const target = h("input", { name: "target", type: "number", step: "any", min: 0, required: true });
-  const range = h("small", { class: "hint" });
-  const ranges = new Map();
-  const showRange = () => { range.textContent = ranges.get(device.value) ?? ""; };
+  const range = h("small", { class: "hint" }), others = h("small", { class: "hint" });
+  let tables = new Map();
+  const showRange = () => {
+    const table = tables.get(device.value);
+    range.textContent = table ? `networks take ${milliseconds(table.fastest_us)} to ${milliseconds(table.slowest_us)} ms` : "";
+  };
   device.addEventListener("change", showRange);
   const form = formIn("Retarget…", "Decode a network", [
-    field("Device", device), h("div", {}, field("Target, ms", target), range),
-    field("Train it", choice([["none", "not at all"], ["inherit", "from the supernet's weights"], ["scratch", "from scratch"]], "none", { name: "training" })),
+    h("div", {}, field("Device", device), others), h("div", {}, field("Target, ms", target), range), trainingField(),
   ], async (values) => {
     const made = await send("POST", `/searches/${job.job_id}/retarget`, {
       target_ms: Number(values.get("target")), device: values.get("device"), training: values.get("training"),
     });
     location.assign(`/searches/${made.job.job_id}`);
   });
-  form.addEventListener("toggle", async () => {
-    if (!form.open || ranges.size) return;
-    for (const table of await list(`/latency-tables?space=${encodeURIComponent(job.space)}`)) {
-      if (table.fastest_us === null || ranges.has(table.device_id)) continue;
-      ranges.set(table.device_id, `networks take ${(table.fastest_us / 1000).toPrecision(3)} to ${(table.slowest_us / 1000).toPrecision(3)} ms`);
-      if (table.device_id !== job.device_id) device.append(h("option", { value: table.device_id }, table.device_name));
-    }
+  return onceOpen(form, async () => {
+    tables = await tablesByDevice(job);
+    const further = [...tables].filter(([id]) => id !== job.device_id);
+    device.append(...further.map(([id, table]) => h("option", { value: id }, table.device_name)));
+    others.textContent = further.length ? "" : `No other device has a latency table of ${job.space}: profile it there first.`;
     showRange();
   });
-  return form;
+}
+
+/** Decode a network for each of several targets, on each device. */
+function frontForm(job) {
+  const devices = h("fieldset", { class: "field" }, h("legend", {}, "Devices; none chosen: all that have a table"));
+  const form = formIn("Front…", "Decode a front", [
+    devices, field("Targets on each device", h("input", { name: "points", type: "number", min: 2, max: 12, value: 8, required: true })), trainingField(),
+  ], async (values) => {
+    const made = await send("POST", `/searches/${job.job_id}/front`, {
+      devices: values.getAll("device"), points: Number(values.get("points")), training: values.get("training"),
+    });
+    location.assign(`/searches/${made.job.job_id}`);
+  });
+  return onceOpen(form, async () => {
+    const boxes = [...await tablesByDevice(job)].map(([id, table]) =>
+      h("label", { class: "tick-box" }, h("input", { type: "checkbox", name: "device", value: id }), ` ${table.device_name}`));
+    devices.append(...(boxes.length ? boxes : [h("small", { class: "hint" }, `No device has a latency table of ${job.space}: profile one first.`)]));
+  });
 }
 
 function compareForm(job) {
@@ -81,11 +124,9 @@ function compareForm(job) {
   const form = formIn("Compare…", "Compare", [field("With", other)], async (values) => {
     location.assign(`/compare?a=${job.job_id}&b=${values.get("other")}`);
   });
-  form.addEventListener("toggle", async () => {
-    if (!form.open || other.options.length) return;
+  return onceOpen(form, async () => {
     const searches = (await list("/searches")).filter(({ job: one }) => one.job_id !== job.job_id);
     other.append(...searches.map(({ job: one }) => h("option", { value: one.job_id }, `${jobName(one)} (${one.device_name}, ${one.space})`)));
-    if (!searches.length) other.append(h("option", { value: "" }, "there is no other search"));
+    if (!searches.length) other.append(h("option", { value: "" }, "there is no other search: press Use again… for one"));
   });
-  return form;
 }

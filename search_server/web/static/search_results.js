@@ -1,77 +1,22 @@
-// What a search found: the network as a strip, networks in a plane, against predictions, in a table, as files.
+// What a search found: the network as a strip, all networks in a table, and files to take away.
 
-import { send } from "./api.js";
 import { badge, byId, fill, grid, h } from "./dom.js";
 import { count, milliseconds, share, signed } from "./format.js";
 import { isSimulated } from "./job.js";
-import { drawScatter } from "./scatter.js";
+import { networkName, showPictures } from "./search_pictures.js";
 import { blockStrip, stripLegend } from "./strip.js";
 
-const ROLE_WORDS = { most_macs: "most MACs" };
-const FILES = [["onnx", "ONNX"], ["tflite", "TFLite"], ["ncnn", "ncnn, zip"], ["torch", "torch weights"], ["python", "Python"], ["json", "search as JSON"]];
+const FILES = [["onnx", "ONNX"], ["tflite", "TFLite"], ["ncnn", "ncnn, zip"], ["torch", "torch weights"], ["python", "Python"], ["hub", "all, with a model card, zip"], ["json", "search as JSON"]];
 
 /** Return what stands in the card of results; nothing while there is none. */
 export function showResults(search) {
   byId("results-card").hidden = search.architectures.length === 0;
-  byId("pictures").hidden = search.architectures.length === 0;
-  if (!search.architectures.length) return [];
   showPictures(search);
+  if (!search.architectures.length) return [];
   showFiles(search);
   const table = search.request.points === null ? comparison(search) : front(search);
   const found = search.result?.architecture;
   return [found ? [blockStrip(found, "the found network"), stripLegend()] : [], table].flat();
-}
-
-/** The name of a network in a table and beside its point. */
-export function networkName(network, search) {
-  if (network.role !== "found" || network.architecture === search.result?.architecture) return ROLE_WORDS[network.role] ?? network.role;
-  return search.request.paths === "none" ? "decoded" : "sampled";
-}
-
-/** Return the points of a search's networks: milliseconds against accuracy or measured milliseconds. */
-export function networkPoints(search, readX, readY) {
-  return search.architectures.map((network) => ({ network, x: readX(network), y: readY(network) }))
-    .filter(({ x, y }) => x !== null && x !== undefined && y !== null && y !== undefined)
-    .map(({ network, x, y }) => {
-      const name = networkName(network, search);
-      return { network, x, y, name, kind: name === "sampled" || name === "decoded" ? "sampled" : network.role };
-    });
-}
-
-export const latencyMs = (network) => (network.measured_us ?? network.predicted_us) / 1000;
-const accuracyOf = (network) => (network.test_accuracy ?? network.validation_accuracy ?? null);
-
-function showPictures(search) {
-  const measured = isSimulated(search.job) ? "simulated" : "measured";
-  const trained = networkPoints(search, latencyMs, (network) => (accuracyOf(network) === null ? null : 100 * accuracyOf(network)));
-  byId("plane-card").hidden = trained.length < 2;
-  if (trained.length > 1) drawScatter(byId("plane"), trained, { xName: `latency, ms (${measured})`, yName: "accuracy, %", target: search.request.target_ms, hasFront: true });
-  const both = networkPoints(search, ({ predicted_us: us }) => us / 1000, ({ measured_us: us }) => (us === null ? null : us / 1000));
-  byId("diagonal-card").hidden = both.length === 0;
-  if (both.length) showDiagonal(search, both, measured);
-}
-
-/** Predicted against measured; the intervals come from the table that the search used. */
-async function showDiagonal(search, points, measured) {
-  const options = { xName: "predicted, ms (bar: 90 % interval)", yName: `${measured}, ms`, isDiagonal: true };
-  drawScatter(byId("diagonal"), points, options);
-  const { job, snapshot } = search;
-  const predictions = await send("POST", "/predictions", {
-    device: job.device_id, space: job.space, conditions: job.conditions, snapshot,
-    architectures: points.map(({ network }) => network.architecture),
-  }).catch(() => []); // a table that cannot predict any more: the points stand without intervals
-  const bounds = new Map(predictions.map((each) => [each.architecture, each]));
-  const inMs = (us) => (us === null || us === undefined ? null : us / 1000);
-  drawScatter(byId("diagonal"), points.map((point) => {
-    const bound = bounds.get(point.network.architecture);
-    return { ...point, low: inMs(bound?.low_us), high: inMs(bound?.high_us) };
-  }), options);
-  const known = points.filter(({ network }) => bounds.get(network.architecture)?.low_us !== null && bounds.has(network.architecture));
-  const inside = known.filter(({ network }) => {
-    const { low_us: low, high_us: high } = bounds.get(network.architecture);
-    return low <= network.measured_us && network.measured_us <= high;
-  });
-  byId("diagonal-words").textContent = known.length ? `${inside.length} of ${known.length} lie in their interval.` : "The table tells no intervals.";
 }
 
 const details = (architecture) => h("details", {}, h("summary", {}, "show"), h("code", {}, architecture.replaceAll(",", ", ")));
