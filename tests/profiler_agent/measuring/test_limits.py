@@ -171,6 +171,19 @@ def test_a_model_reads_no_file_of_the_device(tmp_path: Path, place: str) -> None
     assert "External data path" in (result.reason or "")
 
 
+def test_a_runtime_leaves_nothing_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY")  # what this process says; the measuring one says it itself
+    core = agent_core(tmp_path)
+    store_model(core)
+    lease = real_lease("a")
+    (result,) = core.run(replace(lease, policy=replace(lease.policy, accept_noise=True)))
+    assert result.status == "ok", result.reason
+    assert list(home.iterdir()) == []
+
+
 def test_a_model_that_never_ends_is_ended(tmp_path: Path) -> None:
     result = measured(agent_core(tmp_path, bounds=Bounds(max_lease_s=5.0)), endless_loop())
     assert result.status == "error"
