@@ -2,7 +2,7 @@
 
 The board is emulated (:mod:`scripts.arm64_board`): installing, enrolling, leases, faults and results are
 real, its milliseconds mean nothing. In the middle of leases the agent is killed, the network is cut and the
-server is started again; in the end every lease must be there once.
+server is started again; in the end every lease must be there once, and nothing of the agent is left.
 """
 
 import os
@@ -53,6 +53,7 @@ class Story:
             "COLUMNS": "150",
         }
         self._start_server()
+        before = self._board.run(_FILES)
         agent = self._install()
         self._agent = self._board.start(f"{agent} run", self._logs / "agent.log")
         self._profile_through_faults(agent)
@@ -61,6 +62,7 @@ class Story:
             self._profile_with(agent, runtime, package)
         self._say(self._edgenas("tables", "list"))
         self._require_each_lease_once()
+        self._uninstall(before)
 
     def close(self) -> None:
         """Stop the server."""
@@ -157,6 +159,15 @@ class Story:
             f"{num_leases} leases, handed out {num_handed_out} times, each done once with every item once"
         )
 
+    def _uninstall(self, before: str) -> None:
+        line = f"curl -fsS {URL}/install/agent.sh | sh -s -- --uninstall"
+        self._say(f"{USER}@board:~$ {line}\n{self._board.run(line)}")
+        assert self._agent is not None, "it runs until then"
+        self._agent.wait(MID_LEASE_S)
+        left = set(self._board.run(_FILES).splitlines()) - set(before.splitlines())
+        if left:
+            raise RuntimeError(f"left on the board: {' '.join(sorted(left))}")
+
     def _start_server(self) -> None:
         serve = ("search-server", "serve", "--host", SERVER_ADDRESS, "--port", "8765")
         self._server = start(*serve, "--data", str(self._data), log=self._logs / "server.log")
@@ -183,6 +194,7 @@ class Story:
         print(f"--- {time.monotonic() - self._began_s:.0f} s\n{clean}", flush=True)
 
 
+_FILES = "find ~ /tmp"
 _AT_WORK = "SELECT lease_id, fence, progress FROM leases WHERE status = 'leased' AND progress > 0"
 _DOUBLED = """
 SELECT results.lease_id, item_id, count(*) FROM results JOIN leases ON results.lease_id = leases.lease_id

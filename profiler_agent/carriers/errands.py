@@ -20,7 +20,10 @@ from shared.protocol.measurement import AgentWheel, HeartbeatReply
 
 _log = logging.getLogger(__name__)
 
-_PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install")
+_PIP = (
+    sys.executable,
+    *["-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "install"],
+)
 _AGENT = (sys.executable, "-P", "-m", "profiler_agent", "--version")
 _TIMEOUT_S = 600.0
 

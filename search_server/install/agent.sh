@@ -104,9 +104,12 @@ read_token() {
 
 find_python() {
     if [ "$kind" = termux ]; then
-        # Termux has its own builds of the native parts; from pip comes pure Python only.
-        pkg install -y python python-numpy python-onnxruntime termux-api </dev/null >&2 ||
-            pkg install -y python </dev/null >&2 || fail "pkg cannot install python"
+        # Termux has its own builds of the native parts; from pip comes pure Python only. One that is not
+        # there takes no other along: without ONNX Runtime, ncnn still needs numpy.
+        pkg install -y python </dev/null >&2 || fail "pkg cannot install python"
+        for package in python-ensurepip-wheels python-numpy python-onnxruntime termux-api; do
+            pkg install -y "$package" </dev/null >&2 || say "Termux has no $package"
+        done
         EDGENAS_INSTALL_SITE_PACKAGES=1
     elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! python3 -c 'import ensurepip' 2>/dev/null; then
         say "installing python3 and python3-venv"
@@ -141,7 +144,10 @@ install_agent() {
     has_runtime || install_runtime
 }
 
-pip_install() { in_venv "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" </dev/null >&2; }
+# Without a cache, which --uninstall would leave behind.
+pip_install() {
+    in_venv "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir "$@" </dev/null >&2
+}
 
 # An upgrade that the server asks for takes packages from where pip was told to take them here.
 keep_pip_settings() {
@@ -217,7 +223,37 @@ for report in json.load(sys.stdin):
     say "what to do about it: $agent selftest"
 }
 
+# Prints the processes that run the agent of this environment.
+running() {
+    if [ ! -d /proc/self ]; then # macOS
+        pgrep -f "$agent run" || true
+        return
+    fi
+    for process in /proc/[0-9]*; do
+        case $(tr '\0' ' ' 2>/dev/null <"$process/cmdline") in
+            *"$venv/bin/python"*" $agent run"*) printf '%s\n' "${process#/proc/}" ;;
+        esac
+    done
+}
+
+# The first signal lets the agent finish its lease, the second gives the lease back.
+end_agents() {
+    for signal in TERM TERM KILL; do
+        pids=$(running)
+        [ -n "$pids" ] || return 0
+        # shellcheck disable=SC2086 # several numbers
+        kill -s "$signal" $pids 2>/dev/null || true
+        seconds=0
+        while [ -n "$(running)" ] && [ $seconds -lt 10 ]; do
+            sleep 1
+            seconds=$((seconds + 1))
+        done
+    done
+}
+
 start_with_system() {
+    pids=$(running | tr '\n' ' ')
+    [ "$kind" = systemd ] || [ -z "$pids" ] || say "The agent of before still runs; end it with: kill $pids"
     case $kind in
         systemd)
             cat >"$unit" <<'UNIT'
@@ -239,14 +275,24 @@ UNIT
 }
 
 uninstall() {
+    if [ ! -e "$venv" ] && [ ! -e "$data" ]; then
+        say "There is no agent at $data. One that root installed is removed as root, one of a user as that user."
+        return
+    fi
     if [ "$kind" = systemd ] && [ -e "$unit" ]; then
         systemctl disable --now --quiet edgenas-agent || true
         rm -rf "$unit" "${drop_in%/*}"
         systemctl daemon-reload
     fi
-    [ ! -e "$data/made-user" ] || userdel "$agent_user"
+    end_agents
+    [ ! -e "$data/made-user" ] || userdel "$agent_user" || say "The user $agent_user stays."
     [ "$kind" != termux ] || rm -f "$boot_script"
     rm -rf "$venv" "$data"
+    # Folders above them stay only where something else is in them.
+    case $kind in
+        termux) rmdir "${boot_script%/*}" "$HOME/.termux" "$HOME/.local/share" "$HOME/.local" 2>/dev/null || true ;;
+        user) rmdir "$HOME/.local/share" "$HOME/.local" 2>/dev/null || true ;;
+    esac
     say "The agent is gone from this device. Take the device off the list with: edgenas devices remove NAME"
 }
 

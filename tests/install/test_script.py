@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,44 @@ def test_it_knows_its_server_and_the_hash_of_its_wheel() -> None:
     )
 
 
+def test_a_checker_of_shell_scripts_finds_nothing(tmp_path: Path) -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("no shellcheck here")
+    script = tmp_path / "agent.sh"
+    script.write_text(install_script(SERVER))
+    done = subprocess.run(
+        ["shellcheck", "--shell=sh", "--severity=warning", str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_download_that_is_cut_does_nothing(tmp_path: Path) -> None:
+    lines = install_script(SERVER).splitlines(keepends=True)
+    for end in range(len(lines)):
+        done = subprocess.run(
+            ["sh", "-s", "--", "--user", "--token-file", "/dev/null"],
+            input="".join(lines[:end]),
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        )
+        assert (done.stdout, list(tmp_path.iterdir())) == ("", []), end
+        assert "error: the enrolment token" not in done.stderr, end  # as the whole script says
+    assert "error: the enrolment token is empty" in run_script("--user", "--token-file", "/dev/null").stderr
+
+
+def test_what_is_not_there_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / ".local/share").mkdir(parents=True)
+    done = run_script("--user", "--uninstall", home=tmp_path)
+    assert done.returncode == 0
+    assert f"There is no agent at {tmp_path}/.local/share/edgenas-agent" in done.stderr
+    assert (tmp_path / ".local/share").exists()
+
+
 @pytest.mark.parametrize("address", ["http://a$(id)", "http://a;id", "http://a'b"])
 def test_an_address_is_never_run(address: str) -> None:
     line = next(line for line in install_script(address).splitlines() if line.startswith("server="))
@@ -41,7 +80,7 @@ def test_an_address_is_never_run(address: str) -> None:
     assert done.stdout == address
 
 
-def run_script(*options: str) -> subprocess.CompletedProcess[str]:
+def run_script(*options: str, home: Path = Path("/nonexistent")) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["sh", "-s", "--", *options],
         input=install_script(SERVER),
@@ -49,7 +88,7 @@ def run_script(*options: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         start_new_session=True,  # no terminal to ask
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home)},
     )
 
 

@@ -1,5 +1,7 @@
 """What Android lacks, taken away one by one: an agent still measures, or says what it does not know.
 
+What is killed in the background is tried in ``test_agent.py`` and ``tests/flow/test_agent_stops.py``.
+
 Each trap is the text of a ``sitecustomize.py``: Python runs it before anything else, in the agent and in
 its measuring process alike.
 """
@@ -12,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.protocol.device import Device
+from shared.protocol.device import Device, Environment
 from shared.protocol.measurement import Result
 from shared.protocol.wire import from_json
+from tests.profiler_agent.facts.test_environment import PHONE, tree
 
 AGENT = """
 import asyncio, sys
@@ -159,6 +162,48 @@ def test_denied_sensors_are_facts_unknown(phone: Phone) -> None:
     assert {"temperature_c", "core_khz", "core_max_khz", "governor"} <= set(device.unknown)
     assert result.environment_before.temperature_c is None
     assert has_measured(result), result.reason
+
+
+STATE = """
+import sys
+from pathlib import Path
+from profiler_agent.facts.environment import read_environment
+from shared.protocol.wire import to_json
+
+print(to_json(read_environment(Path(sys.argv[1]))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "unknown"),
+    [
+        ("sys/class/thermal", "temperature_c"),
+        ("sys/class/power_supply", "battery_percent"),
+        ("sys/devices/system/cpu", "governor"),
+        ("proc/loadavg", "load_1m"),
+        ("proc/meminfo", "memory_available_bytes"),
+    ],
+)
+def test_a_fact_that_is_denied_takes_no_other_along(tmp_path: Path, folder: str, unknown: str) -> None:
+    root = tree(tmp_path / "root", PHONE)
+    trap = tmp_path / "sitecustomize.py"
+    trap.write_text(DENIED.format(paths=(str(root / folder),)))
+    told = subprocess.run(
+        [sys.executable, "-c", STATE, str(root)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), *sys.path))},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    state = from_json(told.stdout, Environment)
+    known = {
+        "load_1m": 0.42,
+        "governor": "performance,schedutil",
+        "temperature_c": 52.0,
+        "battery_percent": 77.0,
+        "memory_available_bytes": 3_000_000 * 1024,
+    }
+    assert {name: getattr(state, name) for name in known} == {**known, unknown: None}
 
 
 def test_a_lease_takes_far_fewer_than_32_processes(phone: Phone) -> None:

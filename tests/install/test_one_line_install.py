@@ -8,32 +8,16 @@ import os
 import subprocess
 import sys
 import sysconfig
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from scripts.local_services import create_token, free_port, start, stop, user_token, wait_until_ready
+from scripts.local_services import create_token, stop, user_token
 from search_server.client import SearchClient
 from search_server.install.agent_wheel import own_wheel
-from search_server.resources.devices import DeviceResource
+from tests.install.seen import until
 
 OURS = ("edgenas", "_edgenas", "_editable")
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    process = start(
-        "search-server", "serve", "--port", str(port), "--data", str(tmp_path), log=tmp_path / "server.log"
-    )
-    try:
-        wait_until_ready(url, process)
-        yield url
-    finally:
-        stop([process])
 
 
 @pytest.fixture
@@ -122,11 +106,3 @@ def test_an_agent_whose_owner_allows_it_becomes_the_servers_and_rotates(
         assert agent.poll() is None
     finally:
         stop([agent])
-
-
-def until(client: SearchClient, is_so: Callable[[DeviceResource], bool]) -> None:
-    """Wait until something holds for the device called ``board``."""
-    end_s = time.monotonic() + 180
-    while not is_so(device := client.device("board")):
-        assert time.monotonic() < end_s, device
-        time.sleep(0.2)
