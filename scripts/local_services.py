@@ -16,7 +16,7 @@ import httpx
 from search_server.client import SearchClient
 
 BIN = Path(sys.executable).parent
-STARTUP_S = 180.0
+STARTUP_S = 600.0
 STOP_S = 10.0
 
 
