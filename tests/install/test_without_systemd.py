@@ -1,4 +1,4 @@
-"""The one line as somebody without rights and as root in a container: it upgrades, and leaves nothing."""
+"""The one line as root in a container: it upgrades, and leaves nothing."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from scripts.local_services import create_token, stop, user_token
 from search_server.client import SearchClient
-from tests.install.board import USER, played_board, why_not_here
+from tests.install.board import played_board, why_not_here
 from tests.install.seen import until_it_calls
 
 pytestmark = [
@@ -16,14 +16,13 @@ pytestmark = [
 ]
 
 
-OF_A_USER = f"/home/{USER}/.local/share/edgenas-agent/venv/bin/profiler-agent run"
 IN_A_CONTAINER = "EDGENAS_AGENT_DATA=/var/lib/edgenas-agent /opt/edgenas-agent/bin/profiler-agent run"
 
 
 @pytest.mark.parametrize(
     ("user", "has_systemd", "start"),
-    [(USER, True, OF_A_USER), ("root", False, IN_A_CONTAINER)],
-    ids=["without rights", "container"],
+    [("root", False, IN_A_CONTAINER)],
+    ids=["container"],
 )
 def test_it_starts_by_the_line_that_is_printed_and_is_removed_whole(
     tmp_path: Path, server: str, user: str, has_systemd: bool, start: str

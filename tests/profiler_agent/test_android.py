@@ -1,6 +1,6 @@
 """What Android lacks, taken away one by one: an agent still measures, or says what it does not know.
 
-What is killed in the background is tried in ``test_agent.py`` and ``tests/flow/test_agent_stops.py``.
+What is killed in the background is tried in ``test_agent.py``.
 
 Each trap is the text of a ``sitecustomize.py``: Python runs it before anything else, in the agent and in
 its measuring process alike.
