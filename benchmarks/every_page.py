@@ -57,7 +57,7 @@ PAGES = (
     ShownPage("tables", "/tables", "#tables tbody tr"),
     ShownPage("table", "/tables/{snapshot}", "#history tbody tr"),
     ShownPage("models", "/models", "#models tbody tr"),
-    ShownPage("model", "/models/{model}", "#nodes tbody tr"),
+    ShownPage("model", "/models/{model}", "#bars tbody tr"),
     ShownPage("new search", "/searches/new", "#plan:not(:empty)", "?from={search}"),
     ShownPage("search", "/searches/{search}", "#diagonal .interval"),
     ShownPage("queued search", "/searches/{queued}", "#actions button"),
