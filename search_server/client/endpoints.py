@@ -23,7 +23,13 @@ from search_server.resources.formats import ExportFormat, ImportFormat, SampleFo
 from search_server.resources.fronts import FrontCreate, RetargetCreate
 from search_server.resources.ids import IdKind, KnownId
 from search_server.resources.jobs import Job, JobUpdate
-from search_server.resources.latencies import Measurement, MeasurementCreate, Prediction, PredictionCreate
+from search_server.resources.latencies import (
+    Measurement,
+    MeasurementCreate,
+    NamedPrediction,
+    Prediction,
+    PredictionCreate,
+)
 from search_server.resources.models import (
     Gate,
     GateCreate,
@@ -35,7 +41,7 @@ from search_server.resources.models import (
     ModelUpload,
 )
 from search_server.resources.page import Page
-from search_server.resources.samples import JobLease, LeaseSamples
+from search_server.resources.samples import CellSamples, JobLease, LeaseSamples
 from search_server.resources.searches import (
     DataSet,
     FoundArchitecture,
@@ -180,6 +186,12 @@ def samples(lease_id: str) -> Request[LeaseSamples]:
     return Request(LeaseSamples, "GET", _path("leases", lease_id, "samples"))
 
 
+def cell_samples(snapshot: str, layer: str, block: str = "") -> Request[CellSamples]:
+    """What was measured of one cell of a table, run by run; stem and head have an empty block."""
+    path = _path("latency-tables", snapshot, "samples")
+    return Request(CellSamples, "GET", path, {"layer": layer, "block": block})
+
+
 def export_samples(job_id: str, sample_format: SampleFormat = "parquet") -> Request[bytes]:
     """The samples of all leases of a job as one file, in parts."""
     return Request(bytes, "GET", "/samples", {"job": job_id, "format": sample_format})
@@ -188,6 +200,11 @@ def export_samples(job_id: str, sample_format: SampleFormat = "parquet") -> Requ
 def table_diff(snapshot_a: str, snapshot_b: str) -> Request[TableDiff]:
     """Two snapshots of one space, entry by entry."""
     return Request(TableDiff, "GET", _path("latency-tables", snapshot_a, "diff", snapshot_b))
+
+
+def table_networks(snapshot: str) -> Request[tuple[NamedPrediction, ...]]:
+    """What a snapshot predicts of the networks that have a name."""
+    return Request(tuple[NamedPrediction, ...], "GET", _path("latency-tables", snapshot, "networks"))
 
 
 def check_table(snapshot: str, private: bool = False) -> Request[TableCheck]:

@@ -6,12 +6,38 @@ from typing import Annotated, get_args
 import typer
 from rich.markup import escape
 
-from search_server.client.commands import command, err
+from search_server.client.cell_view import spread_facts, windows_grid
+from search_server.client.check_commands import SnapshotArgument
+from search_server.client.commands import JsonOption, command, err, out, print_facts, print_json
 from search_server.client.search_client import SearchClient
 from search_server.client.short_ids import ShortId
 from search_server.resources.formats import SampleFormat
 
 app = typer.Typer(no_args_is_help=True, help="Samples: every run that a device measured.")
+
+
+@command(app, "cell")
+def show_cell(
+    snapshot: SnapshotArgument,
+    layer: Annotated[str, typer.Argument(metavar="LAYER", help="stem, layer01 ..., head.")],
+    client: SearchClient,
+    block: Annotated[
+        str, typer.Argument(metavar="BLOCK", help="Candidate, such as k3_e6; none for stem and head.")
+    ] = "",
+    json: JsonOption = False,
+) -> None:
+    """Show what was measured of one cell of a table: its times, and how the device was, window by window.
+
+    Times are as the runtime's profiler gave them; the table's entry also follows from whole networks.
+
+    Example: edgenas samples cell 3f2a9c01d4e5b678 layer06 k5_e6
+    """
+    samples = client.cell_samples(snapshot, layer, block)
+    if json:
+        print_json(samples)
+        return
+    print_facts(spread_facts(samples))
+    out.print(windows_grid(samples.windows))
 
 
 @command(app, "export")

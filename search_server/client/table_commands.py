@@ -24,7 +24,15 @@ from search_server.client.heat_map import heat_map, ratio_map
 from search_server.client.search_client import SearchClient
 from search_server.client.short_ids import ShortId
 from search_server.client.show import age, grid, owner_words
-from search_server.client.table_view import chain, diff_facts, history_grid, standing, summary_facts
+from search_server.client.table_view import (
+    chain,
+    diff_facts,
+    history_grid,
+    network_diffs_grid,
+    networks_grid,
+    standing,
+    summary_facts,
+)
 from search_server.resources.formats import ImportFormat, TableFormat
 from search_server.resources.latencies import Measurement
 from shared.protocol.device import Conditions
@@ -110,7 +118,7 @@ def diff_tables(
     client: SearchClient,
     json: JsonOption = False,
 ) -> None:
-    """Compare two tables of one space entry by entry.
+    """Compare two tables of one space entry by entry, and what they predict of the known networks.
 
     Example: edgenas tables diff 3f2a9c01d4e5b678 77aa01c2d3e4f567
     """
@@ -122,6 +130,23 @@ def diff_tables(
     out.print()
     out.print(ratio_map(diff.cells))
     out.print("B over A; ^ and v: the candidate's rank in its layer rose or fell", style="dim")
+    if diff.networks:
+        out.print(network_diffs_grid(diff))
+
+
+@command(app, "networks")
+def known_networks(snapshot: SnapshotArgument, client: SearchClient, json: JsonOption = False) -> None:
+    """Predict the networks that have a name: published ones that fit, and one block in every layer.
+
+    All have the stem and the head of the table's space.
+
+    Example: edgenas tables networks 3f2a9c01d4e5b678
+    """
+    networks = client.table_networks(snapshot)
+    if json:
+        print_json(networks)
+        return
+    out.print(networks_grid(networks))
 
 
 @command(app, "export")

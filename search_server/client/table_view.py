@@ -1,13 +1,15 @@
 """A latency table in words: summary, conditions, verdict."""
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from rich.table import Table as Grid
 from rich.text import Text
 
-from search_server.client.show import age, grid, milliseconds, owner_words, share
+from search_server.client.show import age, count, grid, interval, milliseconds, owner_words, share
 from search_server.latency.verdict import Verdict
+from search_server.resources.latencies import NamedPrediction
 from search_server.resources.tables import TableDiff, TableSummary
 
 
@@ -98,6 +100,7 @@ def history_grid(tables: Iterable[TableSummary]) -> Grid:
 
 def diff_facts(diff: TableDiff) -> dict[str, str | Text]:
     """Return how two tables differ as a whole, for :func:`search_server.client.show.facts`."""
+    num_pairs = math.comb(len(diff.networks), 2)
     return {
         "A": _identity(diff.a),
         "B": _identity(diff.b),
@@ -105,7 +108,37 @@ def diff_facts(diff: TableDiff) -> dict[str, str | Text]:
         "B over A": f"{diff.ratio_median:.3f} (median of the cells)",
         "rank correlation": f"{diff.rank_correlation:.3f}",
         "rank changes": f"{diff.num_rank_changes} of {len(diff.cells)} cells",
+        "known networks": f"{diff.num_flipped_pairs} of {num_pairs} pairs change order",
     }
+
+
+def network_diffs_grid(diff: TableDiff) -> Grid:
+    """Return one known network a line, the fastest of A first: both predictions, ratio and ranks."""
+    table = grid("network", ">A ms", ">B ms", ">B/A", ">rank in A", ">in B")
+    for each in sorted(diff.networks, key=lambda each: each.rank_a):
+        table.add_row(
+            each.name,
+            milliseconds(each.a_us),
+            milliseconds(each.b_us),
+            f"{each.ratio:.3f}",
+            str(each.rank_a + 1),
+            str(each.rank_b + 1),
+        )
+    return table
+
+
+def networks_grid(networks: Iterable[NamedPrediction]) -> Grid:
+    """Return one known network a line: its size, and what a table predicts."""
+    table = grid("network", ">predicted ms", ">90 % interval", ">MACs", ">params")
+    for each in networks:
+        table.add_row(
+            each.name,
+            milliseconds(each.latency_us),
+            interval(each.low_us, each.high_us) if each.latency_us is not None else "cells are missing",
+            count(each.macs),
+            count(each.params),
+        )
+    return table
 
 
 def _likeness(diff: TableDiff) -> str | Text:

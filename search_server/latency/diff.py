@@ -3,13 +3,22 @@
 import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import combinations, groupby
 
-from search_server.resources.tables import CellDiff, Table, TableCell, TableDiff
+from search_server.resources.latencies import NamedPrediction
+from search_server.resources.tables import CellDiff, NetworkDiff, Table, TableCell, TableDiff
 
 
-def diff_tables(a: Table, b: Table) -> TableDiff:
+def diff_tables(
+    a: Table, b: Table, named_a: Sequence[NamedPrediction] = (), named_b: Sequence[NamedPrediction] = ()
+) -> TableDiff:
     """Compare two tables.
+
+    Args:
+        a: the one.
+        b: the other; ratios are its latencies over those of ``a``.
+        named_a: what ``a`` says of the known networks of the space.
+        named_b: what ``b`` says of them.
 
     Raises:
         ValueError: they are of different spaces, or have no measured cell in common.
@@ -36,6 +45,7 @@ def diff_tables(a: Table, b: Table) -> TableDiff:
     pairs = [(cell.a_us, cell.b_us) for cell in cells if cell.a_us is not None and cell.b_us is not None]
     if not ratios:
         raise ValueError("the tables have no measured cell in common")
+    networks = _network_diffs(named_a, named_b)
     return TableDiff(
         a=a.summary,
         b=b.summary,
@@ -47,6 +57,28 @@ def diff_tables(a: Table, b: Table) -> TableDiff:
             for cell in cells
             if cell.rank_a is not None and cell.rank_b is not None
         ),
+        networks=networks,
+        num_flipped_pairs=sum(
+            (one.a_us - other.a_us) * (one.b_us - other.b_us) < 0
+            for one, other in combinations(networks, 2)
+        ),
+    )
+
+
+def _network_diffs(
+    named_a: Sequence[NamedPrediction], named_b: Sequence[NamedPrediction]
+) -> tuple[NetworkDiff, ...]:
+    """Return the networks that both tables predict, in the order of ``named_a``."""
+    of_b = {each.architecture: each.latency_us for each in named_b}
+    both = [
+        (each, each.latency_us, latency_us)
+        for each in named_a
+        if each.latency_us and (latency_us := of_b.get(each.architecture))
+    ]
+    order_a, order_b = sorted(a for _, a, _ in both), sorted(b for _, _, b in both)
+    return tuple(
+        NetworkDiff(each.name, each.architecture, a, b, b / a, order_a.index(a), order_b.index(b))
+        for each, a, b in both
     )
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -242,6 +242,17 @@ class LatencyTable:
     def _cell(self, placed: PlacedSegment) -> TableCell:
         key = placed.key
         where = placed.segment.name, placed.block, key
+        cell = self._timed_cell(key, where)
+        return replace(
+            cell,
+            input_shape=placed.input_shape,
+            output_shape=placed.segment.output_shape(placed.input_shape),
+            macs=placed.segment.macs(placed.input_shape),
+            params=placed.segment.num_params,
+        )
+
+    def _timed_cell(self, key: str, where: tuple[str, str, str]) -> TableCell:
+        """Return a cell without what its segment computes."""
         if key == IDENTITY_KEY:
             return TableCell(*where, 0.0, 0.0, 0, "identity")
         entry = self.entries.get(key)

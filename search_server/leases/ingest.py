@@ -84,8 +84,10 @@ class ReceivedResult:
     """Of its samples, if they were compacted."""
 
 
-def received_results(session: Session, lease: LeaseRow) -> list[ReceivedResult]:
-    """Return the same with the time at which each came.
+def received_results(
+    session: Session, lease: LeaseRow, item_ids: Collection[str] | None = None
+) -> list[ReceivedResult]:
+    """Return the same with the time at which each came; with ``item_ids`` those of these items only.
 
     Raises:
         DamagedError: one of them is not what was stored.
@@ -95,6 +97,8 @@ def received_results(session: Session, lease: LeaseRow) -> list[ReceivedResult]:
         .where(ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence)
         .order_by(ResultRow.result_id)
     )
+    if item_ids is not None:
+        statement = statement.where(ResultRow.item_id.in_(item_ids))
     return [
         ReceivedResult(
             unpack_result(row.result_id, row.body, row.body_sha256),

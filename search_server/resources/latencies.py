@@ -42,6 +42,25 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPrediction:
+    """What a table says of a network that has a name: a published one, or one block in every layer.
+
+    Its stem and head are those of the table's space.
+    """
+
+    name: str
+    architecture: str
+    macs: int
+    """Multiply-accumulates for one image."""
+    params: int
+    latency_us: float | None
+    """Predicted, not measured; None: the table lacks a cell of it."""
+    low_us: float | None
+    high_us: float | None
+    """A 90 % interval; None: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
 class MeasurementCreate:
     """Measure whole networks on a device, against the anchor of their space."""
 

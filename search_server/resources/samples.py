@@ -1,8 +1,10 @@
 """What a device measured, run by run, as it sent it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.protocol.device import Conditions
+from search_server.resources.tabular import Tabular
+from shared.protocol.device import Conditions, Environment
 from shared.protocol.measurement import Result
 
 
@@ -75,3 +77,59 @@ class LeaseSamples:
     conditions: Conditions
     """As asked for; each result tells the runtime's version."""
     items: tuple[ItemSamples, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How some times lie, in microseconds."""
+
+    num_samples: int
+    min_us: float
+    p10_us: float
+    p50_us: float
+    p90_us: float
+    cv: float
+    """Standard deviation over mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellWindow:
+    """One network that holds a cell, in one window."""
+
+    lease_id: str
+    item_id: str
+    layer: str
+    """Where the cell stands in the network; cells that compute the same share their latency."""
+    started_at: str
+    """UTC, ISO 8601; empty if the agent did not tell."""
+    wall_us: tuple[float, ...]
+    """What the cell's nodes took together in each run under the runtime's profiler, in order."""
+    cores_seen: tuple[int, ...]
+    before: Environment
+    after: Environment
+
+
+@dataclass(frozen=True, slots=True)
+class CellSamples(Tabular):
+    """What a device measured of one cell of a latency table, window by window.
+
+    Times are as the runtime's profiler gave them, which costs time itself. The table's entry also follows
+    from whole networks, and stands in units of the anchor.
+    """
+
+    snapshot: str
+    layer: str
+    block: str
+    job_id: str
+    """The profile that measured it."""
+    spread: Spread | None
+    """Of all samples; None: there are none, as of a cell that costs nothing, or of compacted windows."""
+    windows: tuple[CellWindow, ...]
+
+    def table_rows(self) -> Iterable[object]:
+        """Return the windows."""
+        return self.windows
+
+    @property
+    def table_caption(self) -> str:
+        return f"{self.snapshot} · {self.layer} {self.block}"

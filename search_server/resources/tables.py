@@ -87,6 +87,13 @@ class TableCell:
     """Standard error of ``latency_us``."""
     num_samples: int
     status: str = "ok"
+    input_shape: tuple[int, ...] = ()
+    """What reaches the segment: channels, height and width of one image."""
+    output_shape: tuple[int, ...] = ()
+    """What it gives on."""
+    macs: int = 0
+    """Multiply-accumulates for one image."""
+    params: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,20 @@ class CellDiff:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkDiff:
+    """A known network as two tables predict it, and its rank among them (0 is the fastest)."""
+
+    name: str
+    architecture: str
+    a_us: float
+    b_us: float
+    ratio: float
+    """``b_us / a_us``."""
+    rank_a: int
+    rank_b: int
+
+
+@dataclass(frozen=True, slots=True)
 class TableDiff(Tabular):
     """Two snapshots of one space, cell by cell."""
 
@@ -180,6 +201,10 @@ class TableDiff(Tabular):
     """Spearman's, over the cells that both tables have, -1..1."""
     num_rank_changes: int
     """Cells whose candidate ranks differently in its layer."""
+    networks: tuple[NetworkDiff, ...] = ()
+    """The known networks that both tables predict; see ``GET latency-tables/{snapshot}/networks``."""
+    num_flipped_pairs: int = 0
+    """Pairs of these networks of which one table calls the one faster, the other table the other one."""
 
     def table_rows(self) -> Iterable[object]:
         """Return the cells."""

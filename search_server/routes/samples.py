@@ -8,10 +8,11 @@ from fastapi.responses import StreamingResponse
 
 from search_server.db.session import Database
 from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
+from search_server.profiling.cell_samples import cell_samples
 from search_server.profiling.sample_files import sample_file
 from search_server.profiling.samples import job_leases, lease_samples, measured_leases
 from search_server.resources.formats import SampleFormat, TableFormat
-from search_server.resources.samples import JobLease, LeaseSamples
+from search_server.resources.samples import CellSamples, JobLease, LeaseSamples
 from search_server.routes.auth import UserDep
 from search_server.routes.context import DatabaseDep
 from search_server.routes.error_answers import ERROR_RESPONSES
@@ -51,6 +52,18 @@ def get_samples(
     if sample_format == "parquet" or (sample_format is None and wanted.startswith(PARQUET)):
         return _file(sample_file([samples], "parquet"), "parquet", lease_id)
     return samples
+
+
+@router.get("/latency-tables/{snapshot}/samples")
+def get_cell_samples(
+    _: UserDep,
+    snapshot: str,
+    session: SessionDep,
+    layer: Annotated[str, Query(description="stem, layer01 ..., head")],
+    block: Annotated[str, Query(description="the candidate; empty for stem and head")] = "",
+) -> CellSamples:
+    """Return what was measured of one cell of a table, run by run, and how the device was."""
+    return cell_samples(session, snapshot, layer, block)
 
 
 @router.get("/samples", response_class=Response, responses=_FILES)

@@ -10,6 +10,7 @@ from search_server.latency.diff import diff_tables
 from search_server.latency.formats.own_csv import to_csv
 from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
 from search_server.latency.formats.own_parquet import to_parquet
+from search_server.latency.known_networks import named_predictions
 from search_server.latency.stored.imports import import_table
 from search_server.latency.stored.predictions import predict, predict_from
 from search_server.latency.stored.recalibrations import recalibrate_table
@@ -17,7 +18,7 @@ from search_server.latency.stored.snapshots import load_table
 from search_server.latency.stored.table_resources import list_tables, table_resource
 from search_server.resources.checks import Recalibration
 from search_server.resources.formats import ImportFormat, TableFormat
-from search_server.resources.latencies import Prediction, PredictionCreate
+from search_server.resources.latencies import NamedPrediction, Prediction, PredictionCreate
 from search_server.resources.page import Page
 from search_server.resources.tables import Table, TableDiff, TableSummary
 from search_server.routes.auth import OwnerFilterDep, PrivateQuery, UserDep
@@ -145,10 +146,17 @@ def get_table(
 
 @router.get("/latency-tables/{snapshot}/diff/{other}", tags=["latency tables"])
 def get_diff(_: UserDep, snapshot: str, other: str, session: SessionDep) -> TableDiff:
-    """Compare two snapshots of one space: ratios and ranks of their cells."""
+    """Compare two snapshots of one space: ratios and ranks of their cells and of known networks."""
     a, b = table_resource(session, snapshot), table_resource(session, other)
+    named = (named_predictions(load_table(session, each)) for each in (snapshot, other))
     with refusing_values("path.other"):
-        return diff_tables(a, b)
+        return diff_tables(a, b, *named)
+
+
+@router.get("/latency-tables/{snapshot}/networks", tags=["predictions"])
+def get_networks(_: UserDep, snapshot: str, session: SessionDep) -> tuple[NamedPrediction, ...]:
+    """Predict the networks that have a name: published ones that fit, and one block in every layer."""
+    return named_predictions(load_table(session, snapshot))
 
 
 @router.get("/latency-tables/{snapshot}/prediction", tags=["predictions"])

@@ -9,12 +9,14 @@ stands behind ``#`` is never sent or logged.
 import json
 import shlex
 from dataclasses import dataclass
+from typing import get_args
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from search_server.errors import ForbiddenError
+from search_server.resources.formats import ImportFormat
 from search_server.resources.models import MAX_MODEL_BYTES, PART_BYTES
 from search_server.routes.auth import UserDep
 from search_server.routes.browser_session import SESSION_COOKIE, csrf_token, require_own_origin
@@ -101,8 +103,14 @@ def devices_page(context: ContextDep, install: InstallCommandDep) -> HTMLRespons
 
 @router.get("/tables")
 def tables_page() -> HTMLResponse:
-    """All latency tables."""
-    return _page("tables")
+    """All latency tables, and a form that imports one."""
+    return _page("tables", formats=(*get_args(ImportFormat), "whole-network-csv"), spaces=SPACE_NAMES)
+
+
+@router.get("/tables/compare")
+def compare_tables_page() -> HTMLResponse:
+    """Two latency tables side by side."""
+    return _page("compare_tables")
 
 
 @router.get("/tables/{snapshot}")

@@ -9,7 +9,7 @@ import pytest
 from search_server.client import SearchClient
 from search_server.latency.table import LatencyTable
 from tests.client.conftest import Edgenas
-from tests.client.served import Served, compared, search_steps, table
+from tests.client.served import SPACE, Served, compared, search_steps, table
 from tests.client.tiny_device import tiny_device
 
 ON_SIMULATED = ("--runtime", "simulated")
@@ -77,7 +77,12 @@ def test_tables(served: Served, edgenas: Edgenas, tmp_path: Path) -> None:
     assert (
         json.loads(edgenas("tables", "show", snapshot, "--json").stdout)["summary"]["snapshot"] == snapshot
     )
-    assert "2.000 (median of the cells)" in edgenas("tables", "diff", snapshot, other).stdout
+    differing = edgenas("tables", "diff", snapshot, other).stdout
+    assert "2.000 (median of the cells)" in differing
+    assert "0 of 36 pairs change order" in differing  # of nine networks of one block each
+    named = json.loads(edgenas("tables", "networks", snapshot, "--json").stdout)
+    assert [each["name"] for each in named] == list(SPACE.candidates)
+    assert "90 % interval" in edgenas("tables", "networks", snapshot).stdout
     csv = edgenas("tables", "export", snapshot).stdout
     assert csv.startswith("snapshot,device,space")
     path = tmp_path / "table.json"
@@ -108,6 +113,9 @@ def test_profile_and_measure_follow_the_device(served: Served, edgenas: Edgenas)
         again = edgenas("profile", "-d", "bench", "-s", "fbnet-tiny", *ON_SIMULATED)
         assert "already there, nothing measured" in again.stdout
         assert f"edgenas tables show {answer['snapshot']}" in again.stderr
+        cell = edgenas("samples", "cell", answer["snapshot"], "stem")
+        assert cell.exit_code == 0, cell.stderr
+        assert "runs under the profiler" in cell.stdout
         asked = ("-d", "bench", "-s", "fbnet-tiny", *ON_SIMULATED, "k3_e6", "k3_e1")
         measured = json.loads(edgenas("measure", *asked, "--json").stdout)
         predicted = json.loads(edgenas("predict", *asked, "--json").stdout)

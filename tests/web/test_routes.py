@@ -35,6 +35,7 @@ def http(served: Served) -> Iterator[httpx.Client]:
         "/tables",
         "/docs",
         "/tables/abc",
+        "/tables/compare",
         "/searches/abc",
         "/searches/new",
         "/compare",

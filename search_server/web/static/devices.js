@@ -10,7 +10,7 @@ import { ago } from "./format.js";
 import { hasEnded } from "./job.js";
 import { sparkline } from "./sparkline.js";
 import { isStale, standingBadge } from "./table_life.js";
-import { originBadge } from "./tables.js";
+import { originBadge, spaceName } from "./table_names.js";
 
 const cards = new Map(); // device_id -> the parts of its card
 let devices = [];
@@ -77,19 +77,13 @@ function tableList(own, device) {
   if (!newest.size) return h("p", { class: "hint" }, "No latency table yet: profile a space.");
   const shown = [...newest.values()].slice(0, 5);
   return [h("h3", {}, "Latency tables"), h("ul", { class: "plain tables" }, shown.map((table) => h("li", {},
-    h("div", { class: "row" }, h("a", { href: `/tables/${table.snapshot}` }, tableName(table)), originBadge(table), standingBadge(table),
+    h("div", { class: "row" }, h("a", { href: `/tables/${table.snapshot}` }, spaceName(table)), originBadge(table), standingBadge(table),
       table.source === "measured" && !device.is_imported ? checkButton(table, show) : null),
     h("div", { class: "row hint" },
       h("meter", { min: 0, max: table.num_entries, value: table.num_measured, "aria-label": "coverage" }),
       h("span", {}, `${table.num_measured} of ${table.num_entries} entries, `, when(table.created_at),
       table.drift ? `, checked ${ago(table.drift.found_at)}${isStale(table) ? "" : `: ${table.drift.outcome}`}` : ", never checked"))))),
   own.length > shown.length ? h("p", {}, h("a", { href: `/tables?device=${encodeURIComponent(device.device_id)}` }, `All ${own.length} tables`)) : null];
-}
-
-/** What people call a table. */
-function tableName({ space, conditions }) {
-  const threads = conditions.threads > 1 ? `, ${conditions.threads} threads` : "";
-  return `${space} · ${conditions.runtime} ${conditions.dtype}${threads}`;
 }
 
 async function showTrend(device) {

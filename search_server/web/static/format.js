@@ -1,20 +1,23 @@
 // How values look to people: milliseconds, ages, counts, shares.
 
-/** Microseconds as milliseconds with at least three significant digits. */
-export function milliseconds(us) {
-  if (us === null || us === undefined) return "–";
-  const ms = us / 1000;
-  return ms.toFixed(Math.max(ms < 10 ? 3 : ms < 100 ? 2 : 1, decimals(ms)));
+/** A number with three significant digits, whole from 100 on. */
+export function three(value) {
+  return value === null || value === undefined ? "–" : value.toFixed(decimals(value));
 }
 
-/** Microseconds with three significant digits, whole from 100 on. */
-export function microseconds(us) {
-  return us === null || us === undefined ? "–" : us.toFixed(decimals(us));
+/** Microseconds as milliseconds with three significant digits. */
+export function milliseconds(us) {
+  return us === null || us === undefined ? "–" : three(us / 1000);
 }
+
+/** Microseconds with three significant digits. */
+export const microseconds = three;
 
 /** How many decimals show three significant digits. */
 function decimals(value) {
-  return value > 0 ? Math.max(0, 2 - Math.floor(Math.log10(value))) : 0;
+  if (!value) return 0;
+  // 9.996 is 10.0: the digits are those of the rounded number.
+  return Math.max(0, 2 - Math.floor(Math.log10(Number(Math.abs(value).toPrecision(3)))));
 }
 
 /** An ISO 8601 time as `3 min ago`. */
@@ -34,7 +37,12 @@ export function utc(moment) {
 /** A count; millions as `3.21 M`. */
 export function count(number) {
   if (number === null || number === undefined) return "–";
-  return number >= 1e6 ? `${(number / 1e6).toFixed(2)} M` : number.toLocaleString("en");
+  return number >= 1e6 ? `${three(number / 1e6)} M` : number.toLocaleString("en");
+}
+
+/** A shape of channels, height and width, such as `24×16²`. */
+export function shape([channels, height, width]) {
+  return height === undefined ? String(channels) : height === width ? `${channels}×${height}²` : `${channels}×${height}×${width}`;
 }
 
 /** A share 0..1 as a percentage. */

@@ -18,7 +18,8 @@ const SHAPES = {
 /**
  * Draw points into an element, again whenever its width changes. A point is `{x, y, low, high, kind, name}`,
  * `low` and `high` an interval of x. `target`: a dashed line at an x; `isDiagonal`: a line where x equals y;
- * `hasFront`: a line through the points that none beats on both axes.
+ * `hasFront`: a line through the points that none beats on both axes; `isLog`: both axes are logarithmic;
+ * `summary`: what a screen reader hears in place of each point. A point with `isQuiet` gets no name beside it.
  */
 export function drawScatter(element, points, options) {
   element.redraw = () => element.replaceChildren(chart(element, points, options));
@@ -34,19 +35,39 @@ function range(values) {
   return [low - room, high + room];
 }
 
-function chart(element, points, { xName, yName, target = null, isDiagonal = false, hasFront = false }) {
+function logRange(values) {
+  const low = Math.min(...values), high = Math.max(...values);
+  const room = (high / low) ** 0.06 * 1.05;
+  return [low / room, high * room];
+}
+
+function logScale(from, to, start, end) {
+  const place = scale(Math.log(from), Math.log(to), start, end);
+  return (value) => place(Math.log(value));
+}
+
+/** Round numbers between two bounds: 1, 2 and 5 of each power of ten, or the powers alone where these are many. */
+function logTicks(low, high) {
+  const powers = Array.from({ length: Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1 }, (_, index) => 10 ** (Math.floor(Math.log10(low)) + index));
+  const steps = powers.length > 3 ? [1] : [1, 2, 5];
+  return powers.flatMap((power) => steps.map((step) => step * power)).filter((value) => low <= value && value <= high);
+}
+
+function chart(element, points, { xName, yName, target = null, isDiagonal = false, hasFront = false, isLog = false, summary = null }) {
   const width = Math.max(element.clientWidth, 240);
   const known = (values) => values.filter((value) => value !== null && value !== undefined);
-  let xs = range(known([...points.flatMap(({ x, low, high }) => [x, low, high]), target]));
-  let ys = range(points.map(({ y }) => y));
+  const around = isLog ? logRange : range;
+  let xs = around(known([...points.flatMap(({ x, low, high }) => [x, low, high]), target]));
+  let ys = around(points.map(({ y }) => y));
   if (isDiagonal) xs = ys = [Math.min(xs[0], ys[0]), Math.max(xs[1], ys[1])];
-  const placeX = scale(...xs, LEFT, width - RIGHT), placeY = scale(...ys, HEIGHT - BOTTOM, TOP);
+  const along = isLog ? logScale : scale, marks = isLog ? logTicks : ticks;
+  const placeX = along(...xs, LEFT, width - RIGHT), placeY = along(...ys, HEIGHT - BOTTOM, TOP);
   const corner = [Math.max(xs[0], ys[0]), Math.min(xs[1], ys[1])];
-  const words = points.map(({ name, x, y }) => `${name}: ${short(x)}, ${short(y)}`).join("; ");
+  const words = summary ?? points.map(({ name, x, y }) => `${name}: ${short(x)}, ${short(y)}`).join("; ");
   return s("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${yName} against ${xName}. ${words}` },
-    ...ticks(...ys).map((value) => s("line", { class: "rule", x1: LEFT, x2: width - RIGHT, y1: placeY(value), y2: placeY(value) })),
-    ...ticks(...ys).map((value) => s("text", { class: "left tick", x: LEFT - 8, y: placeY(value) + 4 }, short(value))),
-    ...ticks(...xs, Math.max(2, width / 110)).map((value) => s("text", { class: "tick", x: placeX(value), y: HEIGHT - BOTTOM + 18 }, short(value))),
+    ...marks(...ys).map((value) => s("line", { class: "rule", x1: LEFT, x2: width - RIGHT, y1: placeY(value), y2: placeY(value) })),
+    ...marks(...ys).map((value) => s("text", { class: "left tick", x: LEFT - 8, y: placeY(value) + 4 }, short(value))),
+    ...marks(...xs, Math.max(2, width / 110)).map((value) => s("text", { class: "tick", x: placeX(value), y: HEIGHT - BOTTOM + 18 }, short(value))),
     s("text", { class: "tick axis", x: (LEFT + width - RIGHT) / 2, y: HEIGHT - 6 }, xName),
     s("text", { class: "tick axis", transform: `translate(13 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)` }, yName),
     ...(target === null ? [] : [
@@ -82,7 +103,7 @@ function frontPath(points, placeX, placeY) {
 function names(points, placeX, placeY, width, target) {
   const taken = points.map(({ x, y }) => ({ x: placeX(x) - SIZE, y: placeY(y) - SIZE, w: 2 * SIZE, h: 2 * SIZE }));
   if (target !== null) taken.push({ x: placeX(target) - 90, y: TOP - 2, w: 90, h: LINE });
-  return points.flatMap(({ x, y, name }) => {
+  return points.filter(({ isQuiet }) => !isQuiet).flatMap(({ x, y, name }) => {
     const w = LETTER * name.length, atX = placeX(x), atY = placeY(y);
     const boxes = [[atX + 11, atY - LINE / 2], [atX - 11 - w, atY - LINE / 2], [atX - w / 2, atY - SIZE - LINE - 2], [atX - w / 2, atY + SIZE + 2]]
       .map(([left, top]) => ({ x: left, y: top, w, h: LINE }));

@@ -50,19 +50,24 @@ export async function showLife(summary) {
   ]))];
   const isMeasured = summary.source === "measured";
   fill(byId("check"), found, isMeasured ? commandLine(`edgenas tables check ${summary.snapshot}`) : null);
-  const related = `device=${encodeURIComponent(summary.device_id)}&space=${encodeURIComponent(summary.space)}`;
-  const known = new Map((await list(`/latency-tables?${related}`)).map((table) => [table.snapshot, table]));
+  const known = new Map((await list(`/latency-tables?${relatedTo(summary)}`)).map((table) => [table.snapshot, table]));
   const chain = [summary];
   while (known.has(chain.at(-1).lineage.parent)) chain.push(known.get(chain.at(-1).lineage.parent));
   fill(byId("history"), grid(HISTORY_COLUMNS, chain.map((table) => ({ cells: [
     link(table.snapshot), ago(table.created_at), standingBadge(table), milliseconds(table.anchor_us),
     table.lineage.reason, table.lineage.change || null,
   ] }))));
-  await showNetworks(summary, related);
+  await showNetworks(summary);
 }
 
-async function showNetworks(summary, related) {
-  const { items } = await get(`/measurements?${related}`);
+/** The query of what belongs to a table's device and space. */
+function relatedTo(summary) {
+  return `device=${encodeURIComponent(summary.device_id)}&space=${encodeURIComponent(summary.space)}`;
+}
+
+/** Show the networks that were measured while this table was the newest. */
+export async function showNetworks(summary) {
+  const { items } = await get(`/measurements?${relatedTo(summary)}`);
   const measured = items.flatMap(({ latencies }) => latencies)
     .filter(({ prediction }) => prediction?.snapshot === summary.snapshot);
   byId("networks-card").hidden = measured.length === 0;
