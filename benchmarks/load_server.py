@@ -65,7 +65,8 @@ class LoadServer:
                     return
             except OSError:
                 time.sleep(0.05)
-        raise RuntimeError(f"the server does not answer; see {self.folder / 'server.log'}")
+        words = (self.folder / "server.log").read_text(errors="replace")[-2000:]
+        raise RuntimeError(f"the server does not answer (exit status {self.process.poll()}):\n{words}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Send a signal and wait until the process has ended."""
