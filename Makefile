@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-arm64 serve bench lint docs check release lock clean
+.PHONY: help install demo test test-arm64 serve bench lint docs check release lock clean
 
 help:
 	@echo "make demo    server, local agent, latency table, search, verification on this machine"
+	@echo "make install all of it into $(VENV); demo and test do this first"
 	@echo "make test    all tests"
 	@echo "make test-arm64   an emulated ARM board behind NAT: install, enrol, measure, faults; root, Linux, half an hour"
 	@echo "make lint    format, style, types, import contracts"
@@ -20,6 +21,9 @@ help:
 	@echo "               page 2, changing_load 35, search_quality 40 (with DATA=folder of images, else skipped)"
 	@echo "make release both distributions, checked as a stranger gets them, and their bill of materials, in dist"
 	@echo "make lock    resolve constraints.txt anew"
+
+install: $(INSTALLED)
+	@echo "Now: source $(BIN)/activate"
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m scripts.demo
@@ -61,7 +65,7 @@ check: lint docs test
 
 $(INSTALLED): pyproject.toml deploy/agent/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "edgenas needs Python 3.11 or newer, this is " + sys.version)'
-	@echo "Installing into $(VENV) (about two minutes the first time) ..."
+	@echo "Installing into $(VENV) (2 GB; about two minutes the first time, more on a busy machine) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip uninstall -qq -y edgenas edgenas-agent  # older ones were one distribution
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt \

@@ -283,11 +283,10 @@ def enrol(
     except (RequestRefusedError, NoAnswerError) as error:
         _fail(f"enrolment failed: {error}")
     save_credentials(settings.data, enrolled)
-    typer.echo(
-        f"enrolled as {enrolled.device_id}; the credential is in {credentials_path(settings.data)}\n"
-        "next: profiler-agent selftest, then profiler-agent run",
-        err=True,
-    )
+    where = credentials_path(settings.data)
+    typer.echo(f"enrolled as {enrolled.device_id}; the credential is in {where}", err=True)
+    if sys.stdin.isatty():  # the install script tells what is next by itself
+        typer.echo("next: profiler-agent selftest, then profiler-agent run", err=True)
 
 
 def _word(answer: bool | None) -> str | None:

@@ -9,6 +9,7 @@ import typer
 import uvicorn
 
 from search_server.app import create_app, end_waiting
+from search_server.install.command import note_address
 from search_server.open_files import raise_open_files
 from search_server.opening import DataOption, open_database, read_settings
 
@@ -42,6 +43,7 @@ def serve(
     raise_open_files()
     open_database(settings).close()
     _check_address(settings.host, settings.port)
+    note_address(settings.data, settings.host, settings.port)
     _log.info("serving", url=f"http://{settings.host}:{settings.port}", docs="/docs")
     config = uvicorn.Config(
         create_app(settings),

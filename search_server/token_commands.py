@@ -11,7 +11,7 @@ from search_server.audit import record_command
 from search_server.clock import utc_now
 from search_server.db.models import SHARED
 from search_server.durations import parse_duration
-from search_server.install.command import install_command
+from search_server.install.command import install_command, noted_address
 from search_server.opening import DataOption, JsonOption, open_database, read_settings
 from search_server.tokens import SCOPES, Scope, create_token, list_tokens, revoke_token
 
@@ -53,7 +53,7 @@ def token_create(
     settings = read_settings(data, public_url=server_url)
     if print_command and scope != "enrol":
         raise typer.BadParameter("only --scope enrol has a line for devices", param_hint="--print-command")
-    here = f"http://127.0.0.1:{settings.port}"
+    here = noted_address(settings.data) or f"http://127.0.0.1:{settings.port}"
     install = install_command(here, settings.public_url) if print_command else None
     database = open_database(settings)
     with database.transaction() as session:

@@ -313,7 +313,8 @@ def _raise_if_lasting(error: Exception, url: str) -> None:
     if error.status in (_WRONG_TOKEN, _WRONG_DEVICE):
         raise DialOutError(
             f"{url} refuses this device's token: {error.body.detail}. It was revoked, or belongs to "
-            f"another server. Enrol again: profiler-agent enrol {url} --replace"
+            f"another server. Enrol again with a new token of scope enrol: profiler-agent enrol {url} "
+            "--replace"
         ) from error
     if error.status == _WRONG_VERSION:
         raise DialOutError(

@@ -221,10 +221,19 @@ def remove_device(
     Example: edgenas devices remove pixel --yes
     """
     found = client.device(device)
-    if not yes:
-        typer.confirm(f"Remove device {found.name} ({found.device_id})?", abort=True, err=True)
+    if not yes and not _confirmed(f"Remove device {found.name} ({found.device_id})?"):
+        err.print("nothing was removed; --yes removes it without asking")
+        raise typer.Exit(1)
     client.remove_device(found.device_id)
     err.print(f"removed device {found.name}")
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:  # nobody there to answer
+        err.print()
+        return False
 
 
 def _ask(

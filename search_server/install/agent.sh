@@ -212,15 +212,16 @@ enrol() {
 }
 
 try_out() {
-    say "trying each runtime for 2 s; numbers of a busy device are not usable, and that is no harm yet:"
+    say "trying each runtime for 2 s; on a busy device numbers do not count, which is no harm yet:"
     as_agent "$agent" selftest --seconds 2 --json </dev/null 2>/dev/null | in_venv "$venv/bin/python" -c 'import json, sys
 for report in json.load(sys.stdin):
     runtime, median_us = report["runtime"], report["wall_us"]["median"]
-    state = "usable" if report["is_usable"] else "not usable yet (%s)" % report["status"]
+    status = "runs; its numbers do not count yet" if report["status"] == "ok" else report["status"]
+    state = "usable" if report["is_usable"] else status
     time = "" if median_us is None else ", median %.2f ms" % (median_us / 1000)
     print("  %s %s: %s%s" % (runtime["name"], runtime["version"], state, time))' >&2 ||
         say "  the self-test gave nothing"
-    say "what to do about it: $agent selftest"
+    say "what a runtime needs says: $agent selftest"
 }
 
 # Prints the processes that run the agent of this environment.

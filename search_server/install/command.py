@@ -4,12 +4,14 @@ import shlex
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from search_server.install.script import SCRIPT_PATH
 from search_server.resources.devices import InstallCommand
 from shared.protocol.address import checked_address
 
+_ADDRESS_FILE = "address"
 _CONNECT_TIMEOUT_S = 1.0
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -48,13 +50,28 @@ def install_command(
         return _command(
             opened_as,
             "The server answers on its own machine only, and so does this line. For other devices start it "
-            "with: search-server serve --host 0.0.0.0",
+            "with: search-server serve --host 0.0.0.0"
+            if _answers(parts.hostname or "", port)
+            else f"No server answers at {opened_as}. If yours listens elsewhere, give its address with "
+            "--server-url http://HOST:PORT.",
         )
     return _command(
         f"{parts.scheme}://{address}:{port}",
         f"{address} is the server's address in its network; {parts.hostname} would lead a device to "
         "itself. If devices reach the server by another address, set EDGENAS_PUBLIC_URL.",
     )
+
+
+def note_address(data: Path, host: str, port: int) -> None:
+    """Keep in the data folder where its server listens, for commands of this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    (data / _ADDRESS_FILE).write_text(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+
+def noted_address(data: Path) -> str | None:
+    """Return where the last server of this data folder listened; None if there was none."""
+    path = data / _ADDRESS_FILE
+    return path.read_text() if path.exists() else None
 
 
 def enrolment_lines(command: InstallCommand, token: str) -> tuple[str, str, str]:

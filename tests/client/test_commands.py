@@ -31,7 +31,10 @@ def test_devices(served: Served, edgenas: Edgenas) -> None:
     assert "simulated 1, onnxruntime 1.32.0" in edgenas("devices", "list").stdout
     assert json.loads(edgenas("devices", "list", "--json").stdout)[0]["name"] == "bench"
     assert "battery_percent" in edgenas("devices", "show", "bench").stdout
-    assert edgenas("devices", "remove", "bench", input_text="n\n").exit_code == 1
+    for answer in ("n\n", ""):
+        kept = edgenas("devices", "remove", "bench", input_text=answer)
+        assert kept.exit_code == 1
+        assert "nothing was removed; --yes removes" in kept.stderr
     assert edgenas("devices", "remove", "bench", "--yes").exit_code == 0
     assert json.loads(edgenas("devices", "list", "--json").stdout) == []
 

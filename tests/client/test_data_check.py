@@ -64,7 +64,7 @@ def test_images_of_both_splits_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "rule"), [("RGB", "mirror: half"), ("L", "mirror: no, since gray images and digits")]
+    ("mode", "rule"), [("RGB", "mirror: half"), ("L", "mirror: no, since most images are gray")]
 )
 def test_gray_images_are_told_by_their_mode_or_their_pixels(tmp_path: Path, mode: str, rule: str) -> None:
     make(tmp_path, "a", range(8), "L")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from search_server.install.command import enrolment_lines, install_command
+from search_server.install.command import enrolment_lines, install_command, note_address, noted_address
 
 
 def test_an_address_that_the_caller_used_is_kept() -> None:
@@ -29,6 +29,29 @@ def test_a_server_for_its_own_machine_only_says_so(address: str | None) -> None:
         told = install_command(url, find_address=lambda: address)
     assert told.server_url == url
     assert "search-server serve --host 0.0.0.0" in told.note
+
+
+def test_where_no_server_answers_nothing_is_said_of_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    told = install_command(url, find_address=lambda: "127.0.0.1")
+    assert told.server_url == url
+    assert told.note.startswith(f"No server answers at {url}.")
+    assert "--server-url" in told.note
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8477"),
+        ("10.77.0.1", "http://10.77.0.1:8477"),
+        ("::", "http://[::1]:8477"),
+    ],
+)
+def test_commands_find_the_server_of_their_data_folder(tmp_path: Path, host: str, url: str) -> None:
+    assert noted_address(tmp_path) is None
+    note_address(tmp_path, host, 8477)
+    assert noted_address(tmp_path) == url
 
 
 def test_what_an_operator_set_comes_first() -> None:

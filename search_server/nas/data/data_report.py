@@ -144,7 +144,7 @@ def _look(source: ImageSource, root: str) -> list[_Seen]:
 def _rules(loaded: LoadedImages, resolution: int, mirrors: bool, why: str) -> tuple[str, ...]:
     crops = loaded.train.mirrors and resolution >= CROP_RESOLUTION
     why = why.removeprefix("images are not mirrored, ")
-    why = why or "since gray images and digits may be signs; --mirror turns it on"
+    why = why or "since most images are gray, and such may be signs; --mirror turns it on"
     return (
         f"size: the shorter side is scaled to {resolution} pixels, the centre {resolution}x{resolution} "
         "is taken",

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 
 import torch
@@ -21,6 +22,7 @@ Progress = Callable[[int, int], None]
 NUM_DECODED = 20_000
 """Of sets that are not kept in memory so many images are decoded for a look, a minute on two cores."""
 _NUM_NAMED = 10
+_NUM_MODES = 100
 _PROGRESS_IMAGES = 1000
 
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
@@ -32,14 +34,15 @@ def image_files(
 ) -> ImageFiles:
     """Return encoded images as a source.
 
-    Where the first image is gray, the images are taken for signs such as digits, which are not mirrored.
+    Where most images are gray, of a hundred that are looked at, they are taken for signs such as digits,
+    which are not mirrored.
     """
-    try:
-        with open_image(files[0]) as first:
-            mirrors = not is_gray(first.mode)
-    except ValueError:
-        # ``decode_sources`` tells of it, with all others that cannot be read.
-        mirrors = True
+    grays = []
+    for file in files[:: -(-len(files) // _NUM_MODES)]:
+        # ``decode_sources`` tells of those that cannot be read.
+        with suppress(ValueError), open_image(file) as image:
+            grays.append(is_gray(image.mode))
+    mirrors = 2 * sum(grays) <= len(grays)
     return ImageFiles(tuple(files), labels_N, class_names, resolution, mirrors)
 
 

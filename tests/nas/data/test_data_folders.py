@@ -103,6 +103,14 @@ def test_gray_images_are_not_mirrored(tmp_path: Path) -> None:
     assert not load_data(str(tmp_path), 8).weights.mirrors
 
 
+def test_one_gray_image_decides_nothing(tmp_path: Path) -> None:
+    make_classes(tmp_path)
+    first = min(tmp_path.glob("*/*.png"))
+    with Image.open(first) as image:
+        image.convert("L").save(first)
+    assert load_data(str(tmp_path), 16).weights.mirrors
+
+
 def test_what_does_not_fit_in_memory_is_decoded_when_asked_for(tmp_path: Path) -> None:
     make_classes(tmp_path)
     files = sorted(tmp_path.glob("*/*.png"))
