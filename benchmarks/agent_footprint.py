@@ -10,21 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import figures_parser, print_figures, say
-from scripts.local_services import (
-    create_token,
-    free_port,
-    run_to_end,
-    start,
-    stop,
-    user_token,
-    wait_until_ready,
-)
+from scripts.local_services import create_token, running_server, user_token
 from search_server.client import SearchClient
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -36,7 +26,10 @@ def main() -> None:
     parser = figures_parser(__doc__)
     parser.add_argument("--idle-s", type=float, default=60.0, help="how long it is watched (60)")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="edgenas-footprint-") as folder, _server(Path(folder)) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="edgenas-footprint-") as folder,
+        running_server(Path(folder) / "server") as url,
+    ):
         figures = _footprint(Path(folder), url, arguments.idle_s)
     print_figures({"benchmark": "agent_footprint", "idle_s": arguments.idle_s, **figures})
 
@@ -96,21 +89,6 @@ def _cpu_s(pid: int) -> float:
 def _resident_mb(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    data, url = folder / "server", f"http://127.0.0.1:{(port := free_port())}"
-    data.mkdir()
-    run_to_end("search-server", "migrate", "--data", str(data))
-    process = start(
-        "search-server", "serve", "--port", str(port), "--data", str(data), log=folder / "server.log"
-    )
-    try:
-        wait_until_ready(url, process)
-        yield url
-    finally:
-        stop([process])
 
 
 def _run(*command: str, env: dict[str, str] | None = None) -> None:

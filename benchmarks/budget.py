@@ -16,8 +16,9 @@ from scripts.demo import SPACE, measure_table
 from scripts.local_services import local_services, wait_for_device
 from search_server.client import SearchClient
 from search_server.latency.table import LatencyTable
+from search_server.resources.found_networks import FoundArchitecture
 from search_server.resources.latencies import MeasurementCreate
-from search_server.resources.searches import FoundArchitecture, SearchCreate
+from search_server.resources.searches import SearchCreate
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Of the way from the fastest network of the space to the slowest, as the table predicts them."""

@@ -13,8 +13,9 @@ import onnx
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.latency.verdict import Verdict
 from search_server.profiling.conclude_model import operator_latencies
+from search_server.resources.found_networks import FoundArchitecture, Role
 from search_server.resources.models import ModelLatency, NodeLatency
-from search_server.resources.searches import FoundArchitecture, Role, SearchStep
+from search_server.resources.searches import SearchStep
 from shared.architecture import Architecture, anchor_architecture, random_architecture, uniform_architecture
 from shared.macro_architecture import PlacedSegment, SearchSpace
 from shared.protocol.device import Conditions, Device, RuntimeInfo

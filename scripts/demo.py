@@ -25,7 +25,8 @@ from search_server.client.job_progress import JobFailedError, job_progress
 from search_server.client.search_view import files_grid, step_line
 from search_server.client.show import count, facts, grid, milliseconds, share
 from search_server.client.table_view import verdict_text
-from search_server.resources.searches import ROLE_WORDS, Search, SearchCreate, SearchStep
+from search_server.resources.found_networks import ROLE_WORDS
+from search_server.resources.searches import Search, SearchCreate, SearchStep
 from search_server.resources.tables import Profile, ProfileCreate, TableSummary
 
 SPACE = "fbnet-tiny"

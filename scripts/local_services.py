@@ -25,6 +25,26 @@ class DemoError(RuntimeError):
 
 
 @contextmanager
+def running_server(data: Path) -> Iterator[str]:
+    """Run a server on a data folder until the block ends; yield its address.
+
+    Raises:
+        DemoError: it does not answer.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = start(
+        "search-server", "serve", "--port", str(port), "--data", str(data), log=data / "server.log"
+    )
+    try:
+        wait_until_ready(url, process)
+        yield url
+    finally:
+        stop([process])
+
+
+@contextmanager
 def local_services(data: Path) -> Iterator[tuple[SearchClient, str]]:
     """Start server, worker and agent on a data folder; stop them at the end, whatever happens.
 
@@ -32,24 +52,20 @@ def local_services(data: Path) -> Iterator[tuple[SearchClient, str]]:
         A client with a user token, and the address of the page.
     """
     data.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    server_url = f"http://127.0.0.1:{port}"
     run_to_end("search-server", "migrate", "--data", str(data))
     token = user_token(data)
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        serve = ("search-server", "serve", "--port", str(port), "--data", str(data))
-        processes.append(start(*serve, log=data / "server.log"))
-        wait_until_ready(server_url, processes[0])
+    with running_server(data) as server_url:
         enrol(data, server_url)
-        worker = ("search-server", "worker", "--data", str(data))
-        processes.append(start(*worker, log=data / "worker.log"))
-        agent = ("profiler-agent", "run", "--server", server_url, "--data", str(data / "agent"))
-        processes.append(start(*agent, log=data / "agent.log"))
-        with SearchClient(server_url, token) as client:
-            yield client, f"{server_url}/login#token={token}"
-    finally:
-        stop(processes)
+        processes: list[subprocess.Popen[bytes]] = []
+        try:
+            worker = ("search-server", "worker", "--data", str(data))
+            processes.append(start(*worker, log=data / "worker.log"))
+            agent = ("profiler-agent", "run", "--server", server_url, "--data", str(data / "agent"))
+            processes.append(start(*agent, log=data / "agent.log"))
+            with SearchClient(server_url, token) as client:
+                yield client, f"{server_url}/login#token={token}"
+        finally:
+            stop(processes)
 
 
 def wait_for_device(client: SearchClient) -> str:

@@ -20,7 +20,9 @@ from search_server.resources.devices import (
     InstallCommand,
 )
 from search_server.resources.formats import ExportFormat, ImportFormat, SampleFormat, TableFormat
+from search_server.resources.found_networks import FoundArchitecture
 from search_server.resources.fronts import FrontCreate, RetargetCreate
+from search_server.resources.gates import Gate, GateCreate
 from search_server.resources.ids import IdKind, KnownId
 from search_server.resources.jobs import Job, JobUpdate
 from search_server.resources.latencies import (
@@ -30,11 +32,9 @@ from search_server.resources.latencies import (
     Prediction,
     PredictionCreate,
 )
+from search_server.resources.model_comparison import ModelComparison
 from search_server.resources.models import (
-    Gate,
-    GateCreate,
     Model,
-    ModelComparison,
     ModelCreate,
     ModelMeasurement,
     ModelMeasurementCreate,
@@ -44,7 +44,6 @@ from search_server.resources.page import Page
 from search_server.resources.samples import CellSamples, JobLease, LeaseSamples
 from search_server.resources.searches import (
     DataSet,
-    FoundArchitecture,
     Search,
     SearchCreate,
     SearchCurves,

@@ -3,7 +3,8 @@
 from rich.table import Table as Grid
 
 from search_server.client.show import count, grid, milliseconds, share
-from search_server.resources.searches import FoundArchitecture, Search
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import Search
 
 
 def front_grid(search: Search) -> Grid:

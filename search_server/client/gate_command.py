@@ -25,7 +25,8 @@ from search_server.client.model_view import fitting, read_input
 from search_server.client.search_client import SearchClient
 from search_server.client.short_ids import whole_id
 from search_server.client.show import milliseconds
-from search_server.resources.models import Gate, GateCreate, GateOutcome, GateVerdict, Model
+from search_server.resources.gates import Gate, GateCreate, GateOutcome, GateVerdict
+from search_server.resources.models import Model
 from shared.protocol.device import Conditions
 
 EXIT_STATUS: dict[GateOutcome, int] = {"passed": 0, "slower": EXIT_FAILED, "undecided": EXIT_USAGE}

@@ -11,9 +11,10 @@ from search_server.client.commands import EXIT_INTERRUPTED, err
 from search_server.client.endpoints import has_ended
 from search_server.client.errors import SearchClientError
 from search_server.resources.checks import TableCheck
+from search_server.resources.gates import Gate
 from search_server.resources.jobs import Job
 from search_server.resources.latencies import Measurement
-from search_server.resources.models import Gate, ModelMeasurement
+from search_server.resources.models import ModelMeasurement
 from search_server.resources.tables import Profile
 
 PROGRESS_STEP = 0.05

@@ -7,15 +7,8 @@ from typing import Any
 from rich.table import Table as Grid
 
 from search_server.client.show import count, grid, in_ms, interval, microseconds, milliseconds, share
-from search_server.resources.models import (
-    Model,
-    ModelComparison,
-    ModelLatency,
-    ModelMeasurement,
-    ModelTensor,
-    NodeDifference,
-    NodeLatency,
-)
+from search_server.resources.model_comparison import ModelComparison, NodeDifference
+from search_server.resources.models import Model, ModelLatency, ModelMeasurement, ModelTensor, NodeLatency
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import ModelInput
 from shared.runtimes import RUNTIMES

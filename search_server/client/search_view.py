@@ -8,17 +8,9 @@ from rich.table import Table as Grid
 from search_server.client.commands import out, print_facts
 from search_server.client.front_view import front_grid
 from search_server.client.show import count, grid, milliseconds, share
+from search_server.resources.found_networks import ROLE_WORDS, DeviceLatency, ExportedFile, Role
 from search_server.resources.jobs import Job
-from search_server.resources.searches import (
-    ROLE_WORDS,
-    DeviceLatency,
-    ExpectedCost,
-    ExportedFile,
-    Role,
-    Search,
-    SearchCreate,
-    SearchStep,
-)
+from search_server.resources.searches import ExpectedCost, Search, SearchCreate, SearchStep
 from search_server.search_options import MostName, PathsName, ThetaGradientName
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_server.exports.model_card import model_card
-from search_server.resources.searches import FoundArchitecture
+from search_server.resources.found_networks import FoundArchitecture
 
 HUB_PLACES: Mapping[str, str] = {
     "network.onnx": "onnx/model.onnx",

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from search_server.resources.searches import ExportedFile, FoundArchitecture
+from search_server.resources.found_networks import ExportedFile, FoundArchitecture
 
 _USE = """\
 ## Use

@@ -54,8 +54,9 @@ from search_server.profiling.plan import (
 )
 from search_server.profiling.samples import own_leases
 from search_server.resources.checks import Drift
+from search_server.resources.gates import GateVerdict
 from search_server.resources.latencies import MeasurementCreate
-from search_server.resources.models import GateVerdict, ModelLatency
+from search_server.resources.models import ModelLatency
 from search_server.store import Store
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Policy

@@ -26,7 +26,7 @@ from search_server.profiling.evidence import (
     remedy_of,
 )
 from search_server.profiling.plan import ANCHOR_ID
-from search_server.resources.models import GateOutcome, GateVerdict
+from search_server.resources.gates import GateOutcome, GateVerdict
 
 LOOKS = (6, 9, 12, 15, 18)
 """After so many windows the evidence is looked at; the last is the most that a gate takes."""

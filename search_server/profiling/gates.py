@@ -21,7 +21,7 @@ from search_server.profiling.conclude_gate import LOOKS, NUM_COPIES, GateOn
 from search_server.profiling.own_models import ANCHOR_SPACE, model_item, require_model_support
 from search_server.profiling.plan import ANCHOR_ID, policy
 from search_server.profiling.samples import own_leases
-from search_server.resources.models import Gate, GateCreate, GateVerdict
+from search_server.resources.gates import Gate, GateCreate, GateVerdict
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import LeaseItem
 from shared.protocol.wire import from_dict, to_dict

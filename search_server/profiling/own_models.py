@@ -25,12 +25,7 @@ from search_server.own_models.input_shapes import input_shapes
 from search_server.own_models.stored_models import find_model, model_names, model_resource
 from search_server.profiling.conclude_model import MODEL_ID
 from search_server.profiling.plan import ANCHOR_ID, ItemFactory, policy
-from search_server.resources.models import (
-    Model,
-    ModelLatency,
-    ModelMeasurement,
-    ModelMeasurementCreate,
-)
+from search_server.resources.models import Model, ModelLatency, ModelMeasurement, ModelMeasurementCreate
 from search_server.resources.page import Page
 from search_server.store import Store
 from shared.architecture import anchor_architecture

@@ -1,10 +1,10 @@
 """Searches: asked for, watched, and what they found."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field, fields
-from typing import Literal
 
 from search_server.option_field import option
+from search_server.resources.found_networks import FoundArchitecture
 from search_server.resources.jobs import Job, require_job_name
 from search_server.resources.tabular import Tabular
 from search_server.search_options import (
@@ -17,19 +17,8 @@ from search_server.search_options import (
 )
 from shared.protocol.device import Conditions
 
-Role = Literal["found", "uniform", "random", "most_macs", "front"]
-
 MAX_POINTS = 12
 """Of a front, on each device."""
-
-ROLE_WORDS: Mapping[Role, str] = {
-    "found": "found",
-    "uniform": "uniform",
-    "random": "random",
-    "most_macs": "most MACs",
-    "front": "front",
-}
-"""As people read them; ``most_macs`` has the most multiply-accumulates within the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,75 +247,6 @@ class SearchCurves(Tabular):
         names = [field.name for field in fields(self) if field.name != "num_steps"]
         columns = (getattr(self, name) for name in names)
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceLatency:
-    """A network on one more device of a search."""
-
-    device: str
-    """Its name."""
-    target_us: float
-    predicted_us: float
-    measured_us: float | None = None
-    """None: the device has no agent, or was not asked yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileLatency:
-    """An exported file as a device of the search ran it."""
-
-    device: str
-    measured_us: float
-    """Level of the snapshot that the search used on this device."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedFile:
-    """A file of the found network, as it is handed out."""
-
-    format: str
-    dtype: str
-    sha256: str
-    size_bytes: int
-    validation_accuracy: float | None = None
-    """Found by running the file; None where the worker has no runtime for it."""
-    test_accuracy: float | None = None
-    latencies: tuple[FileLatency, ...] = ()
-    """On each device whose runtime loads this format. Of format ``ncnn`` devices run the layers alone, with
-    weights of zeros."""
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedFor:
-    """A point of a front: the device and the target that a network was decoded for."""
-
-    device: str
-    target_us: float
-
-
-@dataclass(frozen=True, slots=True)
-class FoundArchitecture:
-    """A network that a search compared: found, or a baseline trained and measured alike."""
-
-    role: Role
-    architecture: str
-    macs: int
-    params: int
-    predicted_us: float
-    measured_us: float | None = None
-    """Level of the snapshot that the search used, like ``predicted_us``."""
-    validation_accuracy: float | None = None
-    test_accuracy: float | None = None
-    others: tuple[DeviceLatency, ...] = ()
-    """The further devices of the search, in its order."""
-    files: tuple[ExportedFile, ...] = ()
-    """Of the found network alone: what was exported, with its own accuracy and latency."""
-    decoded_for: tuple[DecodedFor, ...] = ()
-    """On a front: the points that the network stands for."""
-    estimated_nats: float | None = None
-    """Decoded from the effects of an earlier search: what these say of its cross entropy, against the mean
-    of all networks; below 0 is better."""
 
 
 @dataclass(frozen=True, slots=True)

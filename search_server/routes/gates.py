@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
 from search_server.profiling.gates import gate_resource, gate_resources, submit_gate
-from search_server.resources.models import Gate, GateCreate
+from search_server.resources.gates import Gate, GateCreate
 from search_server.resources.page import Page
 from search_server.routes.auth import OwnerFilterDep, SubmissionDep, UserDep
 from search_server.routes.context import (

@@ -29,14 +29,13 @@ from search_server.profiling.own_models import (
     submit_model_measurement,
 )
 from search_server.resources.formats import TableFormat
+from search_server.resources.model_comparison import ModelComparison, compare_measurements
 from search_server.resources.models import (
     Model,
-    ModelComparison,
     ModelCreate,
     ModelMeasurement,
     ModelMeasurementCreate,
     ModelUpload,
-    compare_measurements,
 )
 from search_server.resources.page import Page
 from search_server.routes.auth import OwnerFilterDep, SubmissionDep, UserDep

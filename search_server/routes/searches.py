@@ -12,11 +12,11 @@ from search_server.errors import ConflictError, InvalidValueError
 from search_server.jobs.registry import find_job, list_jobs
 from search_server.leases.cancel import cancel_whole_job
 from search_server.resources.formats import ExportFormat
+from search_server.resources.found_networks import FoundArchitecture
 from search_server.resources.fronts import FrontCreate, RetargetCreate
 from search_server.resources.page import Page
 from search_server.resources.searches import (
     DataSet,
-    FoundArchitecture,
     Search,
     SearchCreate,
     SearchCurves,

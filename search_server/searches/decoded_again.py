@@ -16,7 +16,7 @@ from search_server.nas.choosing.front import front_targets_us
 from search_server.nas.learnt import Learnt, load_learnt, load_supernet
 from search_server.nas.supernet.accelerator import CPU
 from search_server.nas.supernet.supernet import Supernet
-from search_server.resources.searches import DecodedFor, FoundArchitecture
+from search_server.resources.found_networks import DecodedFor, FoundArchitecture
 from search_server.searches.delivery import deliver
 from search_server.searches.finalists import measured_finalists
 from search_server.searches.recording import record_architecture

@@ -19,7 +19,7 @@ from search_server.model_files.model_file import ModelFile
 from search_server.model_files.ncnn_model import ncnn_param
 from search_server.nas.data.images import DataSplits, ImageSource
 from search_server.nas.network_weights import network_bytes, numpy_weights
-from search_server.resources.searches import ExportedFile, FileLatency, FoundArchitecture
+from search_server.resources.found_networks import ExportedFile, FileLatency, FoundArchitecture
 from search_server.searches.recording import record_architecture
 from search_server.searches.search_job import SearchDevice, SearchJob
 from search_server.searches.searches import description_name, export_name

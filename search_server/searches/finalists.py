@@ -13,7 +13,7 @@ from search_server.nas.choosing.most import most_network
 from search_server.nas.choosing.shortlist import DRAWING_ENTROPY, shortlist
 from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun
-from search_server.resources.searches import FoundArchitecture, Role
+from search_server.resources.found_networks import FoundArchitecture, Role
 from search_server.search_options import MostName
 from search_server.searches.recording import record_step
 from search_server.searches.search_job import SearchJob

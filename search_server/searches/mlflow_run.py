@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from search_server.resources.searches import FoundArchitecture, SearchStep
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchStep
 from search_server.searches.search_job import StoppedError
 from search_server.searches.step_figures import found_figures, step_figures
 

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 from search_server.db.models import JobRow
 from search_server.errors import ConflictError, refusing_values
 from search_server.jobs.registry import find_job
-from search_server.resources.searches import FoundArchitecture, SearchCreate
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchCreate
 from shared.protocol.wire import from_dict
 from shared.search_space import SearchSpace, search_space
 

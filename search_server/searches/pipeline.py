@@ -26,7 +26,8 @@ from search_server.nas.checkpoint import Place, checkpoint_place, load_checkpoin
 from search_server.nas.data.images import DataSplits
 from search_server.nas.search import SearchRun, SearchStepFacts
 from search_server.nas.shards import Shards
-from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchCreate, SearchStep
 from search_server.searches.decoded_again import decoded_front, retargeted_network
 from search_server.searches.delivery import deliver
 from search_server.searches.event_files import event_files

@@ -5,7 +5,8 @@ from sqlalchemy.orm import Session
 
 from search_server.db.models import JobRow, SearchArchitectureRow, SearchStepRow
 from search_server.jobs.registry import UNFINISHED
-from search_server.resources.searches import FoundArchitecture, SearchStep
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchStep
 from shared.protocol.wire import to_dict
 
 

@@ -24,14 +24,9 @@ from search_server.jobs.registry import (
 from search_server.latency.stored.required_table import require_table
 from search_server.latency.stored.snapshots import is_private_table
 from search_server.latency.table import LatencyTable
+from search_server.resources.found_networks import FoundArchitecture
 from search_server.resources.page import Page
-from search_server.resources.searches import (
-    FoundArchitecture,
-    Search,
-    SearchCreate,
-    SearchDryRun,
-    SearchStep,
-)
+from search_server.resources.searches import Search, SearchCreate, SearchDryRun, SearchStep
 from search_server.searches.data_check import check_data
 from search_server.searches.data_classes import check_classes
 from search_server.searches.named_teachers import check_teacher

@@ -1,6 +1,7 @@
 """The figures of a search by the names that TensorBoard, MLflow and Weights & Biases show."""
 
-from search_server.resources.searches import FoundArchitecture, SearchStep
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchStep
 
 
 def step_figures(step: SearchStep) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 
-from search_server.resources.searches import FoundArchitecture
+from search_server.resources.found_networks import FoundArchitecture
 from search_server.searches.search_job import SearchJob
 
 SPAN = 0.03

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import structlog
 
-from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchCreate, SearchStep
 from search_server.resources.tabular import flat
 from search_server.searches.mlflow_run import mlflow_run
 from search_server.searches.wandb_run import wandb_run

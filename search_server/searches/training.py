@@ -10,7 +10,7 @@ from search_server.nas.data.images import DataSplits
 from search_server.nas.network_weights import load_network
 from search_server.nas.supernet.accelerator import CPU
 from search_server.nas.supernet.supernet import Supernet
-from search_server.resources.searches import FoundArchitecture, Role
+from search_server.resources.found_networks import FoundArchitecture, Role
 from search_server.searches.recording import record_architecture
 from search_server.searches.search_inputs import data_choice
 from search_server.searches.search_job import SearchJob

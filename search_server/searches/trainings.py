@@ -13,7 +13,8 @@ from search_server.nas.network_weights import load_network, network_bytes
 from search_server.nas.supernet.accelerator import choose_accelerator
 from search_server.nas.teacher import Teacher
 from search_server.nas.train import TrainConfig, evaluate, train
-from search_server.resources.searches import ROLE_WORDS, Role, SearchCreate
+from search_server.resources.found_networks import ROLE_WORDS, Role
+from search_server.resources.searches import SearchCreate
 from search_server.searches.search_inputs import DataChoice
 from shared.architecture import parse_architecture
 from shared.search_space import search_space

@@ -10,8 +10,8 @@ from search_server.clock import utc_now
 from search_server.leases.artifacts import store_artifact
 from search_server.model_files.model_file import ModelFile
 from search_server.profiling.measurements import measured_file, measured_latencies, request_measurement
+from search_server.resources.found_networks import DeviceLatency, FoundArchitecture, Role
 from search_server.resources.latencies import MeasuredLatency
-from search_server.resources.searches import DeviceLatency, FoundArchitecture, Role
 from search_server.searches.recording import record_architecture
 from search_server.searches.search_job import SearchDevice, SearchJob
 from search_server.searches.searches import search_architectures

@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from search_server.resources.searches import FoundArchitecture, SearchStep
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchStep
 from search_server.searches.step_figures import found_figures, step_figures
 
 

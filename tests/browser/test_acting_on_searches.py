@@ -7,7 +7,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from search_server.resources.searches import DeviceLatency, DeviceTarget, SearchCreate
+from search_server.resources.found_networks import DeviceLatency
+from search_server.resources.searches import DeviceTarget, SearchCreate
 from tests.browser.chromium import NEEDS_CHROMIUM
 from tests.browser.models import add_model, enrol_for_models, known_latency, store_measurement
 from tests.browser.searches import submit

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from search_server.db.models import DeviceRow
 from search_server.jobs.registry import fail_job, find_job, finish_job
 from search_server.profiling.own_models import store_model_latency
-from search_server.resources.models import GateVerdict
+from search_server.resources.gates import GateVerdict
 from shared.protocol.measurement import OWN_FILES_PROTOCOL
 from shared.protocol.wire import to_dict
 from tests.browser.chromium import NEEDS_CHROMIUM

@@ -22,7 +22,8 @@ from search_server.latency.stored.snapshots import store_table
 from search_server.latency.table import LatencyTable, TableEntry
 from search_server.latency.verdict import Verdict
 from search_server.logs import configure_logs
-from search_server.resources.searches import FoundArchitecture, SearchStep
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchStep
 from search_server.searches.recording import record_architecture, record_step, set_progress
 from search_server.settings import Settings
 from search_server.tokens import Scope, create_token

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local_services import enrol, free_port, start, stop, user_token, wait_until_ready
+from scripts.local_services import enrol, running_server, start, stop, user_token
 from search_server.client import SearchClient
 from search_server.resources.latencies import MeasurementCreate
 from shared.protocol.device import Conditions
@@ -50,17 +50,9 @@ def until_logged(path: Path, words: str) -> None:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """The address of a server with one enrolled device."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    process = start(
-        "search-server", "serve", "--port", str(port), "--data", str(tmp_path), log=tmp_path / "server.log"
-    )
-    try:
-        wait_until_ready(url, process)
+    with running_server(tmp_path) as url:
         enrol(tmp_path, url)
         yield url
-    finally:
-        stop([process])
 
 
 @pytest.mark.parametrize("num_signals", [1, 2])

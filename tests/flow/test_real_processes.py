@@ -14,7 +14,8 @@ import pytest
 from scripts.local_services import local_services, wait_for_device
 from search_server.client import SearchClient
 from search_server.client.errors import ServerRefusedError
-from search_server.resources.searches import FoundArchitecture, SearchCreate
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchCreate
 from shared.architecture import parse_architecture
 from shared.search_space import search_space
 from tests.latency.estimate.test_fit import fit

@@ -16,13 +16,8 @@ from search_server.jobs.registry import Submission, find_job
 from search_server.latency.stored.imports import import_table
 from search_server.nas.budget.caps import latency_cap, macs_cap
 from search_server.nas.budget.latency_model import LatencyModel
-from search_server.resources.searches import (
-    DeviceLatency,
-    DeviceTarget,
-    FoundArchitecture,
-    Search,
-    SearchCreate,
-)
+from search_server.resources.found_networks import DeviceLatency, FoundArchitecture
+from search_server.resources.searches import DeviceTarget, Search, SearchCreate
 from search_server.searches.finalists import corrected_caps
 from search_server.searches.pipeline import run_search_job
 from search_server.searches.search_job import SearchJob, open_search_job

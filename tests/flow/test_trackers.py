@@ -7,7 +7,8 @@ import pytest
 
 from search_server.db.session import Database
 from search_server.jobs.registry import find_job
-from search_server.resources.searches import FoundArchitecture, Search, SearchStep
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import Search, SearchStep
 from search_server.searches.pipeline import run_search_job
 from search_server.searches.searches import search_resource, search_steps_after
 from search_server.searches.step_figures import found_figures, step_figures

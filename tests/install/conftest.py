@@ -5,19 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local_services import free_port, start, stop, wait_until_ready
+from scripts.local_services import running_server
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """The server's address; its data lie in ``tmp_path``."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    process = start(
-        "search-server", "serve", "--port", str(port), "--data", str(tmp_path), log=tmp_path / "server.log"
-    )
-    try:
-        wait_until_ready(url, process)
+    with running_server(tmp_path) as url:
         yield url
-    finally:
-        stop([process])

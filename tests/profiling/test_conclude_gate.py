@@ -16,7 +16,7 @@ from search_server.profiling.conclude_gate import (
 )
 from search_server.profiling.evidence import Evidence, Failed, Window
 from search_server.profiling.plan import ANCHOR_ID
-from search_server.resources.models import GateVerdict
+from search_server.resources.gates import GateVerdict
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Result
 from tests.profiling.test_conclude_model import runs

@@ -8,7 +8,7 @@ from search_server.client.gate_command import read_share, report_text
 from search_server.db.session import Database
 from search_server.profiling.conclude_gate import LOOKS
 from search_server.profiling.plan import ANCHOR_ID
-from search_server.resources.models import Gate, GateCreate
+from search_server.resources.gates import Gate, GateCreate
 from shared.protocol.device import Conditions
 from shared.protocol.measurement import Lease
 from shared.protocol.wire import from_dict

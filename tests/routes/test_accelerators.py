@@ -8,8 +8,9 @@ import pytest
 
 from search_server.db.session import Database
 from search_server.model_files.tflite_model import tflite_bytes
+from search_server.resources.gates import GateCreate
 from search_server.resources.latencies import MeasurementCreate
-from search_server.resources.models import GateCreate, ModelCreate, ModelMeasurementCreate
+from search_server.resources.models import ModelCreate, ModelMeasurementCreate
 from search_server.resources.searches import DeviceTarget, SearchCreate
 from search_server.resources.tables import ProfileCreate
 from shared.protocol.device import Conditions, RuntimeInfo

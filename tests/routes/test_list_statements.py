@@ -22,10 +22,11 @@ from search_server.db.session import Database
 from search_server.devices.registry import add_device
 from search_server.latency.stored.snapshots import store_table
 from search_server.resources.checks import Drift
+from search_server.resources.found_networks import FoundArchitecture
 from search_server.resources.jobs import JobKind
 from search_server.resources.latencies import MeasuredLatency
 from search_server.resources.models import ModelFacts, ModelLatency
-from search_server.resources.searches import FoundArchitecture, SearchCreate
+from search_server.resources.searches import SearchCreate
 from search_server.resources.tables import Lineage
 from shared.protocol.device import Conditions
 from shared.protocol.wire import to_dict

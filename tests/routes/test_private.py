@@ -9,10 +9,12 @@ import pytest
 from search_server.db.session import Database
 from search_server.jobs.registry import finish_job
 from search_server.people import add_user
+from search_server.resources.found_networks import FoundArchitecture
 from search_server.resources.fronts import FrontCreate, RetargetCreate
+from search_server.resources.gates import GateCreate
 from search_server.resources.latencies import MeasurementCreate
-from search_server.resources.models import GateCreate, ModelMeasurementCreate
-from search_server.resources.searches import FoundArchitecture, SearchCreate
+from search_server.resources.models import ModelMeasurementCreate
+from search_server.resources.searches import SearchCreate
 from search_server.resources.tables import ProfileCreate
 from search_server.tokens import Scope, create_token
 from shared.protocol.wire import to_dict

@@ -5,7 +5,8 @@ import pytest
 from search_server.db.session import Database
 from search_server.jobs.registry import finish_job
 from search_server.latency.stored.imports import import_table
-from search_server.resources.searches import FoundArchitecture, SearchCreate
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchCreate
 from shared.protocol.wire import to_dict
 from tests.conftest import Clock
 from tests.search_server.api import Api

@@ -18,7 +18,8 @@ from search_server.db.session import Database
 from search_server.housekeeping import keep_house
 from search_server.jobs.registry import finish_job
 from search_server.profiling.measurements import request_measurement
-from search_server.resources.searches import FoundArchitecture, SearchCreate, SearchStep
+from search_server.resources.found_networks import FoundArchitecture
+from search_server.resources.searches import SearchCreate, SearchStep
 from search_server.searches.queue import MAX_ATTEMPTS, WORKER_LEASE, claim_search, renew_search
 from search_server.searches.recording import record_architecture, record_step, set_progress
 from search_server.searches.searches import export_name
