@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from search_server.client.commands import (
     JsonOption,
@@ -18,12 +17,18 @@ from search_server.client.commands import (
     print_facts,
     print_json,
 )
+from search_server.client.device_view import (
+    canary_words,
+    core_words,
+    runtime_words,
+    state_word,
+    upgrade_words,
+)
 from search_server.client.fleet import chosen_devices, on_each
 from search_server.client.fleet_view import require_all
 from search_server.client.search_client import SearchClient
 from search_server.client.show import age, grid
-from search_server.resources.devices import DeviceResource, DeviceTrend, DeviceUpdate, InstallCommand
-from shared.protocol.device import Device, RuntimeInfo
+from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")
 
@@ -73,10 +78,10 @@ def list_devices(
         more = (machine, cores, device.owner, device.device_id)
         table.add_row(
             device.name,
-            _state(device),
+            state_word(device),
             age(device.last_seen_at, now),
             " ".join(device.tags),
-            _runtimes(facts_of) if wide else ", ".join(each.name for each in facts_of.runtimes),
+            runtime_words(facts_of) if wide else ", ".join(each.name for each in facts_of.runtimes),
             (facts_of.agent_version or "-") + (", upgrade offered" if device.can_upgrade else ""),
             *(more if wide else ()),
         )
@@ -140,20 +145,20 @@ def show_device(device: DeviceArgument, client: SearchClient, json: JsonOption =
             "name": found.name,
             "id": found.device_id,
             "owner": found.owner,
-            "state": _state(found),
+            "state": state_word(found),
             "tags": " ".join(found.tags) or "none",
             "last seen": age(found.last_seen_at, datetime.now(UTC)),
             "at work on": found.current_job_id or "nothing",
             "carrier": f"called at {found.agent_url}" if found.agent_url else "dials out",
             "system": f"{fixed.system}, {fixed.machine} ({fixed.platform})",
-            "processor": f"{fixed.cpu_model or 'unknown'}, {_cores(fixed)}",
+            "processor": f"{fixed.cpu_model or 'unknown'}, {core_words(fixed)}",
             "memory": memory,
-            "runtimes": _runtimes(fixed),
+            "runtimes": runtime_words(fixed),
             "agent": f"{fixed.agent_version}, Python {fixed.python_version}",
-            "upgrade": _upgrade(found),
+            "upgrade": upgrade_words(found),
             "load": load,
             "temperature": temperature,
-            "canary": _canary(client.device_trend(device)),
+            "canary": canary_words(client.device_trend(device)),
             "cannot tell": ", ".join(fixed.unknown) or "nothing: all facts are known",
         }
     )
@@ -267,45 +272,3 @@ def _print_steps(install: InstallCommand, console: Console) -> None:
     ]
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-
-def _canary(trend: DeviceTrend) -> str:
-    known = [value for value in trend.canary_us if value is not None]
-    if not known:
-        return "unknown: it has measured nothing yet"
-    return f"{known[-1]:.0f} µs, {min(known):.0f} to {max(known):.0f} in {len(known)} windows"
-
-
-def _state(device: DeviceResource) -> Text:
-    if device.is_online and device.waiting_for:
-        return Text(f"◐ waiting for: {device.waiting_for}", style="yellow")
-    return Text("● online", style="green") if device.is_online else Text("○ offline", style="dim")
-
-
-def _upgrade(device: DeviceResource) -> str:
-    if device.should_upgrade:
-        return "when it next calls"
-    if device.upgrade_failure:
-        return f"failed: {device.upgrade_failure}"
-    if device.is_agent_current:
-        return "not needed: it is the server's own agent"
-    if device.can_upgrade:
-        return f"offered: edgenas devices upgrade {device.name}"
-    return "on the device only, by the line of 'edgenas devices add'"
-
-
-def _cores(device: Device) -> str:
-    usable = device.usable_cores
-    if len(usable) == device.num_cores:
-        return f"{device.num_cores} cores"
-    return f"{device.num_cores} cores, of which the agent may use {', '.join(map(str, usable))}"
-
-
-def _runtimes(device: Device) -> str:
-    """Return the runtimes with what computes their networks, where that is not the usual only."""
-    return ", ".join(map(_runtime, device.runtimes)) or "none"
-
-
-def _runtime(runtime: RuntimeInfo) -> str:
-    choice = f" ({', '.join(runtime.accelerators)})" if len(runtime.accelerators) > 1 else ""
-    return f"{runtime.name} {runtime.version}{choice}"
