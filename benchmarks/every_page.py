@@ -17,7 +17,7 @@ from benchmarks.made_up import (
 )
 from search_server.audit import record
 from search_server.client import SearchClient
-from search_server.db.models import DeviceRow, SearchStepRow
+from search_server.db.models import DeviceRow, JobRow, SearchStepRow
 from search_server.db.session import Database
 from search_server.devices.registry import add_device
 from search_server.jobs.registry import Submission, create_job, fail_job, finish_job
@@ -25,7 +25,9 @@ from search_server.latency.stored.snapshots import store_table
 from search_server.latency.table import LatencyTable
 from search_server.model_files.model_file import model_file
 from search_server.profiling.own_models import store_model_latency
-from search_server.resources.models import ModelCreate
+from search_server.resources.gates import GateVerdict
+from search_server.resources.jobs import JobKind
+from search_server.resources.models import Model, ModelCreate
 from search_server.resources.searches import SearchCreate
 from search_server.resources.tables import Lineage, ProfileCreate
 from search_server.searches.recording import record_architecture
@@ -56,8 +58,11 @@ PAGES = (
     ShownPage("devices", "/devices", "article.device .tables li"),
     ShownPage("tables", "/tables", "#tables tbody tr"),
     ShownPage("table", "/tables/{snapshot}", "#history tbody tr"),
+    ShownPage("compared tables", "/tables/compare", "#plane svg", "?a={older}&b={snapshot}"),
     ShownPage("models", "/models", "#models tbody tr"),
     ShownPage("model", "/models/{model}", "#bars tbody tr"),
+    ShownPage("compared models", "/models/compare", "#nodes tbody tr", "?a={measured}&b={again}"),
+    ShownPage("gates", "/gates", "#gates tbody tr"),
     ShownPage("new search", "/searches/new", "#plan:not(:empty)", "?from={search}"),
     ShownPage("search", "/searches/{search}", "#diagonal .interval"),
     ShownPage("queued search", "/searches/{queued}", "#actions button"),
@@ -89,7 +94,8 @@ def fill_pages(
         parent = store_table(session, older, now)
         table = made_up_table(search_space(space), device.device_id)
         rescaled = Lineage("rescaled", parent, "level -5.7 %")
-        names = {"device": device.device_id, "snapshot": store_table(session, table, now, lineage=rescaled)}
+        snapshot = store_table(session, table, now, lineage=rescaled)
+        names = {"device": device.device_id, "snapshot": snapshot, "older": parent}
         for name, seed in (("search", 5), ("other", 7)):
             names[name] = add_search(session, device, table, name, num_steps, seed)
         names["queued"] = _unfinished_search(session, device, table, "queued")
@@ -101,8 +107,7 @@ def fill_pages(
                 session, now, user, "user", "POST /api/v1/searches", names["search"], status, "127.0.0.1"
             )
     client.start_profile(ProfileCreate("board", space, CONDITIONS, force=True))
-    names["model"] = _add_model(client, database, device.device_id, space)
-    return names
+    return names | _add_models(client, database, device.device_id, space)
 
 
 def add_search(
@@ -138,22 +143,31 @@ def _unfinished_search(session: Session, device: DeviceRow, table: LatencyTable,
     return job.job_id
 
 
-def _add_model(client: SearchClient, database: Database, device_id: str, space: str) -> str:
-    """Send a network of the space as somebody's model, and store measurements of it; return its name."""
-    file = model_file(uniform_architecture(search_space(space), "k3_e3").workload(), Conditions())
-    assert file is not None, "ONNX Runtime loads files"
-    create = ModelCreate(
-        "uniform-k3-e3", "onnx", hashlib.sha256(file.content).hexdigest(), len(file.content)
-    )
-    client.send_model_part(create.sha256, 0, file.content)
-    model = client.add_model(create)
-    now = datetime.now(UTC)
+def _add_models(client: SearchClient, database: Database, device_id: str, space: str) -> dict[str, str]:
+    """Send two networks of the space as models, store measurements of one, and a gate; return the names."""
+    (model, content), (faster, _) = (_sent_model(client, space, block) for block in ("k3_e3", "k3_e1"))
+    now, names = datetime.now(UTC), {"model": model.name}
+
+    def add_job(session: Session, kind: JobKind, request: object) -> JobRow:
+        device = session.get_one(DeviceRow, device_id)
+        return create_job(session, Submission(None), kind, device, "fbnet-tiny", CONDITIONS, request, now)
+
     with database.transaction() as session:
-        device, request = session.get_one(DeviceRow, device_id), {"model_id": model.model_id}
-        for seed, latency_us in enumerate((4180.0, 4120.0)):
-            job = create_job(
-                session, Submission(None), "model", device, "fbnet-tiny", CONDITIONS, request, now
-            )
-            store_model_latency(session, job, made_up_model_latency(file.content, latency_us, seed))
+        for seed, (name, latency_us) in enumerate([("measured", 4180.0), ("again", 4120.0)]):
+            job = add_job(session, "model", {"model_id": model.model_id})
+            store_model_latency(session, job, made_up_model_latency(content, latency_us, seed))
             finish_job(session, job.job_id, now)
-    return model.name
+            names[name] = job.job_id
+        gate = {"new_id": model.model_id, "old_id": faster.model_id, "fail_above": 0.02}
+        verdict = GateVerdict("slower", 1.31, 1.29, 1.33, (1.31,) * 6, 3190.0, 4180.0)
+        ended = add_job(session, "gate", gate)
+        finish_job(session, ended.job_id, now, result={"verdict": to_dict(verdict)})
+    return names
+
+
+def _sent_model(client: SearchClient, space: str, block: str) -> tuple[Model, bytes]:
+    file = model_file(uniform_architecture(search_space(space), block).workload(), Conditions())
+    assert file is not None, "ONNX Runtime loads files"
+    sha256, name = hashlib.sha256(file.content).hexdigest(), f"uniform-{block.replace('_', '-')}"
+    client.send_model_part(sha256, 0, file.content)
+    return client.add_model(ModelCreate(name, "onnx", sha256, len(file.content))), file.content
