@@ -14,19 +14,19 @@ from benchmarks.machine import say
 from benchmarks.standings import Standing
 from benchmarks.trials import BAND, Images, Network, SearchTrial, TimingTrial, TrainingTrial
 from search_server.latency.table import LatencyTable
-from search_server.search_options import PathsName, WeightsName
+from search_server.search_options import PathsName, ThetaGradientName, WeightsName
 from search_server.searches.finalists import NUM_FINALISTS
 from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
 
-MODES: dict[str, tuple[PathsName, WeightsName, float]] = {
-    "one path, entangled": ("one", "entangled", 1.0),
-    "one path, separate": ("one", "separate", 1.0),
-    "soft, separate": ("soft", "separate", 1 / 6),
+MODES: dict[str, tuple[PathsName, WeightsName, ThetaGradientName, float]] = {
+    "effects": ("one", "entangled", "effects", 1.0),
+    "leave one out": ("one", "entangled", "leave_one_out", 1.0),
+    "soft, separate": ("soft", "separate", "straight_through", 1 / 6),
 }
 """With the share of the images that each can afford: soft runs nine candidates forward and back, one path
 one, and eight more forward for theta's quarter of the images."""
-DEFAULT_MODE = "one path, entangled"
+DEFAULT_MODE = "effects"
 NUM_SPARE = 6
 """Beyond those wanted: not all that one session finds equally fast are so in the next."""
 SCREENING_S, TIMING_S = 1.0, 4.0
@@ -101,11 +101,11 @@ class Contest:
 
     def _searches(self, table: LatencyTable, target_us: float) -> dict[str, list[SearchTrial]]:
         def trial(mode: str, seed: int) -> SearchTrial:
-            paths, weights, share = MODES[mode]
+            paths, weights, theta, share = MODES[mode]
             images = replace(self.images, num_images=round(self.images.num_images * share))
             epochs, num_samples = self.sizes.search_epochs, self.sizes.num_samples
             place = (self.space.name, str(self.table_path), table.snapshot, round(target_us, 3))
-            return SearchTrial(*place, paths, weights, images, epochs, num_samples, seed)
+            return SearchTrial(*place, paths, weights, theta, images, epochs, num_samples, seed)
 
         seeds = range(self.sizes.num_seeds)
         searches = {mode: [trial(mode, seed) for seed in seeds] for mode in self.sizes.modes}

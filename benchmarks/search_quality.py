@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contest import DEFAULT_MODE, Contest, Sizes
+from benchmarks.contest import DEFAULT_MODE, MODES, Contest, Sizes
 from benchmarks.contestants import MOST
 from benchmarks.machine import figures_parser, print_figures
 from benchmarks.standings import Standing, difference, print_standings
@@ -38,10 +38,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="about ten minutes: fewer of everything")
     for name in SIZES:
         parser.add_argument(f"--{name.replace('_', '-')}", type=int)
+    parser.add_argument(
+        "--modes", nargs="+", choices=MODES, help="ways to search; the default one is among them"
+    )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path(".benchmarks/search_quality"))
     arguments = parser.parse_args()
     given = {name: getattr(arguments, name) for name in SIZES if getattr(arguments, name) is not None}
+    if arguments.modes:
+        given["modes"] = tuple(dict.fromkeys((DEFAULT_MODE, *arguments.modes)))
     sizes = replace(QUICK if arguments.quick else Sizes(), **given)
     space = search_space(arguments.space)
     if space.name.partition(":")[0] not in SPACE_NAMES:

@@ -16,7 +16,7 @@ from search_server.nas.data.data_sets import load_data
 from search_server.nas.data.images import DataSplits, ImageSource, split_images
 from search_server.nas.search import SearchRun, search
 from search_server.nas.train import TrainConfig, evaluate, train
-from search_server.search_options import PathsName, SearchOptions, WeightsName
+from search_server.search_options import PathsName, SearchOptions, ThetaGradientName, WeightsName
 from shared.architecture import Architecture, parse_architecture
 from shared.modules import network_module
 from shared.protocol.device import Conditions
@@ -86,6 +86,7 @@ class SearchTrial:
     """By the table."""
     paths: PathsName
     weights: WeightsName
+    theta_gradient: ThetaGradientName
     images: Images
     epochs: int
     num_samples: int
@@ -106,6 +107,7 @@ class SearchTrial:
         options = SearchOptions(
             paths=self.paths,
             weights=self.weights,
+            theta_gradient=self.theta_gradient,
             target_ms=self.target_us / 1000,
             epochs=self.epochs,
             warmup_epochs=max(1, self.epochs - num_theta_epochs),

@@ -16,7 +16,9 @@ TARGET = Network(SPACE, ",".join(["k3_e3"] * 13))
 SLOW, FIRST, SECOND, THIRD, RANDOM, OTHER, THIN = (
     Network(SPACE, name) for name in ("slow", "first", "second", "third", "random", "other", "thin")
 )
-SEARCH = SearchTrial(SPACE, "table", "t1", 1.0, "one", "entangled", Images("digits", 100), 1, 4, 0)
+SEARCH = SearchTrial(
+    SPACE, "table", "t1", 1.0, "one", "entangled", "effects", Images("digits", 100), 1, 4, 0
+)
 
 
 @pytest.fixture
