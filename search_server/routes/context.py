@@ -16,6 +16,7 @@ from search_server.leases.bell import LeaseBell
 from search_server.operating.collector import HouseBook
 from search_server.rates import RateLimit
 from search_server.routes.request_metrics import RequestFigures
+from search_server.routes.shared_looks import SharedLooks
 from search_server.store import Store
 
 
@@ -31,6 +32,8 @@ class Context:
     figures: RequestFigures
     """Those of ``metrics`` that count requests."""
     house: HouseBook = field(default_factory=HouseBook)
+    looks: SharedLooks = field(default_factory=SharedLooks)
+    """At jobs that are watched."""
     now: Clock = utc_now
     poll_s: float = 1.0
     """How often waiting routes look into the database for what another process wrote."""

@@ -26,6 +26,7 @@ from search_server.resources.jobs import JobKind
 from search_server.routes.auth import UserDep
 from search_server.routes.context import Context, DatabaseDep
 from search_server.routes.sessions import restrict_to
+from search_server.routes.shared_looks import JobLook
 from search_server.searches.searches import search_resource, search_steps_after
 from shared.protocol.wire import to_json
 
@@ -44,7 +45,7 @@ class JobToWatch:
 
 @dataclass(slots=True)
 class _Stream:
-    """What one listener has been sent."""
+    """What one listener of a search has been sent."""
 
     last_step: int
     sent: dict[str, str] = field(default_factory=dict)
@@ -66,59 +67,59 @@ _RESOURCES: Mapping[str, Callable[[Session, JobRow, datetime], object]] = {
     "gate": gate_resource,
 }
 
-_Look = Callable[[Session, JobRow, _Stream, datetime], Iterator[ServerSentEvent]]
 
-
-def job_events(
+async def job_events(
     database: Database,
     job_id: str,
     kind: Literal["profile", "measurement", "check", "model", "gate"],
     context: Context,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Yield ``job`` with the profile, measurement, check or gate whenever it changes."""
+    """Yield ``job`` with the profile, measurement, check or gate whenever it changes.
 
-    def look(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
-        return stream.changed("job", "job", _RESOURCES[kind](session, job, at))
+    All who watch a job share one look into the database, so that many browsers cost as much as one.
+    """
 
-    return _watch(database, job_id, kind, look, context, last_step=0)
+    def look() -> JobLook:
+        with database.reading() as session:
+            job = find_job(session, job_id, kind)
+            return to_json(_RESOURCES[kind](session, job, context.now())), job.status in ENDED
+
+    sent = None
+    while True:
+        text, has_ended = await context.looks.newest(job_id, look, max_age_s=context.poll_s / 2)
+        if text != sent:
+            yield ServerSentEvent(event="job", raw_data=text, id="0")
+            sent = text
+        if has_ended or context.stopping.is_set():
+            return
+        await anyio.sleep(context.poll_s)
 
 
-def search_events(
+async def search_events(
     database: Database, job_id: str, context: Context, last_step: int
 ) -> AsyncIterator[ServerSentEvent]:
     """Yield each recorded ``step``, each ``architecture`` and the ``search`` whenever it changes."""
-
-    def look(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
-        for step in search_steps_after(session, job.job_id, stream.last_step):
-            stream.last_step = step.step
-            yield ServerSentEvent(event="step", raw_data=to_json(step), id=str(step.step))
-        search = search_resource(session, job, at)
-        for found in search.architectures:
-            yield from stream.changed("architecture", f"{found.role} {found.architecture}", found)
-        yield from stream.changed("search", "search", search)
-
-    return _watch(database, job_id, "search", look, context, last_step)
-
-
-async def _watch(
-    database: Database,
-    job_id: str,
-    kind: JobKind,
-    look: _Look,
-    context: Context,
-    last_step: int,
-) -> AsyncIterator[ServerSentEvent]:
     stream = _Stream(last_step)
 
-    def look_once() -> tuple[list[ServerSentEvent], bool]:
+    def look() -> tuple[list[ServerSentEvent], bool]:
         with database.reading() as session:
-            job = find_job(session, job_id, kind)
-            return list(look(session, job, stream, context.now())), job.status in ENDED
+            job = find_job(session, job_id, "search")
+            return list(_news(session, job, stream, context.now())), job.status in ENDED
 
     while True:
-        events, has_ended = await run_in_threadpool(look_once)
+        events, has_ended = await run_in_threadpool(look)
         for event in events:
             yield event
         if has_ended or context.stopping.is_set():
             return
         await anyio.sleep(context.poll_s)
+
+
+def _news(session: Session, job: JobRow, stream: _Stream, at: datetime) -> Iterator[ServerSentEvent]:
+    for step in search_steps_after(session, job.job_id, stream.last_step):
+        stream.last_step = step.step
+        yield ServerSentEvent(event="step", raw_data=to_json(step), id=str(step.step))
+    search = search_resource(session, job, at)
+    for found in search.architectures:
+        yield from stream.changed("architecture", f"{found.role} {found.architecture}", found)
+    yield from stream.changed("search", "search", search)
