@@ -2,7 +2,7 @@
 
 The pages lie where a reader of the repository looks for them: README, ``docs/``, ``lab/``. The generator
 takes one folder, so they are copied into one, places kept: a link works in both. Pages that the code alone
-can tell (commands, settings, REST, Python) are written there and nowhere else: they cannot be out of date.
+can tell (commands, REST, Python) are written there and nowhere else: they cannot be out of date.
 """
 
 import shutil
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.reference_pages import commands_page, python_page, rest_page, settings_page
+from scripts.reference_pages import commands_page, python_page, rest_page
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / ".book"
@@ -40,7 +40,6 @@ def gather(pages: Path) -> None:
         shutil.copyfile(ROOT / name, target)
     reference = pages / "docs" / "reference"
     (reference / "commands.md").write_text(commands_page(), encoding="utf-8")
-    (reference / "settings.md").write_text(settings_page(), encoding="utf-8")
     (reference / "python.md").write_text(python_page(), encoding="utf-8")
     (reference / "rest.md").write_text(rest_page(), encoding="utf-8")
 

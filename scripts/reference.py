@@ -1,12 +1,18 @@
-"""``python -m scripts.reference``: write the reference page of search options anew, from their fields."""
+"""``python -m scripts.reference``: write the pages of search options and of settings anew, from the code.
+
+They lie in the repository, where a reader without a built book finds them; tests hold them to the code.
+"""
 
 from pathlib import Path
 
+from scripts.reference_pages import settings_page
 from search_server.option_field import Option, options_of
 from search_server.resources.searches import SearchCreate
 from search_server.search_options import PRESETS, SearchOptions
 
-PAGE = Path(__file__).parents[1] / "docs" / "reference" / "search-options.md"
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+PAGE = FOLDER / "search-options.md"
+SETTINGS_PAGE = FOLDER / "settings.md"
 
 HEAD = """\
 # Options of a search
@@ -64,9 +70,9 @@ def _shown(value: object) -> str:
 
 
 def main() -> None:
-    """Write the page."""
-    PAGE.parent.mkdir(exist_ok=True)
+    """Write both pages."""
     PAGE.write_text(page(), encoding="utf-8")
+    SETTINGS_PAGE.write_text(settings_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ SETTINGS_HEAD = """\
 
 A setting is taken from the first that has it: a flag of `search-server`, the variable named here, the file
 `edgenas.toml` of the working folder (key: the name without `EDGENAS_`, in small letters), the default.
+`python -m scripts.reference` writes this page from the fields of `Settings`.
 
 | variable | default | what it is |
 |---|---|---|"""

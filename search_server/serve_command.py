@@ -9,7 +9,7 @@ import typer
 import uvicorn
 
 from search_server.app import create_app, end_waiting
-from search_server.install.command import note_address
+from search_server.install.command import network_url, note_address, own_url
 from search_server.open_files import raise_open_files
 from search_server.opening import DataOption, open_database, read_settings
 
@@ -44,7 +44,12 @@ def serve(
     open_database(settings).close()
     _check_address(settings.host, settings.port)
     note_address(settings.data, settings.host, settings.port)
-    _log.info("serving", url=f"http://{settings.host}:{settings.port}", docs="/docs")
+    elsewhere = network_url(settings.host, settings.port, settings.public_url)
+    _log.info(
+        "serving; stop with Ctrl-C",
+        url=own_url(settings.host, settings.port),
+        **({"from_other_machines": elsewhere} if elsewhere else {}),
+    )
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,

@@ -10,7 +10,9 @@ import threading
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
+from sqlalchemy import make_url
 
 from search_server.clock import utc_now
 from search_server.engines.choice import EngineName, choose_engine
@@ -18,6 +20,9 @@ from search_server.opening import DataOption, open_database, read_settings
 from search_server.profiling.dispatch import Dispatcher
 from search_server.search_options import AcceleratorName
 from search_server.searches.worker import Worker
+from search_server.settings import Settings
+
+_log = structlog.get_logger()
 
 
 def add_to(app: typer.Typer) -> None:
@@ -120,5 +125,18 @@ def worker(
     if settings.agent_networks:
         dispatcher = Dispatcher(database, store, settings.agent_networks, utc_now)
         threading.Thread(target=asyncio.run, args=(dispatcher.run_forever(),), daemon=True).start()
+    tell_start(settings)
     running.run()
     database.close()
+
+
+def tell_start(settings: Settings) -> None:
+    """Say what the worker does and where its work comes from."""
+    what = "searches, and calls agents that listen" if settings.agent_networks else "searches"
+    _log.info(
+        f"waiting for {what}; stop with Ctrl-C",
+        database=make_url(settings.url).render_as_string(),
+        images=[str(root) for root in settings.image_roots.folders],
+        accelerator=settings.accelerator,
+        processes=settings.processes,
+    )

@@ -312,9 +312,11 @@ def _raise_if_lasting(error: Exception, url: str) -> None:
         return
     if error.status in (_WRONG_TOKEN, _WRONG_DEVICE):
         raise DialOutError(
-            f"{url} refuses this device's token: {error.body.detail}. It was revoked, or belongs to "
-            f"another server. Enrol again with a new token of scope enrol: profiler-agent enrol {url} "
-            "--replace"
+            f"{url} refuses this device's token: {error.body.detail}. Either the device was removed there, "
+            "or another server answers. To measure for it again, make a token on the server "
+            "('search-server token create --scope enrol') and enrol: "
+            f"profiler-agent enrol {url} --replace. To take the agent away, type the line that installed "
+            "it, with --uninstall"
         ) from error
     if error.status == _WRONG_VERSION:
         raise DialOutError(

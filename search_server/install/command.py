@@ -62,10 +62,26 @@ def install_command(
     )
 
 
+def own_url(host: str, port: int) -> str:
+    """Return where a server that listens on an address is opened on its own machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def network_url(
+    host: str,
+    port: int,
+    public_url: str | None = None,
+    find_address: Callable[[], str | None] = lan_address,
+) -> str | None:
+    """Return where other machines reach that server; None where they do not, or nobody can say."""
+    address = find_address() if host == "0.0.0.0" else None
+    return public_url or (f"http://{address}:{port}" if address else None)
+
+
 def note_address(data: Path, host: str, port: int) -> None:
     """Keep in the data folder where its server listens, for commands of this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    (data / _ADDRESS_FILE).write_text(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+    (data / _ADDRESS_FILE).write_text(own_url(host, port))
 
 
 def noted_address(data: Path) -> str | None:

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from search_server.install.command import enrolment_lines, install_command, note_address, noted_address
+from search_server.install.command import (
+    enrolment_lines,
+    install_command,
+    network_url,
+    note_address,
+    noted_address,
+)
 
 
 def test_an_address_that_the_caller_used_is_kept() -> None:
@@ -52,6 +58,13 @@ def test_commands_find_the_server_of_their_data_folder(tmp_path: Path, host: str
     assert noted_address(tmp_path) is None
     note_address(tmp_path, host, 8477)
     assert noted_address(tmp_path) == url
+
+
+def test_a_server_for_all_tells_its_address_in_the_network() -> None:
+    assert network_url("0.0.0.0", 8477, find_address=lambda: "192.168.1.5") == "http://192.168.1.5:8477"
+    assert network_url("0.0.0.0", 8477, find_address=lambda: None) is None
+    assert network_url("127.0.0.1", 8477, find_address=lambda: "192.168.1.5") is None
+    assert network_url("127.0.0.1", 8477, "https://nas.example.org") == "https://nas.example.org"
 
 
 def test_what_an_operator_set_comes_first() -> None:

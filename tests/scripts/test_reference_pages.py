@@ -4,6 +4,7 @@ import pytest
 import typer
 
 from scripts import reference_pages
+from scripts.reference import SETTINGS_PAGE
 from scripts.reference_pages import (
     UndocumentedError,
     commands_page,
@@ -24,8 +25,13 @@ def test_every_program_is_described() -> None:
         assert words in page
 
 
-def test_settings_and_routes_are_described() -> None:
-    assert "| `EDGENAS_PORT` | `8000` | The port to listen on. |" in settings_page()
+def test_settings_are_described_as_they_are() -> None:
+    written = SETTINGS_PAGE.read_text(encoding="utf-8")
+    assert "| `EDGENAS_PORT` | `8000` | The port to listen on. |" in written
+    assert written == settings_page(), "run: python -m scripts.reference"
+
+
+def test_routes_are_described() -> None:
     assert "## POST /api/v1/searches" in rest_page()
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ import structlog
 
 from search_server.__main__ import main
 from search_server.db.session import Database
+from search_server.logs import configure_logs
+from search_server.settings import Settings
 from search_server.tokens import create_token
+from search_server.worker_command import tell_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,30 @@ def test_a_worker_does_not_start_on_an_accelerator_that_is_not_there(run: Run) -
     assert "choose one of these or 'auto'" in refused.stderr
     unknown = run("worker", "--accelerator", "tpu")
     assert (unknown.status, "--accelerator" in unknown.stderr) == (2, True)
+
+
+def test_a_worker_says_at_once_what_it_waits_for(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "search_server", "worker"]
+    environment = os.environ | {"EDGENAS_DATA_ROOTS": "/srv/images", "EDGENAS_LOG_FORMAT": "json"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stderr is not None
+        said = json.loads(worker.stderr.readline())
+        worker.terminate()
+    assert worker.returncode == 0
+    assert said["event"] == "waiting for searches; stop with Ctrl-C"
+    assert said["database"] == f"sqlite:///{tmp_path}/.edgenas/edgenas.db"
+    assert said["images"] == ["/srv/images"]
+
+
+def test_a_worker_keeps_the_password_of_its_database(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(log_format="json")
+    tell_start(Settings(database_url="postgresql://edgenas:s3cret@host/edgenas"))
+    structlog.reset_defaults()
+    said = capsys.readouterr().err
+    assert "postgresql://edgenas:***@host/edgenas" in said
+    assert "s3cret" not in said
 
 
 def test_foreign_database_is_migrated_only_when_asked(

@@ -335,6 +335,7 @@ def test_an_agent_busy_elsewhere_puts_the_lease_off(tmp_path: Path, pipe: Path) 
     ("status", "words"),
     [
         (401, "enrol http://server --replace"),
+        (401, "type the line that installed it, with --uninstall"),
         (403, "enrol http://server"),
         (426, "curl -fsS http://server/install/agent.sh"),
     ],
