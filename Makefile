@@ -84,4 +84,4 @@ lock: $(INSTALLED)
 	$(BIN)/python -m scripts.lock
 
 clean:
-	rm -rf $(VENV) .venv-release .demo .book dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-optional .venv-release .demo .book dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,10 +1,12 @@
 """``make release``: build both distributions, check them as a stranger gets them, list what they stand on.
 
 Leaves in ``dist/``: a wheel and a source distribution of ``edgenas`` and of ``edgenas-agent``, and
-``sbom.json`` (CycloneDX: every package of ``.venv`` with its licence). Publishing is left to who may:
+``sbom.json`` (CycloneDX: every package of ``.venv`` with the licence that it declares). Where the changelog
+does not date the version yet, this is a rehearsal, and says so. Publishing is left to who may:
 ``twine upload dist/*.whl dist/*.tar.gz``.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -24,10 +26,10 @@ class NotReleasableError(Exception):
 
 
 def version_to_release(root: Path = ROOT) -> str:
-    """Return the version that both distributions name and that the changelog dates.
+    """Return the version that both distributions name.
 
     Raises:
-        NotReleasableError: if the two differ, or the changelog has no dated section of it.
+        NotReleasableError: if the two differ.
     """
     named = {
         folder: tomllib.loads((root / folder / "pyproject.toml").read_text())["project"]["version"]
@@ -36,13 +38,18 @@ def version_to_release(root: Path = ROOT) -> str:
     if len(set(named.values())) != 1:
         raise NotReleasableError(f"the distributions name different versions: {named}")
     version: str = named["."]
-    if not re.search(
-        rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", (root / "CHANGELOG.md").read_text(), re.M
-    ):
-        raise NotReleasableError(
-            f"CHANGELOG.md has no section '## {version} - YYYY-MM-DD'; date the one of this release"
-        )
     return version
+
+
+def is_dated(version: str, root: Path = ROOT) -> bool:
+    """Return whether the changelog has a section of the version with its day."""
+    changelog = (root / "CHANGELOG.md").read_text()
+    return re.search(rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", changelog, re.M) is not None
+
+
+def unlicensed(sbom: Path) -> list[str]:
+    """Return the packages of a bill of materials that declare no licence."""
+    return [part["name"] for part in json.loads(sbom.read_text())["components"] if not part.get("licenses")]
 
 
 def _run(*command: str | Path) -> str:
@@ -80,7 +87,8 @@ def main() -> None:
             if _run(programs / "edgenas", "--version").split() != ["edgenas", version]:
                 raise NotReleasableError(f"edgenas --version does not print {version}")
         sbom = DIST / "sbom.json"
-        _run(sys.executable, "-m", "cyclonedx_py", "environment", "--output-file", sbom, ROOT / ".venv")
+        cyclonedx = (sys.executable, "-m", "cyclonedx_py", "environment", "--gather-license-texts")
+        _run(*cyclonedx, "--output-file", sbom, ROOT / ".venv")
     except NotReleasableError as error:
         sys.exit(str(error))
     print(
@@ -89,6 +97,10 @@ def main() -> None:
             for path in sorted(DIST.iterdir())
         )
     )
+    if nameless := unlicensed(sbom):
+        print(f"No licence is declared by {', '.join(nameless)}.")
+    if not is_dated(version):
+        print(f"A rehearsal: before this is published, CHANGELOG.md needs '## {version} - YYYY-MM-DD'.")
 
 
 if __name__ == "__main__":

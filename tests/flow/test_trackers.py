@@ -1,5 +1,6 @@
 """A search in the books of experiments that people keep, read back from them without a network."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,13 +104,21 @@ def test_a_book_that_fails_does_not_end_the_search() -> None:
     assert noted == [4]
 
 
-def test_a_library_that_is_missing_is_named(shelf: Database, tmp_path: Path) -> None:
-    for setting, module, package in (
-        (Trackers(mlflow="runs"), "mlflow", "mlflow-skinny"),
+@pytest.mark.parametrize(
+    ("setting", "module", "package"),
+    [
+        (Trackers(mlflow="runs"), "mlflow.tracking", "mlflow-skinny"),
         (Trackers(wandb="boards"), "wandb", "wandb"),
-    ):
-        try:
-            __import__(module)
-        except ImportError:
-            with pytest.raises(ValueError, match=f"pip install {package}"):
-                tracked_search(shelf, tmp_path, setting)
+    ],
+)
+def test_a_library_that_is_missing_is_named(
+    shelf: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: Trackers,
+    module: str,
+    package: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # what Python keeps of a module that is not there
+    with pytest.raises(ValueError, match=f"pip install {package}"):
+        tracked_search(shelf, tmp_path, setting)

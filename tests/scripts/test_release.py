@@ -1,11 +1,12 @@
-"""What may be released: one version, dated in the changelog."""
+"""What may be released: one version, dated in the changelog; and which packages declare no licence."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from scripts.release import ROOT, NotReleasableError, version_to_release
+from scripts.release import ROOT, NotReleasableError, is_dated, unlicensed, version_to_release
 
 
 @pytest.fixture
@@ -22,12 +23,18 @@ def tree(tmp_path: Path) -> Path:
 
 def test_the_version_is_the_one_that_is_named_twice_and_dated(tree: Path) -> None:
     assert version_to_release(tree) == "7.1.0"
+    assert is_dated("7.1.0", tree)
 
 
-def test_an_undated_version_is_refused(tree: Path) -> None:
-    (tree / "CHANGELOG.md").write_text("# Changelog\n\n## 7.1.0 (unreleased)\n")
-    with pytest.raises(NotReleasableError, match=r"no section '## 7\.1\.0 - YYYY-MM-DD'"):
-        version_to_release(tree)
+def test_an_undated_version_is_a_rehearsal(tree: Path) -> None:
+    (tree / "CHANGELOG.md").write_text("# Changelog\n\n## 7.1.0 (unreleased)\n\n## 7x1.0 - 2030-01-02\n")
+    assert not is_dated("7.1.0", tree)
+
+
+def test_a_package_without_a_licence_is_named(tmp_path: Path) -> None:
+    parts = [{"name": "free", "licenses": [{"license": {"id": "MIT"}}]}, {"name": "bare"}]
+    (tmp_path / "sbom.json").write_text(json.dumps({"components": parts}))
+    assert unlicensed(tmp_path / "sbom.json") == ["bare"]
 
 
 def test_two_versions_are_refused(tree: Path) -> None:
