@@ -29,6 +29,7 @@ _MAX_BATCH_BYTES = 4 << 20
 _ASK_EVERY_S = 3600.0
 """Errands that no answer hinted at, such as a credential that has become old."""
 
+_REFUSED = "the server refused what was measured"
 _LOST_LEASE = (404, 409, 410)
 """The lease is unknown, has passed to another hand, or is over."""
 _WRONG_TOKEN = 401
@@ -293,7 +294,14 @@ class DialOut:
                 _log.info("result dropped, its lease is no longer ours: %s", error)
             else:
                 self._spool.set_aside(spooled.path, str(error))
+                self._spool_refusal(spooled.result, error)
         self._spool.remove(spooled.path)
+
+    def _spool_refusal(self, result: Result, error: RequestRefusedError) -> None:
+        """Say so in place of a result that the server will never take, else its lease runs out."""
+        reason = f"{_REFUSED}: {error.body.detail}; it is kept on the device"
+        if not (result.reason or "").startswith(_REFUSED):
+            self._spool.add(Result(result.lease_id, result.fence, result.item_id, "error", reason))
 
     async def _pause(self, error: Exception) -> None:
         asked_s = error.retry_after_s if isinstance(error, RequestRefusedError) else 0.0

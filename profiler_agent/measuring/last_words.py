@@ -18,9 +18,14 @@ _REMARK = re.compile(
 def last_words(written: bytes) -> str:
     """Return the last line that may tell a cause; empty if there is none."""
     words, is_remark = "", False
-    for line in map(str.strip, written.decode(errors="replace").splitlines()):
+    for line in map(_printable, written.decode(errors="replace").splitlines()):
         if not line.startswith("└"):  # else LiteRT goes on with the line before
             is_remark = _REMARK.match(line) is not None
         if line and not is_remark:
             words = line.lstrip("└ ")
     return words[:_MAX_CHARACTERS]
+
+
+def _printable(line: str) -> str:
+    """Return a line without what no message may hold: emulators and native code write NULs, too."""
+    return "".join(character if character.isprintable() else " " for character in line).strip()

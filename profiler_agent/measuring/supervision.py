@@ -131,6 +131,8 @@ class MeasuringProcess:
         if len(tail) == _STDERR_TAIL_BYTES:  # it begins somewhere in a line
             tail = tail.partition(b"\n")[2] or tail
         cause = last_words(tail)
+        if status == -signal.SIGILL:
+            how += " (the runtime uses instructions that this processor lacks; measure with another one)"
         return f"the measuring process {how}" + (f": {cause}" if cause else "")
 
     def _kill_locked(self, reason: str) -> None:

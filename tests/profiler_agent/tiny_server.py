@@ -46,7 +46,7 @@ class TinyServer:
         """Answer every request with this status."""
         self.result_refusal: int | None = None
         self.unwanted: set[str] = set()
-        """Items whose results are refused with 422."""
+        """Items whose measured results are refused with 422."""
         self.is_cancelling = False
         self.renewed_token = "edg_device_2_secret"
         self.accepted = {TOKEN, self.renewed_token}
@@ -113,7 +113,7 @@ class TinyServer:
         self.num_posts += 1
         if self.result_refusal:
             return _refuse(self.result_refusal)
-        if self.unwanted & {result.item_id for result in results}:
+        if self.unwanted & {result.item_id for result in results if result.status == "ok"}:
             return _refuse(422)
         receipts = []
         for result in results:

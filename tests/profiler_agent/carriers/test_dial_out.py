@@ -158,7 +158,7 @@ def test_results_of_an_earlier_life_are_sent_once_more(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("takes_batches", "unwanted", "num_posts", "num_refused"),
-    [(True, set(), 1, 0), (False, set(), 3, 0), (True, {"b"}, 4, 1)],
+    [(True, set(), 1, 0), (False, set(), 3, 0), (True, {"b"}, 5, 1)],
     ids=["together", "to an old server", "with one that is refused"],
 )
 def test_results_of_a_lease_go_together_where_they_can(
@@ -170,7 +170,10 @@ def test_results_of_a_lease_go_together_where_they_can(
         for item_id in ("a", "b", "c"):
             scene.spool.add(Result("earlier", 1, item_id, "ok"))
         await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.requests)))
-        assert set(scene.server.results) == {("earlier", item) for item in {"a", "b", "c"} - unwanted}
+        statuses = {item_id: result.status for (_, item_id), result in scene.server.results.items()}
+        assert statuses == {
+            item_id: "error" if item_id in unwanted else "ok" for item_id in ("a", "b", "c")
+        }
         assert scene.server.num_posts == num_posts
         assert len(scene.spool) == 0
         assert len(list((tmp_path / "spool" / "refused").iterdir())) == num_refused
@@ -198,7 +201,8 @@ def test_a_result_that_is_never_accepted_does_not_stop_the_others(tmp_path: Path
         scene.spool.add(Result("earlier", 1, "a", "ok"))
         await scene.play(lambda scene: scene.server.until(lambda: bool(scene.server.requests)))
         assert len(scene.spool) == 0
-        assert len(list((tmp_path / "spool" / "refused").iterdir())) == 1
+        # The result, and the words in its place, which are not replaced once more.
+        assert len(list((tmp_path / "spool" / "refused").iterdir())) == 2
 
     asyncio.run(play())
 

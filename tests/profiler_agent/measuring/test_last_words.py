@@ -27,6 +27,8 @@ Traceback (most recent call last):
   File "/opt/profiler_agent/measuring/process.py", line 121, in <module>
 MemoryError
 """
+QEMU = "\0qemu: uncaught target signal 4 (Illegal\0instruction) - core dumped\n"
+"""With NULs, as qemu 7.2 writes it; no message may hold them."""
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,7 @@ MemoryError
         (LITERT + FAILED, "Node number 3 (CONV_2D) failed to prepare."),
         (BAD_ALLOC + LITERT, "what():  std::bad_alloc"),
         (LITERT + TRACEBACK + ABSEIL, "MemoryError"),
+        (QEMU, "qemu: uncaught target signal 4 (Illegal instruction) - core dumped"),
     ],
 )
 def test_only_a_line_that_tells_the_cause_is_quoted(written: str, quoted: str) -> None:
