@@ -96,8 +96,8 @@ def fill_pages(
         rescaled = Lineage("rescaled", parent, "level -5.7 %")
         snapshot = store_table(session, table, now, lineage=rescaled)
         names = {"device": device.device_id, "snapshot": snapshot, "older": parent}
-        for name, seed in (("search", 5), ("other", 7)):
-            names[name] = add_search(session, device, table, name, num_steps, seed)
+        for name, called, seed in (("search", "nightly", 5), ("other", "wider", 7)):
+            names[name] = add_search(session, device, table, called, num_steps, seed)
         names["queued"] = _unfinished_search(session, device, table, "queued")
         names["failed"] = _unfinished_search(session, device, table, "failed")
         fail_job(session, names["failed"], "the folder of images is gone: /data/leaves", now)

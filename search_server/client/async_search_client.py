@@ -173,6 +173,7 @@ class AsyncSearchClient:
     leases = method(endpoints.leases, send_all)
     samples = method(endpoints.samples, send)
     cell_samples = method(endpoints.cell_samples, send)
+    cell_spreads = method(endpoints.cell_spreads, send_all)
     export_samples = method(endpoints.export_samples, download)
     predict = method(endpoints.predict, send_all)
     start_measurement = method(endpoints.start_measurement, send)

@@ -6,7 +6,7 @@ from statistics import median
 from rich.table import Table as Grid
 
 from search_server.client.show import grid, microseconds, share
-from search_server.resources.samples import CellSamples, CellWindow
+from search_server.resources.samples import CellSamples, CellSpread, CellWindow
 from shared.protocol.device import Environment
 
 
@@ -23,6 +23,19 @@ def spread_facts(samples: CellSamples) -> dict[str, str]:
         "minimum": f"{microseconds(spread.min_us)} us",
         "variation": f"{share(spread.cv)} (standard deviation over mean)",
     }
+
+
+def spreads_grid(spreads: Iterable[CellSpread]) -> Grid:
+    """Return a line for each cell; one without samples has dashes."""
+    table = grid(
+        "layer", "block", ">samples", ">median us", ">minimum us", ">p10 us", ">p90 us", ">variation"
+    )
+    for cell in spreads:
+        of = cell.spread
+        times = [of.p50_us, of.min_us, of.p10_us, of.p90_us] if of else []
+        figures = [str(of.num_samples), *map(microseconds, times), share(of.cv)] if of else ["-"] * 6
+        table.add_row(cell.layer, cell.block, *figures)
+    return table
 
 
 def windows_grid(windows: Iterable[CellWindow]) -> Grid:

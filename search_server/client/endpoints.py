@@ -41,7 +41,7 @@ from search_server.resources.models import (
     ModelUpload,
 )
 from search_server.resources.page import Page
-from search_server.resources.samples import CellSamples, JobLease, LeaseSamples
+from search_server.resources.samples import CellSamples, CellSpread, JobLease, LeaseSamples
 from search_server.resources.searches import (
     DataSet,
     Search,
@@ -189,6 +189,11 @@ def cell_samples(snapshot: str, layer: str, block: str = "") -> Request[CellSamp
     """What was measured of one cell of a table, run by run; stem and head have an empty block."""
     path = _path("latency-tables", snapshot, "samples")
     return Request(CellSamples, "GET", path, {"layer": layer, "block": block})
+
+
+def cell_spreads(snapshot: str) -> Request[tuple[CellSpread, ...]]:
+    """Median, minimum and percentiles of the samples of every cell of a table."""
+    return Request(tuple[CellSpread, ...], "GET", _path("latency-tables", snapshot, "spreads"))
 
 
 def export_samples(job_id: str, sample_format: SampleFormat = "parquet") -> Request[bytes]:

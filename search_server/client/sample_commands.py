@@ -6,7 +6,7 @@ from typing import Annotated, get_args
 import typer
 from rich.markup import escape
 
-from search_server.client.cell_view import spread_facts, windows_grid
+from search_server.client.cell_view import spread_facts, spreads_grid, windows_grid
 from search_server.client.check_commands import SnapshotArgument
 from search_server.client.commands import JsonOption, command, err, out, print_facts, print_json
 from search_server.client.search_client import SearchClient
@@ -38,6 +38,21 @@ def show_cell(
         return
     print_facts(spread_facts(samples))
     out.print(windows_grid(samples.windows))
+
+
+@command(app, "cells")
+def show_cells(snapshot: SnapshotArgument, client: SearchClient, json: JsonOption = False) -> None:
+    """Show how the samples of every cell of a table lie: median, minimum, percentiles, variation.
+
+    Times are as the runtime's profiler gave them; 'edgenas tables show' has the table's own entries.
+
+    Example: edgenas samples cells 3f2a9c01d4e5b678
+    """
+    spreads = client.cell_spreads(snapshot)
+    if json:
+        print_json(spreads)
+        return
+    out.print(spreads_grid(spreads))
 
 
 @command(app, "export")

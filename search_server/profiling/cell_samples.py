@@ -39,6 +39,18 @@ def cell_samples(session: Session, snapshot: str, layer: str, block: str) -> Cel
     """
     table = load_table(session, snapshot)
     key = _cell_key(table, layer, block)
+    job_id = measuring_profile(session, snapshot, table)
+    windows = () if key == IDENTITY_KEY else tuple(_windows(session, job_id, key))
+    samples_us = tuple(chain.from_iterable(window.wall_us for window in windows))
+    return CellSamples(snapshot, layer, block, job_id, spread_of(samples_us), windows)
+
+
+def measuring_profile(session: Session, snapshot: str, table: LatencyTable) -> str:
+    """Return the job that measured a table, or the one that it was rescaled or recalibrated from.
+
+    Raises:
+        ConflictError: no profile of this server measured the table.
+    """
     profiled = same_profile(session, snapshot)[-1]
     made = select(JobRow.job_id).where(JobRow.snapshot == profiled, JobRow.kind == "profile")
     job_id = session.scalar(made.order_by(JobRow.job_id).limit(1))  # later ones only found it there
@@ -48,9 +60,7 @@ def cell_samples(session: Session, snapshot: str, layer: str, block: str) -> Cel
             f"table {snapshot} has no samples: no profile of this server measured it; it came from "
             f"{'another server' if table.source == 'measured' else table.source}",
         )
-    windows = () if key == IDENTITY_KEY else tuple(_windows(session, job_id, key))
-    samples_us = tuple(chain.from_iterable(window.wall_us for window in windows))
-    return CellSamples(snapshot, layer, block, job_id, _spread(samples_us), windows)
+    return job_id
 
 
 def _cell_key(table: LatencyTable, layer: str, block: str) -> str:
@@ -96,21 +106,27 @@ def _layers_of(item: LeaseItem, key: str) -> Sequence[str]:
     return tuple(segment.name for segment, each in keys if each == key)
 
 
-def _window(result: Result, layer: str) -> CellWindow:
+def segment_runs_us(result: Result, layer: str) -> tuple[float, ...]:
+    """Return what the nodes of a segment took together in each profiled run, in microseconds."""
     nodes_us = [node.wall_us for node in result.nodes if node.segment == layer]
+    return tuple(sum(run_us) for run_us in zip(*nodes_us, strict=False))
+
+
+def _window(result: Result, layer: str) -> CellWindow:
     return CellWindow(
         lease_id=result.lease_id,
         item_id=result.item_id,
         layer=layer,
         started_at=result.started_at,
-        wall_us=tuple(sum(run_us) for run_us in zip(*nodes_us, strict=False)),
+        wall_us=segment_runs_us(result, layer),
         cores_seen=result.cores_seen,
         before=result.environment_before,
         after=result.environment_after,
     )
 
 
-def _spread(samples_us: Sequence[float]) -> Spread | None:
+def spread_of(samples_us: Sequence[float]) -> Spread | None:
+    """Return how samples in microseconds lie; None if there are none."""
     if not samples_us:
         return None
     values = np.array(samples_us)

@@ -93,6 +93,16 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class CellSpread:
+    """How the samples of one cell of a latency table lie."""
+
+    layer: str
+    block: str
+    spread: Spread | None
+    """As in :class:`CellSamples`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CellWindow:
     """One network that holds a cell, in one window."""
 

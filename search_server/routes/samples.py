@@ -9,10 +9,11 @@ from fastapi.responses import StreamingResponse
 from search_server.db.session import Database
 from search_server.latency.formats.own_parquet import MEDIA_TYPE as PARQUET
 from search_server.profiling.cell_samples import cell_samples
+from search_server.profiling.cell_spreads import cell_spreads
 from search_server.profiling.sample_files import sample_file
 from search_server.profiling.samples import job_leases, lease_samples, measured_leases
 from search_server.resources.formats import SampleFormat, TableFormat
-from search_server.resources.samples import CellSamples, JobLease, LeaseSamples
+from search_server.resources.samples import CellSamples, CellSpread, JobLease, LeaseSamples
 from search_server.routes.auth import UserDep
 from search_server.routes.context import DatabaseDep
 from search_server.routes.error_answers import ERROR_RESPONSES
@@ -64,6 +65,12 @@ def get_cell_samples(
 ) -> CellSamples:
     """Return what was measured of one cell of a table, run by run, and how the device was."""
     return cell_samples(session, snapshot, layer, block)
+
+
+@router.get("/latency-tables/{snapshot}/spreads")
+def get_cell_spreads(_: UserDep, snapshot: str, session: SessionDep) -> tuple[CellSpread, ...]:
+    """Return median, minimum and percentiles of the samples of every cell of a table."""
+    return cell_spreads(session, snapshot)
 
 
 @router.get("/samples", response_class=Response, responses=_FILES)

@@ -47,6 +47,16 @@ def press(page: Page, place: str) -> None:
     page.locator(f"#map button[data-id='{place}']").click()
 
 
+def profiled(served: Served) -> tuple[str, str]:
+    """Have a device measure a table; return the device's credential and the snapshot."""
+    token = served.enrol().token
+    with served.client() as client, tiny_device(served.url, token):
+        job_id = client.start_profile(ProfileCreate("bench", "fbnet-tiny", CONDITIONS)).job.job_id
+        *_, done = client.profile_events(job_id)
+    assert done.snapshot is not None
+    return token, done.snapshot
+
+
 def test_a_link_to_a_table_shows_the_same_network(page: Page, bench: str) -> None:
     page.goto(f"/tables/{bench}")
     expect(page.get_by_role("heading", level=1)).to_have_text("bench · fbnet-tiny · simulated fp32")
@@ -97,15 +107,11 @@ def test_the_chosen_network_is_measured_by_a_press(page: Page, served: Served) -
 
 
 def test_a_cell_shows_its_samples_by_keyboard_alone(page: Page, served: Served) -> None:
-    credential = served.enrol()
+    _, snapshot = profiled(served)
     with served.client() as client:
-        job_id = client.start_profile(ProfileCreate("bench", "fbnet-tiny", CONDITIONS)).job.job_id
-        with tiny_device(served.url, credential.token):
-            *_, done = client.profile_events(job_id)
-        assert done.snapshot is not None
-        samples = client.cell_samples(done.snapshot, "layer02", "k3_e3")
+        samples = client.cell_samples(snapshot, "layer02", "k3_e3")
     assert samples.spread is not None
-    page.goto(f"/tables/{done.snapshot}")
+    page.goto(f"/tables/{snapshot}")
     page.locator("#map button[tabindex='0']").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -118,6 +124,9 @@ def test_a_cell_shows_its_samples_by_keyboard_alone(page: Page, served: Served) 
     expect(drawer.get_by_role("img", name="Order")).to_be_visible()
     expect(drawer).to_contain_text(f"{samples.spread.num_samples} in ")
     expect(drawer.get_by_role("row")).to_have_count(1 + len(samples.windows))
+    with page.expect_download() as download:
+        drawer.get_by_role("link", name="CSV").click()
+    assert download.value.suggested_filename == f"{samples.job_id}-samples.csv"
     expect(page).to_have_url(re.compile("cell=layer02/k3_e3$"))
     page.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
@@ -129,6 +138,53 @@ def test_a_cell_shows_its_samples_by_keyboard_alone(page: Page, served: Served) 
     with served.client() as client:
         (again, _) = client.profiles()
     assert (again.job.status, again.is_reused) == ("queued", False)
+
+
+def test_the_map_shows_the_samples_of_all_cells(page: Page, served: Served) -> None:
+    _, snapshot = profiled(served)
+    with served.client() as client:
+        cells = {(cell.layer, cell.block): cell for cell in client.table(snapshot).cells}
+    macs = cells["layer02", "k3_e3"].macs
+    page.goto(f"/tables/{snapshot}")
+    shown = page.get_by_label("What the map shows")
+    shown.select_option("min")
+    expect(page).to_have_url(re.compile(r"show=min$"))
+    cell = page.locator("#map button[data-id='layer02/k3_e3']")
+    # The device takes 6 us and one for 40,000 multiply-accumulates, and its profiler 2.5 us.
+    expect(cell).to_have_text(three(6.0 + macs / 40_000 + 2.5))
+    expect(page.locator("#unit")).to_have_text("\N{MICRO SIGN}s")
+    page.reload()
+    expect(shown).to_have_value("min")
+    expect(cell).to_have_text(three(6.0 + macs / 40_000 + 2.5))
+
+
+def test_a_table_is_checked_and_recalibrated_by_a_press(page: Page, served: Served) -> None:
+    token, snapshot = profiled(served)
+    page.goto(f"/tables/{snapshot}")
+    card = page.locator("#check")
+    with tiny_device(served.url, token):
+        card.get_by_role("button", name="Check it now").click()
+        expect(card).to_contain_text(re.compile("Newest check.*unchanged.*Level.0.0 %"))
+    card.get_by_role("button", name="Recalibrate").click()
+    expect(card).to_contain_text("0 different networks are measured, 5 are needed")
+
+
+def test_a_table_without_samples_shows_its_own_entries(page: Page, bench: str) -> None:
+    page.goto(f"/tables/{bench}?show=p50")
+    expect(page.locator("#cell")).to_contain_text("no profile of this server measured it")
+    expect(page.get_by_label("What the map shows")).to_have_value("latency")
+    expect(page.locator("#map tbody tr")).to_have_count(SPACE.num_layers)
+
+
+def test_cold_and_sustained_are_one_press_apart(page: Page, served: Served) -> None:
+    cold = table(served.enrol().device_id)
+    hot = replace(cold, conditions=replace(cold.conditions, thermal="sustained"), anchor_us=1250.0)
+    snapshots = served.store(cold), served.store(hot)
+    for snapshot in snapshots:
+        page.goto(f"/tables/{snapshot}")
+        page.get_by_role("link", name="cold beside sustained").click()
+        page.wait_for_url(f"**/tables/compare?a={snapshots[0]}&b={snapshots[1]}")
+    expect(page.locator("#whole")).to_contain_text("1.250 (median of the cells)")
 
 
 def test_a_table_without_samples_says_so(page: Page, bench: str) -> None:

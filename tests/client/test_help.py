@@ -47,6 +47,7 @@ def test_the_promised_commands_exist() -> None:
         "tables export",
         "tables import",
         "samples cell",
+        "samples cells",
         "samples export",
         "model add",
         "model list",

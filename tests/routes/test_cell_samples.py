@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from search_server.profiling.plan import MIN_PROFILE_LEASES
-from search_server.resources.samples import CellSamples
+from search_server.resources.samples import CellSamples, CellSpread
 from search_server.resources.tables import ProfileCreate
 from shared.protocol.device import Environment
 from shared.protocol.wire import from_dict
 from shared.search_space import search_space
+from shared.workload import IDENTITY_KEY
 from tests.search_server.api import Api
 from tests.search_server.synthetic import (
     NODES_PER_SEGMENT,
@@ -69,6 +70,25 @@ async def test_cells_that_compute_the_same_share_their_samples(api: Api, device:
     assert set(same) <= {window.layer for window in one.windows}
 
 
+async def test_every_cell_has_a_spread(api: Api, device: SyntheticDevice) -> None:
+    _, snapshot = await profile(api, device)
+    answer = await api.get(f"/latency-tables/{snapshot}/spreads")
+    spreads = {(each.layer, each.block): each.spread for each in from_dict(answer, tuple[CellSpread, ...])}
+    assert list(spreads) == [(placed.segment.name, placed.block) for placed in TINY.segments()]
+    for placed in TINY.segments():
+        found = spreads[placed.segment.name, placed.block]
+        if placed.key == IDENTITY_KEY:
+            assert found is None
+            continue
+        assert found is not None
+        # The device gives each segment the same time in every run, and its profiler adds to each node.
+        truth_us = segment_latency_us(placed.key) + NODES_PER_SEGMENT * PROFILER_COST_US
+        assert (found.min_us, found.p50_us, found.p90_us) == pytest.approx((truth_us,) * 3)
+        assert found.num_samples % NUM_PROFILED_RUNS == 0
+    assert spreads["stem", ""] == (await cell(api, snapshot, "layer=stem")).spread
+    assert spreads["layer02", "k3_e3"] == (await cell(api, snapshot, "layer=layer02&block=k3_e3")).spread
+
+
 async def test_what_has_no_samples_says_so(api: Api, device: SyntheticDevice) -> None:
     _, snapshot = await profile(api, device)
     free = next(placed for placed in TINY.segments() if placed.block and not placed.segment.operators)
@@ -82,4 +102,6 @@ async def test_what_has_no_samples_says_so(api: Api, device: SyntheticDevice) ->
     )
     other = imported.json()["summary"]["snapshot"]
     refused = await api.refused("GET", f"/latency-tables/{other}/samples?layer=stem")
+    assert (refused.status, refused.type) == (409, "no_samples")
+    refused = await api.refused("GET", f"/latency-tables/{other}/spreads")
     assert (refused.status, refused.type) == (409, "no_samples")

@@ -50,7 +50,7 @@ async function show(summary, cell) {
   fill(byId("drawer-samples"), typeof found === "string" ? h("p", { class: "hint" }, found) : samplesOf(found));
 }
 
-function samplesOf({ spread, windows }) {
+function samplesOf({ spread, windows, job_id: job }) {
   if (!spread) return h("p", { class: "hint" }, windows.length ? "The samples of these windows were compacted." : "Nothing was measured of it: it costs nothing.");
   const order = windows.toSorted((a, b) => a.started_at.localeCompare(b.started_at));
   const samples = order.flatMap(({ wall_us: us }) => us);
@@ -65,7 +65,12 @@ function samplesOf({ spread, windows }) {
     h("h3", {}, "In which order they came"), h("div", { class: "chart" }, runOrder(order.map(({ wall_us: us }) => us))),
     h("h3", {}, "Windows"), h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Windows" },
       grid(COLUMNS, order.map((window) => ({ cells: windowCells(window) })))),
+    h("p", { class: "hint" }, "All that this profile measured, a row a run: ", sampleFile(job, "parquet"), ", ", sampleFile(job, "csv"), "."),
   ];
+}
+
+function sampleFile(job, format) {
+  return h("a", { href: `/api/v1/samples?job=${job}&format=${format}`, download: true }, format === "csv" ? "CSV" : "Parquet");
 }
 
 function windowCells(window) {

@@ -78,7 +78,7 @@ function chart(element, curves, { target = null, targetName = "target" }) {
   const ends = curves.map(({ name, y }) => `${name}: ${short(y.findLast((value) => value !== null) ?? NaN)} at the end`);
   const picture = s("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": ends.join(", ") },
     ...valueAxis(left, end, false), ...(right ? valueAxis(right, end, true) : []),
-    ...ticks(...x, Math.max(2, width / 90)).filter(Number.isInteger).map((value) =>
+    ...ticks(...x, Math.max(2, width / 60)).filter(Number.isInteger).map((value) =>
       s("text", { class: "tick", x: placeX(value), y: HEIGHT - BOTTOM + 16 }, String(value))),
     s("text", { class: "tick", x: width / 2, y: HEIGHT - 3 }, "epoch"),
     ...curves.map((curve, index) => line(curve, placeX, curve.second ? right.place : left.place, index)),

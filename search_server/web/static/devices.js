@@ -51,7 +51,7 @@ async function showCard(device, works) {
   fill(parts.name, device.name);
   fill(parts.state, stateBadge(device), isSimulatedDevice(device) ? badge("simulated", "simulated") : null);
   fill(parts.seen, device.is_imported ? "known from an imported table; nothing can be measured on it"
-    : when(device.last_seen_at, "last seen "));
+    : device.last_seen_at ? when(device.last_seen_at, "last seen ") : "never seen");
   if (!device.is_imported) refill(parts.facts, [device.device, device.environment, device.tags, device.should_upgrade, device.upgrade_failure, device.is_agent_current], () => facts(deviceRows(device)));
   const offer = await upgradeButton(device, show);
   refill(parts.upgrade, offer !== null, () => offer);

@@ -5,6 +5,7 @@ import { byId, commandLine, fill, h, when } from "./dom.js";
 import { ago, milliseconds, share } from "./format.js";
 import { hasEnded, isSimulated, namedId, progressBar, searchLink, statusBadge } from "./job.js";
 import { makeList } from "./list_view.js";
+import { shortSpace } from "./table_names.js";
 
 const COLUMNS = [
   { title: "Search" }, { title: "Status", choice: true }, { title: "Progress" }, { title: "Device", choice: true }, { title: "Space", choice: true },
@@ -74,13 +75,18 @@ function outcome({ job, snapshot, latencies }) {
   return latencies?.length ? `${latencies.length} network${latencies.length > 1 ? "s" : ""}` : null;
 }
 
+/** A job without a name is called after what it does. */
+function jobName({ kind: what, space }) {
+  return `${what} of ${shortSpace(space)}`;
+}
+
 function jobRow(work) {
   const { job } = work;
   const told = work.snapshot ?? (job.status === "failed" ? job.message : work.latencies?.length ?? null);
   return {
     key: JSON.stringify([job, told, ago(job.created_at)]),
     values: [wordsOf(job), job.kind, job.status, job.progress, job.device_name, job.space, told, job.created_at],
-    cells: () => [nameCell(job, namedId(job)), job.kind, statusBadge(job), progressBar(job), job.device_name, job.space, outcome(work), when(job.created_at)],
+    cells: () => [nameCell(job, namedId(job.name ? job : { ...job, name: jobName(job) })), job.kind, statusBadge(job), progressBar(job), job.device_name, job.space, outcome(work), when(job.created_at)],
   };
 }
 

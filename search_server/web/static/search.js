@@ -82,10 +82,10 @@ function showSearch() {
   refill(byId("results"), [job.status, search.architectures, search.result], () => showResults(search));
 }
 
-/** Curves and theta are there for a search of a supernet, unless it ended before its first step. */
+/** Curves and theta are there for a search of a supernet from its first step on. */
 function showParts() {
   const isSupernet = search.request.paths !== "none" && search.request.origin === null;
-  for (const part of document.querySelectorAll(".of-supernet")) part.hidden = !isSupernet || (hasEnded(search.job) && !steps.length);
+  for (const part of document.querySelectorAll(".of-supernet")) part.hidden = !isSupernet || !steps.length;
 }
 
 /** How long a running search will go on, if it goes on as until now. */

@@ -8,7 +8,7 @@ const WIDTH = Math.min(640, Math.max(300, document.documentElement.clientWidth -
 const HEIGHT = 190, TOP = 18, BOTTOM = 36, LEFT = 52, RIGHT = 12;
 const FEWEST_BINS = 6, MOST_BINS = 40;
 const SHOWN_SHARE = 0.98; // a few samples that were disturbed do not press the others together
-const APART = 14; // so that the names of near percentiles do not cover each other
+const APART = 28, EDGE = 12; // so that names of near percentiles neither cover each other nor are cut
 
 /** The range that is drawn: from the smallest sample to that which 98 % do not exceed. */
 function drawnRange(samples) {
@@ -33,14 +33,15 @@ export function histogram(samples, { p10_us: p10, p50_us: p50, p90_us: p90 }) {
   const placeX = scale(low, high, LEFT, WIDTH - RIGHT), placeY = scale(0, most, HEIGHT - BOTTOM, TOP);
   const step = (WIDTH - RIGHT - LEFT) / numBins;
   const beyond = samples.length - inside.length;
+  const middle = Math.min(placeX(p50), WIDTH - APART - EDGE);
   return frame(`Distribution: most of ${samples.length} samples from ${microseconds(p10)} to ${microseconds(p90)} µs, median ${microseconds(p50)} µs`,
     ticks(0, most, 3).filter(Number.isInteger).flatMap((value) => [
       s("line", { class: "rule", x1: LEFT, x2: WIDTH - RIGHT, y1: placeY(value), y2: placeY(value) }),
       s("text", { class: "left tick", x: LEFT - 6, y: placeY(value) + 4 }, String(value))]),
     bins.map((number, index) => s("rect", { class: "bin", x: LEFT + index * step + 0.5, width: Math.max(1, step - 1), y: placeY(number), height: HEIGHT - BOTTOM - placeY(number) })),
-    [["p10", p10, -APART], ["p50", p50, 0], ["p90", p90, APART]].filter(([, value]) => value <= high).flatMap(([name, value, aside]) => [
+    [["p10", p10, Math.min(placeX(p10), middle - APART)], ["p50", p50, middle], ["p90", p90, Math.max(placeX(p90), middle + APART)]].filter(([, value]) => value <= high).flatMap(([name, value, at]) => [
       s("line", { class: "target", x1: placeX(value), x2: placeX(value), y1: TOP, y2: HEIGHT - BOTTOM }),
-      s("text", { class: "tick", x: placeX(value) + aside, y: TOP - 6 }, name)]),
+      s("text", { class: "tick", x: Math.min(at, WIDTH - EDGE), y: TOP - 6 }, name)]),
     valueTicks(low, high, placeX), s("text", { class: "tick", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4 },
       `µs, number of samples${beyond ? `; ${beyond} beyond the right edge` : ""}`));
 }

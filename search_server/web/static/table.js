@@ -9,7 +9,7 @@ import { ago, conditions, milliseconds, share } from "./format.js";
 import { makeChoice } from "./network_choice.js";
 import { showLife, showNetworks, showWarning, standingBadge } from "./table_life.js";
 import { drawMap, markChosen, QUANTITIES } from "./table_map.js";
-import { originBadge, tableName } from "./table_names.js";
+import { isMeasurable, originBadge, tableName } from "./table_names.js";
 
 const snapshot = document.body.dataset.subject;
 const PATH = `/latency-tables/${encodeURIComponent(snapshot)}`;
@@ -50,6 +50,20 @@ function showExports() {
   byId("exports").hidden = false;
 }
 
+/** Read the samples of all cells, once, where a quantity needs them; return why there are none, or null. */
+async function missingSamples(table, name) {
+  if (!QUANTITIES[name].isOfSamples || table.hasSamples) return null;
+  byId("map").ariaBusy = "true";
+  byId("cell").textContent = "Reading the samples…";
+  const found = await get(`${PATH}/spreads`).catch(({ message }) => message);
+  if (typeof found === "string") return found;
+  const spreads = new Map(found.map(({ layer, block, spread }) => [`${layer}/${block}`, spread]));
+  for (const cell of table.cells) cell.spread = spreads.get(`${cell.layer}/${cell.block}`);
+  table.hasSamples = true;
+  byId("cell").textContent = "Times as the runtime's profiler gave them, which costs time itself.";
+  return null;
+}
+
 /** Draw the map as the address says: the quantity, the network, the drawer; and again when it changes. */
 function showMap(table, named) {
   const quantity = () => (addressValue("show") in QUANTITIES ? addressValue("show") : "latency");
@@ -60,16 +74,22 @@ function showMap(table, named) {
   };
   const choice = makeChoice(table.cells, named, chosenAnew);
   const drawer = makeDrawer(table.summary, choice.cellAt);
-  const draw = () => drawMap(table, choice, quantity(), (cell) => { choice.choose(cell); offerSamples(cell); });
+  const draw = async () => {
+    const asked = quantity(), lack = await missingSamples(table, asked);
+    if (asked !== quantity()) return; // another one meanwhile
+    shown.value = lack ? "latency" : asked;
+    drawMap(table, choice, shown.value, (cell) => { choice.choose(cell); offerSamples(cell); });
+    if (lack) byId("cell").textContent = lack;
+  };
   const offerSamples = (cell) => fill(byId("samples"), h("span", { class: "hint" }, "Samples of"),
     [cell, choice.cellAt.get("stem/"), choice.cellAt.get("head/")].filter(Boolean).map((each) =>
       h("button", { type: "button", class: "quiet", onclick: () => drawer.open(each) }, `${each.layer} ${each.block}`.trim())));
-  const shown = select(Object.entries(QUANTITIES).map(([key, { title }]) => [key, title]), quantity(), { "aria-label": "What the map shows",
+  const offered = Object.entries(QUANTITIES).filter(([, { isOfSamples }]) => !isOfSamples || isMeasurable(table.summary));
+  const shown = select(offered.map(([key, { title }]) => [key, title]), quantity(), { "aria-label": "What the map shows",
     onchange: () => { remember({ show: shown.value === "latency" ? null : shown.value }); draw(); } });
   fill(byId("quantity"), shown);
   const drawAll = () => {
     choice.read();
-    shown.value = quantity();
     draw();
     chosenAnew();
     drawer.sync();

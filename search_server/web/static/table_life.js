@@ -1,8 +1,10 @@
 // The life of a latency table: where it comes from, whether it still holds, and what was measured beside it.
 
-import { get, list } from "./api.js";
-import { badge, byId, commandLine, facts, fill, grid, h } from "./dom.js";
+import { actButton, get, list, send } from "./api.js";
+import { badge, byId, facts, fill, grid, h } from "./dom.js";
+import { follow } from "./follow.js";
 import { ago, milliseconds, signed } from "./format.js";
+import { progressBar, statusBadge } from "./job.js";
 
 const HISTORY_COLUMNS = [
   { title: "Snapshot" }, { title: "Created" }, { title: "Verdict" }, { title: "Anchor, ms", number: true },
@@ -42,15 +44,10 @@ export function showWarning(summary) {
 
 /** Show the newest check, and the snapshots that this one follows from. */
 export async function showLife(summary) {
-  const { drift } = summary;
-  const found = !drift ? [h("p", {}, "Not checked since it was made.")] : [h("dl", {}, facts([
-    ["Newest check", `${ago(drift.found_at)}: ${drift.outcome}`],
-    ["Level", `${signed(drift.level)}: the anchor took ${milliseconds(drift.anchor_then_us)} ms, takes ${milliseconds(drift.anchor_now_us)} ms`],
-    ["Structure", `${signed(drift.structure)}: median of ${drift.networks.length} networks against the anchor`],
-  ]))];
-  const isMeasured = summary.source === "measured";
-  fill(byId("check"), found, isMeasured ? commandLine(`edgenas tables check ${summary.snapshot}`) : null);
+  fill(byId("check"), driftFacts(summary.drift));
+  if (summary.source === "measured") offerCheck(summary);
   const known = new Map((await list(`/latency-tables?${relatedTo(summary)}`)).map((table) => [table.snapshot, table]));
+  showTwin(summary, [...known.values()]);
   const chain = [summary];
   while (known.has(chain.at(-1).lineage.parent)) chain.push(known.get(chain.at(-1).lineage.parent));
   fill(byId("history"), grid(HISTORY_COLUMNS, chain.map((table) => ({ cells: [
@@ -58,6 +55,42 @@ export async function showLife(summary) {
     table.lineage.reason, table.lineage.change || null,
   ] }))));
   await showNetworks(summary);
+}
+
+function driftFacts(drift) {
+  return !drift ? h("p", {}, "Not checked since it was made.") : h("dl", {}, facts([
+    ["Newest check", `${ago(drift.found_at)}: ${drift.outcome}`],
+    ["Level", `${signed(drift.level)}: the anchor took ${milliseconds(drift.anchor_then_us)} ms, takes ${milliseconds(drift.anchor_now_us)} ms`],
+    ["Structure", `${signed(drift.structure)}: median of ${drift.networks.length} networks against the anchor`],
+  ]));
+}
+
+/** Offer to check the table, and to scale it to the networks that were measured beside it. */
+function offerCheck({ snapshot }) {
+  const news = h("div", { role: "status" }), path = `/latency-tables/${snapshot}`;
+  byId("check").append(h("p", { class: "actions" },
+    actButton("Check it now", async () => {
+      const { job } = await send("POST", `${path}/checks`);
+      const ended = await follow(`/checks/${job.job_id}`, (work) => fill(news, statusBadge(work.job), progressBar(work.job)));
+      fill(news, ended.drift ? driftFacts(ended.drift) : h("p", { class: "failure" }, `${ended.job.status}: ${ended.job.message}`));
+    }),
+    actButton("Recalibrate", async () => {
+      const made = await send("POST", `${path}/recalibrations`);
+      fill(news, h("p", {}, `${made.num_networks} measured networks ask for a factor of ${made.factor.toFixed(3)}: `, link(made.snapshot)));
+    }, { class: "quiet" })),
+  h("p", { class: "hint" }, "A check measures four networks, some ten seconds. Recalibrating scales all cells to what five or more networks took that were measured beside this table."),
+  news);
+}
+
+/** Lead to the newest table that was measured hot where this one was measured cold, or the other way round. */
+function showTwin(summary, tables) {
+  const rest = (table) => JSON.stringify({ ...table.conditions, thermal: null });
+  const twin = tables.find((table) => table.conditions.thermal !== summary.conditions.thermal
+    && rest(table) === rest(summary) && table.verdict?.is_accepted !== false);
+  if (!twin) return;
+  const [cold, sustained] = summary.conditions.thermal === "cold" ? [summary, twin] : [twin, summary];
+  fill(byId("twin"), `Also measured ${twin.conditions.thermal}: `,
+    h("a", { href: `/tables/compare?a=${cold.snapshot}&b=${sustained.snapshot}` }, "cold beside sustained"), ".");
 }
 
 /** The query of what belongs to a table's device and space. */

@@ -11,11 +11,17 @@ const MOSTLY_MICROSECONDS_US = 100; // a table whose median cell is below this i
 const rate = (cell) => (cell.latency_us && cell.macs ? cell.macs / cell.latency_us / 1000 : null);
 const error = (cell) => (cell.latency_us && cell.sigma_us ? cell.sigma_us / cell.latency_us : null);
 
+/** A figure of the cell's samples; nothing before they were read, and where there are none. */
+const ofSamples = (figure) => ({ of: ({ spread }) => spread?.[figure] || null, isOfSamples: true });
+
 /** What a map can show; dark is good in each of them. */
 export const QUANTITIES = {
   latency: { title: "Latency", of: (cell) => cell.latency_us || null },
   error: { title: "Standard error", of: error, text: (value) => share(value), unit: "of the cell" },
   rate: { title: "Rate", of: rate, text: three, unit: "GMAC/s", isMoreBetter: true },
+  p50: { title: "Median of the samples (p50)", ...ofSamples("p50_us") },
+  min: { title: "Minimum of the samples", ...ofSamples("min_us") },
+  cv: { title: "Variation of the samples (CV)", ...ofSamples("cv"), text: (value) => share(value), unit: "of the mean" },
 };
 
 /** All that is known of a cell, in a sentence. */
@@ -28,7 +34,8 @@ export function cellLabel(cell) {
   const samples = cell.num_samples ? ` from ${cell.num_samples} samples` : "";
   const around = cell.sigma_us ? ` ± ${microseconds(cell.sigma_us)}` : "";
   const pace = rate(cell) === null ? "" : `, ${three(rate(cell))} GMAC/s`;
-  return `${where}: ${microseconds(cell.latency_us)}${around} µs${samples}${state}${work}${pace}`;
+  const runs = cell.spread ? `; samples: median ${microseconds(cell.spread.p50_us)}, minimum ${microseconds(cell.spread.min_us)} µs` : "";
+  return `${where}: ${microseconds(cell.latency_us)}${around} µs${samples}${state}${work}${pace}${runs}`;
 }
 
 /** Return how latencies of a table are written: in microseconds where most cells are short. */

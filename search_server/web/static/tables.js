@@ -25,8 +25,9 @@ let redraw = () => {};
 /** Return how a table stands and every reason against it. */
 function standing(table) {
   const reasons = table.verdict?.reasons ?? [];
-  return reasons.length ? h("div", {}, standingBadge(table), h("ul", { class: "reasons" },
-    reasons.map((reason) => h("li", {}, h("small", {}, reason))))) : standingBadge(table);
+  const words = reasons.length === 1 ? "1 reason" : `${reasons.length} reasons`;
+  return reasons.length ? h("div", {}, standingBadge(table), h("details", {}, h("summary", {}, words), h("ul", { class: "reasons" },
+    reasons.map((reason) => h("li", {}, h("small", {}, reason)))))) : standingBadge(table);
 }
 
 function row(table) {

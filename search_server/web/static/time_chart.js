@@ -32,9 +32,9 @@ function chart(element, points, yName) {
       s("line", { class: "rule", x1: LEFT, x2: width - RIGHT, y1: placeY(value), y2: placeY(value) }),
       s("text", { class: "left tick", x: LEFT - 8, y: placeY(value) + 4 }, short(value))]),
     s("text", { class: "tick axis", transform: `translate(13 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)` }, yName),
-    ...moments.map((moment, index) => s("text", {
-      class: index === 0 ? "right tick" : index === moments.length - 1 ? "left tick" : "tick", x: placeX(moment), y: HEIGHT - 8,
-    }, utc(new Date(moment)).slice(0, 16))),
+    ...moments.map((moment) => utc(new Date(moment)).slice(0, 16)).map((words, index, all) => words !== all[index - 1] && s("text", {
+      class: index === 0 ? "right tick" : index === moments.length - 1 ? "left tick" : "tick", x: placeX(moments[index]), y: HEIGHT - 8,
+    }, words)).filter(Boolean),
     s("g", { class: "curve curve-1" }, s("path", { d: points.map(({ y }, index) => `${index ? "L" : "M"}${placeX(times[index]).toFixed(1)},${placeY(y).toFixed(1)}`).join("") })),
     ...points.map((point, index) => dot(point, placeX(times[index]), placeY, told[index])));
 }
