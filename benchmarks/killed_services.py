@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.load_server import LoadServer
+from benchmarks.load_server import LoadServer, free_port
 from benchmarks.witness_agent import VARIABLE as RECEIPTS
 from search_server.clock import utc_now
 from search_server.db.migrate import migrate_to_head
@@ -34,7 +33,7 @@ MARK = "LOAD_RUN"
 _PROGRAMS = {"measuring": "measuring.simulated_process", "search": "searches.run_search"}
 _FOUND_WITHIN_S = 30.0
 _ENDED_WITHIN_S = 20.0
-_READY_WITHIN_S = 60.0
+_READY_WITHIN_S = 600.0
 
 
 @dataclass(slots=True)
@@ -258,10 +257,3 @@ def laboratory(folder: Path, make_database: Callable[[Path, str], KilledDatabase
         for pid, _ in running.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

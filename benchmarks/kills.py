@@ -183,6 +183,7 @@ def _stored(database: Database, laboratory: Laboratory, tally: Tally) -> dict[st
     acknowledged = tally.acknowledged | receipts.keys()
     return {
         "num_acknowledged_results": len(acknowledged),
+        "num_of_real_agents": len(receipts),
         "num_lost": len(acknowledged - stored.keys()),
         "num_doubled": sum(stored.values())
         - len(stored)

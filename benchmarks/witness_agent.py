@@ -7,7 +7,7 @@ Each line of the file names lease, fence, item, and the SHA-256 of the result as
 
 import hashlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 
 from profiler_agent.__main__ import main
 from shared.protocol.call_server import ServerClient
@@ -16,22 +16,32 @@ from shared.protocol.wire import to_json
 
 VARIABLE = "LOAD_RECEIPTS"
 
-PostResult = Callable[[ServerClient, Result], Awaitable[ResultReceipt]]
+_post_result = ServerClient.post_result
+_post_results = ServerClient.post_results
 
 
-def noting(post_result: PostResult, path: str) -> PostResult:
-    """Return a function that posts a result and appends a line to a file once it has the receipt."""
+async def _post_one(client: ServerClient, result: Result) -> ResultReceipt:
+    receipt = await _post_result(client, result)
+    _note((result,))
+    return receipt
 
-    async def post_and_note(client: ServerClient, result: Result) -> ResultReceipt:
-        receipt = await post_result(client, result)
+
+async def _post_together(client: ServerClient, results: Sequence[Result]) -> tuple[ResultReceipt, ...]:
+    receipts = await _post_results(client, results)
+    _note(results)
+    return receipts
+
+
+def _note(results: Sequence[Result]) -> None:
+    lines = []
+    for result in results:
         sha256 = hashlib.sha256(to_json(result).encode()).hexdigest()
-        with open(path, "ab", buffering=0) as file:  # one write: whole, or not there, if this is killed
-            file.write(f"{result.lease_id} {result.fence} {result.item_id} {sha256}\n".encode())
-        return receipt
-
-    return post_and_note
+        lines.append(f"{result.lease_id} {result.fence} {result.item_id} {sha256}\n")
+    with open(os.environ[VARIABLE], "ab", buffering=0) as file:
+        file.write("".join(lines).encode())  # one write: whole, or not there, if this is killed
 
 
 if __name__ == "__main__":
-    ServerClient.post_result = noting(ServerClient.post_result, os.environ[VARIABLE])  # type: ignore[method-assign,assignment]
+    ServerClient.post_result = _post_one  # type: ignore[method-assign]
+    ServerClient.post_results = _post_together  # type: ignore[method-assign]
     main()

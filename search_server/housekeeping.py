@@ -15,7 +15,7 @@ from search_server.operating.collector import HouseBook
 from search_server.operating.retention import compact
 from search_server.own_models.parts import drop_old_parts
 from search_server.profiling.advance import advance_waiting_jobs
-from search_server.searches.queue import requeue_dead
+from search_server.searches.silence import requeue_silent
 from search_server.store import Store
 
 INTERVAL_S = 5.0
@@ -24,21 +24,18 @@ COMPACT_INTERVAL_S = 3600.0
 _log = structlog.get_logger()
 
 
-def keep_house(
-    database: Database, data_dir: Path, store: Store, now: Clock, book: HouseBook | None = None
-) -> None:
+def keep_house(database: Database, data_dir: Path, store: Store, now: Clock, book: HouseBook) -> None:
     """Do it once, and note that in a book. Any number of processes may do it at the same time."""
     with database.transaction() as session:
         num_leases = expire_overdue(session, now())
-        num_searches = requeue_dead(session, now())
+        num_searches = requeue_silent(session, book.workers, now())
     num_uploads = drop_old_parts(data_dir, now())
     num_jobs = advance_waiting_jobs(database, store, now)
     if num_leases or num_searches or num_jobs or num_uploads:
         _log.info(
             "house kept", leases=num_leases, searches=num_searches, jobs=num_jobs, uploads=num_uploads
         )
-    if book is not None:
-        book.kept_at = now()
+    book.kept_at = now()
 
 
 async def keep_house_forever(

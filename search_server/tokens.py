@@ -76,6 +76,7 @@ def create_token(
     device_id: str | None = None,
     parent_token_id: str | None = None,
     owner: str = SHARED,
+    made_with: str | None = None,
 ) -> str:
     """Store a new token and return its text, which is not kept. Enrolment tokens work once.
 
@@ -87,6 +88,7 @@ def create_token(
         device_id: the device whose credential it is.
         parent_token_id: the token that it was had with; each gives one.
         owner: the user whose token it is.
+        made_with: the token with which a person asked for it.
 
     Raises:
         NotFoundError: there is no such user.
@@ -103,6 +105,7 @@ def create_token(
             secret_sha256=_digest(secret),
             device_id=device_id,
             parent_token_id=parent_token_id,
+            made_with=made_with,
             created_at=now,
             expires_at=now + ttl if ttl else None,
         )
@@ -111,12 +114,13 @@ def create_token(
     return f"edg_{scope}_{token_id}_{secret}"
 
 
-def create_enrolment(session: Session, owner: str, now: datetime) -> str:
-    """Store a token with which one device of this user enrols within an hour, and return its text.
+def create_enrolment(session: Session, caller: Caller, now: datetime) -> str:
+    """Store a token with which one device of the caller enrols within an hour, and return its text.
 
     Raises:
         TooManyRequestsError: the user has as many already.
     """
+    owner = caller.owner
     mine = TokenRow.owner == owner, TokenRow.scope == "enrol"
     open_ones = TokenRow.used_at.is_(None), TokenRow.revoked_at.is_(None), TokenRow.expires_at > now
     count = select(func.count()).select_from(TokenRow).where(*mine, *open_ones)
@@ -127,7 +131,7 @@ def create_enrolment(session: Session, owner: str, now: datetime) -> str:
             "one may have; use one of them, or wait an hour",
             int(ENROLMENT_TTL.total_seconds()),
         )
-    return create_token(session, "enrol", now, ENROLMENT_TTL, owner=owner)
+    return create_token(session, "enrol", now, ENROLMENT_TTL, owner=owner, made_with=caller.token_id)
 
 
 def token_id_of(text: str) -> str:
@@ -199,6 +203,8 @@ def note_use(session: Session, row: TokenRow, now: datetime) -> None:
 def revoke_token(session: Session, token_id: str, now: datetime) -> None:
     """Make a token, and those that were had with it, useless from now on.
 
+    Devices that enrolled with what a person asked for go on; what no device has used yet does not.
+
     Raises:
         NotFoundError: no such token.
     """
@@ -207,6 +213,8 @@ def revoke_token(session: Session, token_id: str, now: datetime) -> None:
         raise NotFoundError(
             "unknown_token", f"no token {token_id!r}; 'search-server token list' lists them"
         )
+    unused = TokenRow.made_with == token_id, TokenRow.used_at.is_(None), TokenRow.revoked_at.is_(None)
+    session.execute(update(TokenRow).where(*unused).values(revoked_at=now))
     while row is not None:
         row.revoked_at = row.revoked_at or now
         row = session.scalar(select(TokenRow).where(TokenRow.parent_token_id == row.token_id))

@@ -59,6 +59,8 @@ class TokenRow(Base):
     device_id: Mapped[str | None] = mapped_column(ForeignKey("devices.device_id"), index=True)
     parent_token_id: Mapped[str | None] = mapped_column(Identifier, index=True, unique=True)
     """The enrolment token, or the credential before it, that a device's credential was had with."""
+    made_with: Mapped[str | None] = mapped_column(Identifier, index=True)
+    """The token with which a person asked for this one."""
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

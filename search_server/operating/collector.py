@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from search_server.clock import Clock
 from search_server.db.models import DeviceRow, JobRow, LeaseRow, ResultRow, SearchStepRow
 from search_server.db.session import Database
 from search_server.devices.registry import ONLINE_FOR
+from search_server.searches.silence import SilenceWatch
 from search_server.searches.worker_book import workers_alive
 
 Metric = GaugeMetricFamily | CounterMetricFamily
@@ -24,9 +25,11 @@ Metric = GaugeMetricFamily | CounterMetricFamily
 
 @dataclass(slots=True)
 class HouseBook:
-    """When this process kept house the last time."""
+    """What this process knows of its housekeeping."""
 
     kept_at: datetime | None = None
+    """When it was done last."""
+    workers: SilenceWatch = field(default_factory=SilenceWatch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

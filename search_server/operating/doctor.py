@@ -150,7 +150,10 @@ def _server(session: Session, now: datetime) -> Finding:
         JobRow.kind == "search", JobRow.status == "running", JobRow.worker_expires_at < late
     )
     if session.scalar(select(lease | search)):
-        next_step = "start 'search-server serve'; if it runs, look for 'housekeeping' in its log"
+        next_step = (
+            "start 'search-server serve'; if it runs, look for 'housekeeping' in its log, and compare the "
+            "clocks of server and worker"
+        )
         return Finding("housekeeping", "fail", "nobody ended what is long overdue", next_step)
     return Finding("housekeeping", "ok", "nothing is overdue")
 

@@ -58,7 +58,7 @@ def create_enrolment_token(
 
     The device will belong to the caller. Who has 20 such tokens unused gets no more.
     """
-    token = create_enrolment(session, caller.owner, now)
+    token = create_enrolment(session, caller, now)
     board, phone, container = enrolment_lines(command, token)
     expires_at = (now + ENROLMENT_TTL).isoformat()
     return Enrolment(

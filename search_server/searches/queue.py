@@ -78,17 +78,6 @@ def release_search(session: Session, job_id: str, worker_id: str) -> None:
     )
 
 
-def requeue_dead(session: Session, now: datetime) -> int:
-    """Queue searches again whose worker went silent, or fail them; return how many there were."""
-    silent = select(JobRow).where(
-        JobRow.kind == "search", JobRow.status == "running", JobRow.worker_expires_at <= now
-    )
-    rows = session.scalars(silent.with_for_update(skip_locked=True)).all()
-    for row in rows:
-        retry_search(session, row, "its worker went silent", now)
-    return len(rows)
-
-
 def retry_search(session: Session, row: JobRow, reason: str, now: datetime) -> None:
     """Queue a search again that stopped without an end, or fail it if that happened too often."""
     if row.attempt >= MAX_ATTEMPTS:

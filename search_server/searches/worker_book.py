@@ -19,7 +19,7 @@ def note_worker(session: Session, worker_id: str, now: datetime) -> None:
     if row is None:
         session.add(WorkerRow(worker_id=worker_id, started_at=now, seen_at=now))
         session.execute(delete(WorkerRow).where(WorkerRow.seen_at < now - FORGOTTEN_AFTER))
-    elif now - row.seen_at >= NOTED_EVERY:
+    elif abs(now - row.seen_at) >= NOTED_EVERY:  # a clock may jump back
         row.seen_at = now
 
 

@@ -16,6 +16,7 @@ from search_server.housekeeping import keep_house
 from search_server.leases.bell import watch_pending_leases
 from search_server.leases.ingest import ingest_results
 from search_server.leases.leases import LEASE_TTL_S, MAX_HAND_OUTS, claim_lease
+from search_server.operating.collector import HouseBook
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.latencies import MeasurementCreate
 from search_server.resources.tables import ProfileCreate
@@ -185,7 +186,7 @@ async def test_a_heartbeat_revives_a_lease_that_expired_while_its_agent_was_cut_
     lease = await take(device)
     beat = Heartbeat(lease_id=lease.lease_id, fence=lease.fence)
     clock.pass_s(LEASE_TTL_S + 1)
-    keep_house(database, tmp_path, Store.at(tmp_path), clock)
+    keep_house(database, tmp_path, Store.at(tmp_path), clock, HouseBook())
     assert (await api.post("/agent/heartbeat", beat, token=device.token))["cancel"] is False
     assert await device.lease() is None  # it is at work again
 
@@ -215,7 +216,7 @@ async def test_expired_lease_still_takes_results_until_handed_out_again(
     job_id = await measure(api)
     lease = await take(device)
     clock.pass_s(LEASE_TTL_S + 1)
-    keep_house(database, tmp_path, Store.at(tmp_path), clock)
+    keep_house(database, tmp_path, Store.at(tmp_path), clock, HouseBook())
     for result in lease_results(lease):
         await device.post(result)
     assert await device.work() == 1
@@ -335,7 +336,7 @@ async def test_crash_between_result_and_conclusion_is_made_good(
             with database.transaction() as session:  # stored, but nobody concludes
                 ingest_results(session, device.device_id, lease.lease_id, (result,), clock())
     assert await status(api, job_id) == "running"
-    keep_house(database, tmp_path, Store.at(tmp_path), clock)
+    keep_house(database, tmp_path, Store.at(tmp_path), clock, HouseBook())
     assert await status(api, job_id) == "done"
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from search_server.db.models import JobRow, LeaseRow, ResultRow
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house
+from search_server.operating.collector import HouseBook
 from search_server.resources.tables import ProfileCreate
 from search_server.store import Store
 from tests.conftest import Clock
@@ -76,7 +77,7 @@ async def test_a_job_whose_result_is_damaged_fails_and_others_go_on(
     spoil(database, first.result_id)
     for lease in leases:
         finish(database, lease.lease_id)
-    keep_house(database, data_dir, Store.at(data_dir), clock)
+    keep_house(database, data_dir, Store.at(data_dir), clock, HouseBook())
     with database.reading() as session:
         jobs = {row.device_id: row for row in session.scalars(select(JobRow))}
     assert jobs[device.device_id].status == "failed"

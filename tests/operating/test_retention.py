@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from search_server.db.models import JobRow, ResultRow
 from search_server.db.session import Database
 from search_server.housekeeping import keep_house
+from search_server.operating.collector import HouseBook
 from search_server.operating.retention import Compacted, compact
 from search_server.resources.tables import ProfileCreate
 from shared.architecture import anchor_architecture
@@ -132,4 +133,4 @@ async def test_checkpoints_of_done_searches_go(
     left = {path.parent.name for path in data_dir.rglob("search.pt")}
     assert left == {"job_failed", "job_cancelled", "job_running"}
     assert len(list(data_dir.rglob("network.onnx"))) == 4
-    keep_house(database, data_dir, store, clock)
+    keep_house(database, data_dir, store, clock, HouseBook())

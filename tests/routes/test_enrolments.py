@@ -6,8 +6,9 @@ import pytest
 
 from search_server.db.session import Database
 from search_server.people import add_user
-from search_server.tokens import create_token
+from search_server.tokens import create_token, revoke_token
 from shared.protocol.device import DeviceCreate
+from shared.protocol.measurement import Heartbeat
 from tests.conftest import Clock
 from tests.search_server.api import Api
 from tests.search_server.synthetic import device_facts
@@ -52,6 +53,19 @@ async def test_it_ends_after_an_hour(api: Api, alice: str, clock: Clock) -> None
     assert abs((told - clock.time).total_seconds() - 3600) < 1
     clock.pass_s(3601)
     assert (await api.refused("POST", "/devices", device(), token=enrolment["token"])).status == 401
+
+
+async def test_what_no_device_has_used_ends_with_the_token_that_asked_for_it(
+    api: Api, alice: str, database: Database, clock: Clock
+) -> None:
+    used, unused = [(await api.post("/enrolments", token=alice))["token"] for _ in range(2)]
+    others = (await api.post("/enrolments"))["token"]
+    credential = (await api.post("/devices", device(), token=used))["token"]
+    with database.transaction() as session:
+        revoke_token(session, alice.split("_")[2], clock())
+    assert "revoked" in (await api.refused("POST", "/devices", device("thief"), token=unused)).detail
+    await api.post("/agent/heartbeat", Heartbeat(), token=credential)
+    await api.post("/devices", device("other"), token=others)
 
 
 async def test_one_user_has_so_many_that_are_open(api: Api, alice: str, clock: Clock) -> None:

@@ -5,6 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import anyio
 import pytest
@@ -16,15 +19,21 @@ from search_server.db.session import Database
 from search_server.devices.registry import add_device
 from search_server.jobs.registry import cancel_job
 from search_server.searches.own_transactions import OwnTransactions
-from search_server.searches.queue import claim_search, requeue_dead
+from search_server.searches.queue import claim_search
 from search_server.searches.recording import set_progress
 from search_server.searches.search_job import StoppedError
 from search_server.searches.worker import Worker
 from tests.conftest import Clock
-from tests.search_server.outages import away, until_logged
+from tests.search_server.outages import away, locked, until_logged
 from tests.search_server.synthetic import device_facts
+from tests.searches.house import House
 
 pytestmark = pytest.mark.anyio
+
+Outage = Callable[[Database], AbstractContextManager[None]]
+any_outage = pytest.mark.parametrize(
+    ("database_kind", "outage"), [("sqlite", away), ("sqlite", locked), ("postgresql", away)]
+)
 
 SEARCH = """
 import os, sys, threading
@@ -84,7 +93,7 @@ def test_a_killed_worker_leaves_no_search_behind(database_url: str) -> None:
 
 
 async def test_only_the_worker_that_has_a_search_writes_to_it(
-    database: Database, job_id: str, clock: Clock
+    database: Database, job_id: str, clock: Clock, tmp_path: Path
 ) -> None:
     first, second = (OwnTransactions(database, job_id, name, threading.Event()) for name in ("w1", "w2"))
 
@@ -94,9 +103,7 @@ async def test_only_the_worker_that_has_a_search_writes_to_it(
     assert claim(database, "w1", clock) == job_id
     with first() as session:
         write(session, 0.1)
-    clock.pass_s(60)
-    with database.transaction() as session:
-        assert requeue_dead(session, clock()) == 1
+    House(database, tmp_path, clock).keep_for(30)
     assert claim(database, "w2", clock) == job_id
     with pytest.raises(StoppedError), first() as session:
         write(session, 0.9)
@@ -111,7 +118,10 @@ async def test_only_the_worker_that_has_a_search_writes_to_it(
         assert (job.status, job.progress) == ("cancelled", 0.2)
 
 
-async def test_a_search_waits_for_its_database(database: Database, job_id: str, clock: Clock) -> None:
+@any_outage
+async def test_a_search_waits_for_its_database(
+    database: Database, job_id: str, clock: Clock, outage: Outage
+) -> None:
     claim(database, "w1", clock)
     own = OwnTransactions(database, job_id, "w1", threading.Event(), retry_s=0.01)
 
@@ -120,7 +130,7 @@ async def test_a_search_waits_for_its_database(database: Database, job_id: str, 
             set_progress(session, job_id, 0.5, "searching")
 
     with structlog.testing.capture_logs() as logs:
-        with away(database):
+        with outage(database):
             writing = asyncio.create_task(asyncio.to_thread(write))
             with anyio.fail_after(60):
                 await until_logged(logs, "the database does not answer; the search waits", 1)
@@ -129,7 +139,10 @@ async def test_a_search_waits_for_its_database(database: Database, job_id: str, 
         assert session.get_one(JobRow, job_id).progress == 0.5
 
 
-async def test_a_worker_survives_an_outage(database: Database, job_id: str, clock: Clock) -> None:
+@any_outage
+async def test_a_worker_survives_an_outage(
+    database: Database, job_id: str, clock: Clock, outage: Outage
+) -> None:
     command = (sys.executable, "-c", "import signal; signal.pause()")
     worker, waiting = (Worker(database, name, clock, {}, command, poll_s=0.01) for name in ("w1", "w2"))
     threads = [threading.Thread(target=each.run) for each in (worker, waiting)]
@@ -139,7 +152,7 @@ async def test_a_worker_survives_an_outage(database: Database, job_id: str, cloc
             with anyio.fail_after(60):
                 await until_logged(logs, "search started", 1)
                 threads[1].start()
-                with away(database):
+                with outage(database):
                     await until_logged(logs, "failed; trying again", 2)
                 await until_logged(logs, "works again", 2)
             with database.transaction() as session:

@@ -5,7 +5,6 @@ import json
 import sys
 import threading
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from PIL import Image
 
 from search_server.db.models import JobRow
 from search_server.db.session import Database
-from search_server.housekeeping import keep_house
 from search_server.jobs.registry import finish_job
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.found_networks import FoundArchitecture
@@ -24,7 +22,6 @@ from search_server.searches.queue import MAX_ATTEMPTS, WORKER_LEASE, claim_searc
 from search_server.searches.recording import record_architecture, record_step, set_progress
 from search_server.searches.searches import export_name
 from search_server.searches.worker import Worker
-from search_server.store import Store
 from shared.architecture import uniform_architecture
 from shared.protocol.device import Conditions
 from shared.protocol.wire import to_dict
@@ -33,6 +30,7 @@ from tests.conftest import Clock
 from tests.search_server.api import Api
 from tests.search_server.synthetic import SIMULATED, SyntheticDevice, network_latency_us
 from tests.search_server.tables import REFUSED, known_table, store_known_table
+from tests.searches.house import House
 
 pytestmark = pytest.mark.anyio
 
@@ -154,10 +152,10 @@ async def test_two_workers_never_share_a_search(job_id: str, database: Database,
 async def test_search_of_a_dead_worker_is_resumed_and_given_up_at_last(
     api: Api, job_id: str, database: Database, clock: Clock, tmp_path: Path
 ) -> None:
+    house = House(database, tmp_path, clock)
     for attempt in range(MAX_ATTEMPTS):
         assert claim(database, clock, f"w{attempt}") == job_id
-        clock.pass_s(WORKER_LEASE.total_seconds() + 1)
-        keep_house(database, tmp_path, Store.at(tmp_path), clock)
+        house.keep_for(WORKER_LEASE.total_seconds())
         with database.transaction() as session:
             assert not renew_search(session, job_id, f"w{attempt}", clock())
     failed = await api.get(f"/searches/{job_id}")
@@ -172,7 +170,7 @@ async def test_a_search_that_gets_on_may_lose_its_worker_any_number_of_times(
 ) -> None:
     trained = replace(FOUND, test_accuracy=0.9)
     things: list[SearchStep | FoundArchitecture] = [step(1), step(2), step(3), FOUND, trained]
-    ends = []
+    ends, house = [], House(database, tmp_path, clock)
     again = [step(3)] * (MAX_ATTEMPTS - 1)  # a step that is done again gets nobody on
     for number, thing in enumerate([*things, *again]):
         assert claim(database, clock, f"w{number}") == job_id
@@ -181,8 +179,7 @@ async def test_a_search_that_gets_on_may_lose_its_worker_any_number_of_times(
                 record_architecture(session, job_id, thing)
             else:
                 record_step(session, job_id, thing)
-        clock.pass_s(WORKER_LEASE.total_seconds() + 1)
-        keep_house(database, tmp_path, Store.at(tmp_path), clock)
+        house.keep_for(WORKER_LEASE.total_seconds())
         ends.append(await status(api, job_id))
     assert ends == ["queued"] * (len(things) + len(again) - 1) + ["failed"]
     assert "at the same place" in (await api.get(f"/searches/{job_id}"))["job"]["message"]
@@ -347,18 +344,6 @@ async def test_stopped_worker_gives_its_search_back(
     assert await status(api, job_id) == "queued"
     with database.reading() as session:
         assert session.get_one(JobRow, job_id).attempt == 0
-
-
-async def test_worker_keeps_its_search(
-    job_id: str, database: Database, clock: Clock, tmp_path: Path
-) -> None:
-    assert claim(database, clock) == job_id
-    for _ in range(3):
-        clock.time += WORKER_LEASE - timedelta(seconds=1)
-        with database.transaction() as session:
-            assert renew_search(session, job_id, "w1", clock())
-        keep_house(database, tmp_path, Store.at(tmp_path), clock)
-    assert claim(database, clock, "w2") is None
 
 
 async def test_measurements_of_a_search_take_the_level_of_its_table(
