@@ -107,6 +107,8 @@ def started_server(
         folder: where a new folder for everything is made; None: where the system keeps such things.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stop, too, leaves nothing behind
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="edgenas-load-", dir=folder) as own,
         started_database(kind, Path(own)) as url,
