@@ -42,6 +42,6 @@ def _note(results: Sequence[Result]) -> None:
 
 
 if __name__ == "__main__":
-    ServerClient.post_result = _post_one  # type: ignore[method-assign]
-    ServerClient.post_results = _post_together  # type: ignore[method-assign]
+    ServerClient.post_result = _post_one  # type: ignore[method-assign,assignment]
+    ServerClient.post_results = _post_together  # type: ignore[method-assign,assignment]
     main()
