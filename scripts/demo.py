@@ -21,9 +21,10 @@ from scripts.local_services import DemoError, local_services, wait_for_device
 from search_server.client import SearchClient
 from search_server.client.commands import EXIT_INTERRUPTED
 from search_server.client.errors import SearchClientError
+from search_server.client.grid import grid
 from search_server.client.job_progress import JobFailedError, job_progress
 from search_server.client.search_view import files_grid, step_line
-from search_server.client.show import count, facts, grid, milliseconds, share
+from search_server.client.show import count, facts, milliseconds, share
 from search_server.client.table_view import verdict_text
 from search_server.resources.found_networks import ROLE_WORDS
 from search_server.resources.searches import Search, SearchCreate, SearchStep

@@ -136,7 +136,7 @@ def tell_start(settings: Settings) -> None:
     _log.info(
         f"waiting for {what}; stop with Ctrl-C",
         database=make_url(settings.url).render_as_string(),
-        images=[str(root) for root in settings.image_roots.folders],
+        images=[str(root.absolute()) for root in settings.image_roots.folders],
         accelerator=settings.accelerator,
         processes=settings.processes,
     )

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from search_server.client.commands import JsonOption, command, out, print_facts, print_json, write_file
-from search_server.client.show import count, grid
+from search_server.client.grid import grid
+from search_server.client.show import count
 from shared.architecture import KNOWN_ARCHITECTURES, Architecture, parse_architecture
 from shared.space_file import read_space
 

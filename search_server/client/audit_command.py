@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from search_server.client.commands import JsonOption, command, out, print_json
+from search_server.client.grid import grid
 from search_server.client.search_client import SearchClient
-from search_server.client.show import grid
 
 
 def add_command(app: typer.Typer) -> None:

@@ -5,7 +5,8 @@ from statistics import median
 
 from rich.table import Table as Grid
 
-from search_server.client.show import grid, microseconds, share
+from search_server.client.grid import grid
+from search_server.client.show import microseconds, share
 from search_server.resources.samples import CellSamples, CellSpread, CellWindow
 from shared.protocol.device import Environment
 

@@ -15,8 +15,9 @@ from search_server.client.commands import (
     out,
     print_json,
 )
+from search_server.client.grid import grid
 from search_server.client.search_client import SearchClient
-from search_server.client.show import count, facts, grid
+from search_server.client.show import count, facts
 from shared.space_file import read_space
 
 app = typer.Typer(no_args_is_help=True, help="Data sets for searches.")

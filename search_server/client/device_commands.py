@@ -26,8 +26,9 @@ from search_server.client.device_view import (
 )
 from search_server.client.fleet import chosen_devices, on_each
 from search_server.client.fleet_view import require_all
+from search_server.client.grid import grid
 from search_server.client.search_client import SearchClient
-from search_server.client.show import age, grid
+from search_server.client.show import age
 from search_server.resources.devices import DeviceResource, DeviceUpdate, InstallCommand
 
 devices_app = typer.Typer(no_args_is_help=True, help="Devices that have enrolled with the server.")

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 from search_server.client.commands import out, print_json
 from search_server.client.fleet import Outcome
 from search_server.client.fleet_view import require_all, result_text
+from search_server.client.grid import grid
 from search_server.client.measured_view import measured_document
-from search_server.client.show import grid, milliseconds
+from search_server.client.show import milliseconds
 from search_server.resources.checks import Drift, TableCheck
 from search_server.resources.latencies import Measurement
 from search_server.resources.tables import Profile

@@ -2,7 +2,8 @@
 
 from rich.table import Table as Grid
 
-from search_server.client.show import count, grid, milliseconds, share
+from search_server.client.grid import grid
+from search_server.client.show import count, milliseconds, share
 from search_server.resources.found_networks import FoundArchitecture
 from search_server.resources.searches import Search
 

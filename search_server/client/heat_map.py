@@ -21,6 +21,9 @@ _INK_TURNS_AT = 0.179
 MOSTLY_MICROSECONDS_US = 100.0
 """A table whose median cell is below this is shown in microseconds."""
 
+_NARROW = 5
+"""Characters of a number of which nine columns fit into 80."""
+
 SOUND_STATUSES = ("ok", "imported", "identity")
 """A cell of any other status is marked."""
 
@@ -28,11 +31,13 @@ SOUND_STATUSES = ("ok", "imported", "identity")
 def heat_map(cells: Sequence[TableCell]) -> Grid:
     """Return a table of latencies; ``?`` marks a missing cell, ``*`` one that was not stable.
 
-    It is in milliseconds, or in microseconds where most cells take less than a tenth of a millisecond; the
-    corner says which. A cell that is an identity costs nothing and shows ``0``.
+    It is in milliseconds, or in microseconds where most cells take less than a tenth of a millisecond, or
+    where only so the columns stay narrow; the corner says which. A cell that is an identity costs nothing
+    and shows ``0``.
     """
     latencies_us = [cell.latency_us for cell in cells if cell.latency_us] or [1.0]
-    is_fast = median(latencies_us) < MOSTLY_MICROSECONDS_US
+    in_ms, in_us = (max(len(text(us)) for us in latencies_us) for text in (milliseconds, microseconds))
+    is_fast = median(latencies_us) < MOSTLY_MICROSECONDS_US or in_ms > max(in_us, _NARROW)
     number = microseconds if is_fast else milliseconds
     low, high = min(latencies_us), max(latencies_us)
     texts = {(cell.layer, cell.block): _cell_text(cell, low, high, number) for cell in cells}

@@ -26,11 +26,12 @@ from search_server.client.commands import (
 from search_server.client.fleet import chosen_devices
 from search_server.client.fleet_summaries import show_measurements, show_profiles
 from search_server.client.fleet_view import follow_on_each
+from search_server.client.grid import grid
 from search_server.client.job_progress import Follow, JobFailedError, follow, require_done
 from search_server.client.measured_view import measured_document, measured_grid
 from search_server.client.search_client import SearchClient
 from search_server.client.short_ids import ShortId
-from search_server.client.show import grid, in_ms, interval, milliseconds
+from search_server.client.show import in_ms, interval, milliseconds
 from search_server.client.table_view import verdict_text
 from search_server.resources.checks import Drift
 from search_server.resources.latencies import (

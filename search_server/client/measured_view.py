@@ -5,26 +5,24 @@ from typing import Any
 
 from rich.table import Table as Grid
 
-from search_server.client.show import grid, in_ms, interval, milliseconds
+from search_server.client.grid import grid
+from search_server.client.show import in_ms, interval, milliseconds
 from search_server.resources.latencies import MeasuredLatency
 
 
 def measured_grid(measured: Sequence[tuple[str, MeasuredLatency]], batch: int = 1) -> Grid:
-    """Return one network a line: measured, predicted, how far apart, and whether the interval held.
+    """Return one network a line: measured, predicted, and how far apart they are.
 
     A run computes ``batch`` images; where these are several, the latency of one image has a column too.
     """
     table = grid(
-        "architecture",
+        "network",
         ">measured ms" if batch == 1 else f">measured ms a run of {batch} images",
         *([">ms an image"] if batch > 1 else []),
         ">90 % interval",
         ">predicted ms",
         ">90 % interval",
         ">difference",
-        "inside",
-        ">raw ms",
-        "",
     )
     for name, latency in measured:
         predicted = latency.prediction
@@ -35,11 +33,10 @@ def measured_grid(measured: Sequence[tuple[str, MeasuredLatency]], batch: int = 
             interval(latency.low_us, latency.high_us),
             milliseconds(predicted.latency_us) if predicted else "-",
             interval(predicted.low_us, predicted.high_us) if predicted else "-",
-            "-" if latency.difference is None else f"{100 * latency.difference:+z.1f} %",
-            {None: "-", True: "yes", False: "no"}[latency.is_inside],
-            milliseconds(latency.raw_latency_us),
-            _remark(latency),
+            "-" if latency.difference is None else f"{100 * latency.difference:+z.1f} %{_mark(latency)}",
         )
+    table.caption = "\n".join(_remarks(measured)) or None
+    table.caption_justify = "left"
     return table
 
 
@@ -72,8 +69,23 @@ def measured_document(name: str, latency: MeasuredLatency, batch: int = 1) -> di
     }
 
 
-def _remark(latency: MeasuredLatency) -> str:
-    parts = [] if latency.status == "ok" else [latency.status]
-    if latency.noise:
-        parts.append("noise accepted")
-    return ", ".join([*parts, "simulated"] if latency.is_simulated else parts)
+def _mark(latency: MeasuredLatency) -> str:
+    return " !" if latency.is_inside is False else ""
+
+
+def _remarks(measured: Sequence[tuple[str, MeasuredLatency]]) -> list[str]:
+    """Return what a person should know beyond the figures: of all networks, or of which."""
+    holders: dict[str, list[str]] = {}
+    for name, latency in measured:
+        words = {
+            "! lies outside the interval that was predicted": latency.is_inside is False,
+            latency.status: latency.status != "ok",
+            "measured with noise accepted": bool(latency.noise),
+            "simulated: nothing was measured": latency.is_simulated,
+        }
+        for word in (word for word, is_so in words.items() if is_so):
+            holders.setdefault(word, []).append(name)
+    return [
+        word if len(names) == len(measured) or word.startswith("!") else f"{', '.join(names)}: {word}"
+        for word, names in holders.items()
+    ]

@@ -18,6 +18,7 @@ from search_server.client.commands import (
     print_json,
     write_file,
 )
+from search_server.client.grid import grid
 from search_server.client.model_measure_command import ModelArgument, TopOption, print_latency
 from search_server.client.model_view import (
     comparison_facts,
@@ -27,7 +28,7 @@ from search_server.client.model_view import (
 )
 from search_server.client.search_client import SearchClient
 from search_server.client.short_ids import ShortId
-from search_server.client.show import age, count, grid
+from search_server.client.show import age, count
 from search_server.resources.formats import TableFormat
 from search_server.resources.models import Model, ModelMeasurement
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.table import Table as Grid
 
-from search_server.client.show import count, grid, in_ms, interval, microseconds, milliseconds, share
+from search_server.client.grid import grid
+from search_server.client.show import count, in_ms, interval, microseconds, milliseconds, share
 from search_server.resources.model_comparison import ModelComparison, NodeDifference
 from search_server.resources.models import Model, ModelLatency, ModelMeasurement, ModelTensor, NodeLatency
 from shared.protocol.device import Conditions

@@ -16,12 +16,13 @@ from search_server.client.commands import (
     print_json,
     write_file,
 )
+from search_server.client.grid import grid
 from search_server.client.hub_folder import push_hub, unpack_hub
 from search_server.client.job_progress import job_progress, require_done
 from search_server.client.search_client import SearchClient
 from search_server.client.search_view import kind_words, print_search, step_line, warning_lines
 from search_server.client.short_ids import ShortId
-from search_server.client.show import grid, milliseconds, owner_words, share
+from search_server.client.show import milliseconds, owner_words, share
 from search_server.resources.formats import ExportFormat
 from search_server.resources.searches import Search, SearchStep
 from search_server.search_options import DeliverName

@@ -7,7 +7,8 @@ from rich.table import Table as Grid
 
 from search_server.client.commands import out, print_facts
 from search_server.client.front_view import front_grid
-from search_server.client.show import count, grid, milliseconds, share
+from search_server.client.grid import grid
+from search_server.client.show import count, milliseconds, share
 from search_server.resources.found_networks import ROLE_WORDS, DeviceLatency, ExportedFile, Role
 from search_server.resources.jobs import Job
 from search_server.resources.searches import ExpectedCost, Search, SearchCreate, SearchStep

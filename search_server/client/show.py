@@ -3,10 +3,8 @@
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 
-from rich import box
-from rich.table import Table as Grid
+from rich.table import Table
 from rich.text import Text
 
 _AGE_STEPS = (
@@ -15,10 +13,6 @@ _AGE_STEPS = (
     (86_400.0, 3600.0, "h"),
     (float("inf"), 86_400.0, "d"),
 )
-
-
-_WHOLE_COLUMNS = ("id", "snapshot", "name")
-"""What is copied from a table is never broken into lines."""
 
 
 def milliseconds(latency_us: float | None) -> str:
@@ -78,19 +72,9 @@ def owner_words(owner: str, is_private: bool) -> str:
     return f"{owner}, private" if is_private else owner
 
 
-def grid(*columns: str, title: str | None = None) -> Grid:
-    """Return an empty table; a column whose name begins with ``>`` is aligned to the right."""
-    table = Grid(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        name = column.lstrip(">")
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in _WHOLE_COLUMNS)
-    return table
-
-
-def facts(rows: Mapping[str, str | Text]) -> Grid:
+def facts(rows: Mapping[str, str | Text]) -> Table:
     """Return names and values, one pair a line."""
-    table = Grid.grid(padding=(0, 2))
+    table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows.items():

@@ -20,10 +20,11 @@ from search_server.client.commands import (
     print_json,
     write_file,
 )
+from search_server.client.grid import grid
 from search_server.client.heat_map import heat_map, ratio_map
 from search_server.client.search_client import SearchClient
 from search_server.client.short_ids import ShortId
-from search_server.client.show import age, grid, owner_words
+from search_server.client.show import age, owner_words
 from search_server.client.table_view import (
     chain,
     diff_facts,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from rich.table import Table as Grid
 from rich.text import Text
 
-from search_server.client.show import age, count, grid, interval, milliseconds, owner_words, share
+from search_server.client.grid import grid
+from search_server.client.show import age, count, interval, milliseconds, owner_words, share
 from search_server.latency.verdict import Verdict
 from search_server.resources.latencies import NamedPrediction
 from search_server.resources.tables import TableDiff, TableSummary

@@ -38,6 +38,12 @@ def test_a_fast_table_is_in_microseconds_with_three_digits() -> None:
     assert rows[3:] == [["stem", "7.50"], ["layer01", "0.0666", "103"]]
 
 
+def test_numbers_that_are_too_wide_in_milliseconds_are_in_microseconds() -> None:
+    cells = [_cell("layer01", "k3_e1", 85.6), _cell("layer01", "k5_e6", 1869.0), _cell("head", "", 496.0)]
+    rows = _text(heat_map(cells))
+    assert (rows[1][0], rows[3:]) == ("us", [["layer01", "85.6", "1869"], ["head", "496"]])
+
+
 def test_layers_keep_their_names_at_80_columns() -> None:
     blocks = ["k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "skip"]
     cells = [_cell(f"layer{i:02}", block, 1234.5) for i in range(1, 23) for block in blocks]
