@@ -21,7 +21,7 @@ function showChoice(tables) {
   const [a, b] = ["a", "b"].map(addressValue);
   const space = tables.find(({ snapshot }) => snapshot === a)?.space;
   const pick = (name, letter, offered) => {
-    const options = offered.map((table) => [table.snapshot, `${tableName(table)} (${table.snapshot}, ${table.created_at.slice(0, 16).replace("T", " ")})`]);
+    const options = offered.map((table) => [table.snapshot, `${tableName(table)} (${table.created_at.slice(0, 16).replace("T", " ")}, ${table.snapshot})`]);
     return field(letter, choice([["", "choose a table"], ...options], addressValue(name), { "aria-label": `Table ${letter}`, onchange: ({ target }) => {
       remember({ [name]: target.value });
       location.reload();

@@ -64,7 +64,10 @@ async function missingSamples(table, name) {
   return null;
 }
 
-/** Draw the map as the address says: the quantity, the network, the drawer; and again when it changes. */
+/**
+ * Draw the map as the address says: the quantity, the network, the drawer; and again when it changes. Returns what
+ * is to be called once `named` holds the known networks.
+ */
 function showMap(table, named) {
   const quantity = () => (addressValue("show") in QUANTITIES ? addressValue("show") : "latency");
   const chosenAnew = () => {
@@ -94,19 +97,27 @@ function showMap(table, named) {
     chosenAnew();
     drawer.sync();
   };
-  showKnown(named, choice);
   offerMeasuring(table.summary, choice, () => showNetworks(table.summary));
   offerSamples(choice.cells()[choice.cells().length - choice.layers.length]);
   onBack(drawAll);
   drawAll();
+  return () => {
+    choice.read(); // the address may name one of them
+    showKnown(named, choice);
+    chosenAnew();
+  };
 }
 
 await run(async () => {
-  const [table, named] = await Promise.all([get(PATH), get(`${PATH}/networks`)]);
+  const naming = get(`${PATH}/networks`);
+  naming.catch(() => {}); // told below, where it is waited for
+  const table = await get(PATH), named = [];
   showSummary(table.summary);
   showVerdict(table.summary);
   showExports();
-  showMap(table, named);
+  const tellNames = showMap(table, named); // does not wait for the known networks, which take the server longer
   showWarning(table.summary);
+  named.push(...await naming);
+  tellNames();
   await showLife(table.summary);
 });
