@@ -12,6 +12,7 @@ import pytest
 from scripts.local_services import BIN, create_token, free_port, start, stop, user_token, wait_until_ready
 from tests.markdown_code import code_blocks
 
+pytestmark = pytest.mark.timeout(1200)  # each command and process starts anew, on whatever machine
 SIMULATED = ("--runtime", "simulated")
 MORE = {
     "profile": SIMULATED,
