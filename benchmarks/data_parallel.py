@@ -2,8 +2,9 @@
 
 The same search, with two shards a step, is computed by one process and by two, each with one thread, in
 turns in one run; the rate is that of the epochs after the first, and the ratio the median over turns. Six
-networks are trained one after the other and two at a time. The all-reduce of the supernet's gradients over
-loopback is timed by itself. The model of ``docs/scaling.md`` takes its constants from the last line.
+networks are trained one after the other by this process, and two at a time by two others, whose start and
+loading of torch count. The all-reduce of the supernet's gradients over loopback is timed by itself.
+The model of ``docs/scaling.md`` takes its constants from the last line.
 
     python -m benchmarks.data_parallel
     python -m benchmarks.data_parallel --space fbnet-96-035 --batch-size 128
@@ -57,7 +58,8 @@ def main() -> None:
     parser.add_argument("--space", default="fbnet-tiny")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=4, help="of each search")
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--train-epochs", type=int, default=4, help="of each of the six trainings")
+    parser.add_argument("--turns", type=int, default=3, help="of searches by one process and by two")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(NUM_PROCESSES)  # one for each process
     space = search_space(f"{arguments.space}:classes=10,resolution=32")
@@ -69,7 +71,7 @@ def main() -> None:
         epochs=arguments.epochs,
         warmup_epochs=1,
         batch_size=arguments.batch_size,
-        train_epochs=2,
+        train_epochs=arguments.train_epochs,
     )
     task = SearchTask(
         space.name,
@@ -95,7 +97,8 @@ def main() -> None:
             },
             "speedup": statistics.median(each[2] / each[1] for each in rates),
             "n": len(rates),
-            "spread_share": spread_share(task, space),
+            "train_epochs": arguments.train_epochs,
+            **trainings(task, space),
             "num_params": num_params,
             **reduction(num_params),
         }
@@ -118,8 +121,8 @@ def images_per_s(task: SearchTask, num_processes: int) -> float:
     return statistics.median(rates[1:])
 
 
-def spread_share(task: SearchTask, space: SearchSpace) -> float:
-    """Return the time of six trainings, two at a time, as a share of that of one after the other."""
+def trainings(task: SearchTask, space: SearchSpace) -> dict[str, Any]:
+    """Return the time of six trainings one after the other, and two at a time, whole and as a share."""
     blocks = [block for block in space.candidates if block != "skip"][:NUM_TRAININGS]
     networks = [
         NetworkTask(
@@ -139,7 +142,7 @@ def spread_share(task: SearchTask, space: SearchSpace) -> float:
         LocalEngine(number).spread(train_network, networks, lambda *_: None, lambda *_: None, lambda: None)
         seconds[number] = time.perf_counter() - started
     say(f"{len(networks)} trainings: {seconds[1]:.1f} s in turn, {seconds[NUM_PROCESSES]:.1f} s spread")
-    return seconds[NUM_PROCESSES] / seconds[1]
+    return {"trainings_s": seconds, "spread_share": seconds[NUM_PROCESSES] / seconds[1]}
 
 
 def reduction(num_params: int) -> dict[str, Any]:

@@ -170,7 +170,8 @@ def _train(function: TogetherFunction, task: Any, mailbox: Any, scaling: Scaling
         TorchTrainer(
             _rank,
             train_loop_config={"function": function, "task": task, "mailbox": mailbox},
-            torch_config=TorchConfig(backend=None if scaling.use_gpu else "gloo"),
+            # Theta and figures are on the CPU, weights may be on GPUs.
+            torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if scaling.use_gpu else "gloo"),
             scaling_config=scaling,
             run_config=RunConfig(
                 name=uuid.uuid4().hex,

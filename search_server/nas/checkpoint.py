@@ -10,13 +10,13 @@ same bits on the CPU only, since others do not sum in a fixed order.
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol, runtime_checkable
 
 import torch
 
 from search_server.nas.search import SearchRun
+from search_server.nas.torch_file import torch_file
 from search_server.option_field import options_of
 from search_server.search_options import SearchOptions
 
@@ -45,9 +45,7 @@ def save_checkpoint(run: SearchRun, path: Path) -> None:
 
 def checkpoint_bytes(run: SearchRun) -> bytes:
     """Return the state between two epochs as a file of torch, with tensors of the CPU."""
-    file = BytesIO()
-    torch.save(_on_cpu({**circumstances(run), **state(run)}), file)
-    return file.getvalue()
+    return torch_file({**circumstances(run), **state(run)})
 
 
 def load_checkpoint(run: SearchRun, file: Path | IO[bytes]) -> None:
@@ -121,15 +119,6 @@ def state(run: SearchRun) -> dict[str, Any]:
         "torch_rng": torch.get_rng_state(),
         "batches": [batches.state_dict() for batches in _resumable_batches(run)],
     }
-
-
-def _on_cpu(value: Any) -> Any:
-    """Return the same groups of values with every tensor on the CPU."""
-    if isinstance(value, torch.Tensor):
-        return value.cpu()
-    if isinstance(value, dict):
-        return {key: _on_cpu(member) for key, member in value.items()}
-    return [_on_cpu(member) for member in value] if isinstance(value, list) else value
 
 
 def _differing(saved: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

@@ -1,6 +1,5 @@
 """The weights of a trained network: as a file of torch, and as numpy arrays for other formats."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -8,15 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from search_server.nas.torch_file import torch_file
 from shared.modules import NetworkModule
 from shared.workload import Workload
 
 
 def network_bytes(network: NetworkModule) -> bytes:
     """Return the state of a network as a file of torch, with tensors of the CPU."""
-    file = BytesIO()
-    torch.save({name: value.cpu() for name, value in network.state_dict().items()}, file)
-    return file.getvalue()
+    return torch_file(network.state_dict())
 
 
 def load_network(workload: Workload, file: Path | IO[bytes]) -> NetworkModule:

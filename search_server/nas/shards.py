@@ -2,7 +2,8 @@
 
 A shard has images of its own and paths of its own, drawn by a generator that depends on seed, step and
 shard alone. A step follows the mean over its shards. So a search is what its number of shards makes it:
-which process computes which shard changes nothing but the order in which some numbers are added.
+which process computes which shard changes nothing but the order in which some numbers are added. In the
+training of a network a process has one shard, its part of each batch.
 
 Source: Li et al., "PyTorch Distributed" (arXiv 2006.15704), for gradients that are averaged as they come.
 
@@ -22,7 +23,7 @@ class Shards:
     number: int = 1
     """Of a step, over all processes."""
     rank: int = 0
-    """Of this process among those of the search."""
+    """Of this process among all."""
     world_size: int = 1
     """How many processes there are; torch's default process group joins them if they are several."""
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_server.nas.supernet.accelerator import forward_precision
+from search_server.nas.supernet.accelerator import forward_precision, in_full
 
 TEMPERATURE = 4.0
 """Of both softmaxes: at 1 a sure teacher says little more than the label."""
@@ -29,7 +29,7 @@ class Teacher:
     def loss(self, images_NCHW: Tensor, logits_NC: Tensor, mixed_precision: bool = False) -> Tensor:
         """Return the divergence of the network's answers from the teacher's, nats * temperature^2."""
         with torch.no_grad(), forward_precision(images_NCHW.device, mixed_precision):
-            told_NC = self.network(images_NCHW).float()
+            told_NC = in_full(self.network(images_NCHW))
         return TEMPERATURE**2 * F.kl_div(
             F.log_softmax(logits_NC / TEMPERATURE, dim=1),
             F.log_softmax(told_NC / TEMPERATURE, dim=1),

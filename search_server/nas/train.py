@@ -1,25 +1,36 @@
 """One network is trained, from scratch or from inherited weights, and evaluated.
 
 All networks that are compared train alike: SGD with Nesterov momentum, a cosine with a short linear rise,
-label smoothing, and no weight decay on batch norms and biases. If asked for, images are blended (mixup,
-arXiv 1710.09412), weights are averaged, and a teacher is listened to.
+label smoothing, and no weight decay on batch norms and biases. If asked for, images are blended
+(``mixup.py``), weights are averaged, and a teacher is listened to. Several processes may compute each step
+together: it is the step of one with the whole batch, but for the order in which numbers are added.
 
 Shape letters: N batch, C classes, H height, W width.
 """
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel
 
+from search_server.nas.averaging import weight_average
 from search_server.nas.data.batches import Batch, Batches
-from search_server.nas.supernet.accelerator import accelerator_of, forward_precision, placed, repeatable
+from search_server.nas.joined import join_norms, joined
+from search_server.nas.mixup import blended, label_loss
+from search_server.nas.shards import ONE_SHARD, Shards
+from search_server.nas.supernet.accelerator import (
+    accelerator_of,
+    forward_precision,
+    in_full,
+    placed,
+    repeatable,
+)
 from search_server.nas.teacher import Teacher
 from shared.modules import to_channels_last
 
@@ -70,53 +81,122 @@ class TrainEpochFacts:
     images_per_s: float
 
 
+class TrainingRun:
+    """A training under way: an iterator of facts, one an epoch, and the state they are about."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        batches: Batches,
+        config: TrainConfig,
+        teacher: Teacher | None = None,
+        shards: Shards = ONE_SHARD,
+    ) -> None:
+        """Prepare the training of a network, in place, where its weights are.
+
+        Args:
+            network: the same on all processes.
+            batches: with several processes the part of this one, ``paired_part``.
+            config: how it is trained.
+            teacher: what it learns from beside the labels.
+            shards: a part of each batch for each process, and which of them is this one's.
+        """
+        to_channels_last(network)
+        self.network, self.batches, self.config, self.teacher = network, batches, config, teacher
+        self.shards = shards
+        self._forward = network
+        if shards.world_size > 1:
+            join_norms(network)
+            self._forward = joined(network)
+        self.accelerator = accelerator_of(network)
+        self.optimiser = _optimiser(network, config)
+        self.average = weight_average(network, config.ema_decay)
+        self.epoch = 0
+
+    def __iter__(self) -> "TrainingRun":
+        return self
+
+    def __next__(self) -> TrainEpochFacts:
+        """Train one epoch.
+
+        Raises:
+            StopIteration: all epochs are done.
+        """
+        if self.epoch >= self.config.epochs:
+            raise StopIteration
+        started = time.perf_counter()
+        self.network.train()
+        blends = np.random.default_rng((self.batches.seed, self.epoch))
+        num_batches = len(self.batches)
+        losses, num_correct, num_images, lr = [], [], 0, 0.0
+        for step, batch in enumerate(self.batches, self.epoch * num_batches):
+            lr = _set_rate(self.optimiser, self.config, step / (self.config.epochs * num_batches))
+            loss, correct = self._step(placed(batch, self.accelerator), blends)
+            # Read once an epoch: for each reading one waits for a GPU.
+            losses.append(loss)
+            num_correct.append(correct)
+            num_images += len(batch[1])
+        own = [sum(torch.stack(each).cpu().tolist()) for each in (losses, num_correct)]
+        sums_SF = self.shards.gather(torch.tensor([[*own, num_images]], dtype=torch.float64))
+        _, all_correct, all_images = sums_SF.sum(0).tolist()
+        mean_loss = float(sums_SF[:, 0].mean()) / len(losses)
+        if self.average is not None and self.epoch == self.config.epochs - 1:
+            self.network.load_state_dict(self.average.module.state_dict())
+        seconds = time.perf_counter() - started
+        self.epoch += 1
+        return TrainEpochFacts(
+            self.epoch - 1, mean_loss, all_correct / all_images, lr, all_images / seconds
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return what the next epoch depends on."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.state_dict() if self.average is not None else {},
+            "epoch": self.epoch,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state of the same training, by whatever number of processes."""
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.epoch = state["epoch"]
+        self.batches.load_state_dict({"epoch": self.epoch})
+
+    def _step(self, batch: Batch, blends: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Take a step and return the loss and the number of correct answers, both without gradients."""
+        images_NCHW, labels_N = batch
+        images_NCHW, share = blended(images_NCHW, self.config.mixup, blends)
+        images_NCHW = images_NCHW.to(memory_format=torch.channels_last)
+        with repeatable():
+            with forward_precision(self.accelerator, self.config.mixed_precision):
+                logits_NC = in_full(self._forward(images_NCHW))
+            loss = label_loss(logits_NC, labels_N, share, self.config.label_smoothing)
+            if self.teacher is not None:
+                told = self.teacher.loss(images_NCHW, logits_NC, self.config.mixed_precision)
+                loss = (1 - self.teacher.weight) * loss + self.teacher.weight * told
+            if self.shards.number > 1:  # the mean over processes is then the mean over images
+                loss = loss * (self.shards.number * len(labels_N) / self.batches.batch_size)
+            self.optimiser.zero_grad()
+            torch.autograd.backward(loss)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        return loss.detach(), (logits_NC.argmax(1) == labels_N).sum()
+
+
 def train(
     network: nn.Module, batches: Batches, config: TrainConfig, teacher: Teacher | None = None
-) -> Iterator[TrainEpochFacts]:
-    """Train a network in place, where its weights are, and yield facts after each epoch.
+) -> TrainingRun:
+    """Train a network in place, where its weights are, by this process alone: facts after each epoch.
 
     The same network state and batches give the same weights. To fine-tune, load a state first, and give
     a lower ``lr``.
     """
-    accelerator = accelerator_of(network)
-    optimiser = _optimiser(network, config)
-    average = _average(network, config)
-    num_steps = config.epochs * len(batches)
-    step = 0
-    to_channels_last(network)
-    for epoch in range(config.epochs):
-        started = time.perf_counter()
-        network.train()
-        blends = np.random.default_rng((batches.seed, epoch))
-        losses, num_correct, num_images, lr = [], [], 0, 0.0
-        for batch in batches:
-            images_NCHW, labels_N = placed(batch, accelerator)
-            images_NCHW, share = _blended(images_NCHW, config.mixup, blends)
-            images_NCHW = images_NCHW.to(memory_format=torch.channels_last)
-            lr = _set_rate(optimiser, config, step / num_steps)
-            with repeatable():
-                with forward_precision(accelerator, config.mixed_precision):
-                    logits_NC = network(images_NCHW)
-                loss = _label_loss(logits_NC.float(), labels_N, share, config.label_smoothing)
-                if teacher is not None:
-                    told = teacher.loss(images_NCHW, logits_NC.float(), config.mixed_precision)
-                    loss = (1 - teacher.weight) * loss + teacher.weight * told
-                optimiser.zero_grad()
-                torch.autograd.backward(loss)
-            optimiser.step()
-            if average is not None:
-                average.update_parameters(network)
-            # Read once an epoch: for each reading one waits for a GPU.
-            losses.append(loss.detach())
-            num_correct.append((logits_NC.argmax(1) == labels_N).sum())
-            num_images += len(labels_N)
-            step += 1
-        mean_loss = sum(torch.stack(losses).cpu().tolist()) / len(losses)
-        accuracy = sum(torch.stack(num_correct).cpu().tolist()) / num_images
-        if average is not None and epoch == config.epochs - 1:
-            network.load_state_dict(average.module.state_dict())
-        seconds = time.perf_counter() - started
-        yield TrainEpochFacts(epoch, mean_loss, accuracy, lr, num_images / seconds)
+    return TrainingRun(network, batches, config, teacher)
 
 
 def evaluate(network: nn.Module, batches: Iterable[Batch], mixed_precision: bool = False) -> float:
@@ -148,41 +228,6 @@ def _outputs(
         with torch.no_grad(), forward_precision(accelerator, mixed_precision):
             logits_NC: Tensor = network(images_NCHW.to(memory_format=torch.channels_last))
         yield logits_NC, labels_N
-
-
-def _blended(images_NCHW: Tensor, mixup: float, generator: np.random.Generator) -> tuple[Tensor, float]:
-    """Return each image blended with its opposite in the batch, and its own share, 0.5..1."""
-    if not mixup:
-        return images_NCHW, 1.0
-    drawn = float(generator.beta(mixup, mixup))
-    share = max(drawn, 1 - drawn)
-    return torch.lerp(images_NCHW.flip(0), images_NCHW, share), share
-
-
-def _label_loss(logits_NC: Tensor, labels_N: Tensor, share: float, smoothing: float) -> Tensor:
-    """Return the cross entropy of blended images, whose opposites have the rest of the share."""
-    loss = F.cross_entropy(logits_NC, labels_N, label_smoothing=smoothing)
-    if share == 1.0:
-        return loss
-    other = F.cross_entropy(logits_NC, labels_N.flip(0), label_smoothing=smoothing)
-    return share * loss + (1 - share) * other
-
-
-def _average(network: nn.Module, config: TrainConfig) -> AveragedModel | None:
-    """Return what averages weights and statistics over the steps, None if nothing is averaged."""
-    if not config.ema_decay:
-        return None
-
-    def follow(averaged: Sequence[Tensor], current: Sequence[Tensor], num_steps: Tensor | int) -> None:
-        # At first the average follows closely: the weights that training begins with are worth nothing.
-        decay = min(config.ema_decay, (1 + int(num_steps)) / (10 + int(num_steps)))
-        for mean, now in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(now, 1 - decay)
-            else:  # batch norms count their batches
-                mean.copy_(now)
-
-    return AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
 
 
 def _optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.SGD:

@@ -1,22 +1,29 @@
-"""Trainings and tryouts of networks as tasks: each may run in a process of its own, on whatever host."""
+"""Trainings and tryouts of networks as tasks: each may run in a process of its own, on whatever host.
+
+A training may also be computed by several processes together: the same network but for rounding.
+"""
 
 from dataclasses import dataclass
 from io import BytesIO
 
 import torch
 
-from search_server.engines.engine import Tell
+from search_server.engines.engine import Ranks, Tell
 from search_server.nas.choosing.finalist import finalist_network
 from search_server.nas.choosing.tryout import tryout_loss
-from search_server.nas.data.batches import evaluation_batches, training_batches
+from search_server.nas.data.batches import evaluation_batches, paired_part, training_batches
+from search_server.nas.data.images import DataSplits
 from search_server.nas.network_weights import load_network, network_bytes
-from search_server.nas.supernet.accelerator import choose_accelerator
+from search_server.nas.shards import ONE_SHARD, Shards
+from search_server.nas.supernet.accelerator import accelerator_of, choose_accelerator
 from search_server.nas.teacher import Teacher
-from search_server.nas.train import TrainConfig, evaluate, train
+from search_server.nas.torch_file import torch_file
+from search_server.nas.train import TrainConfig, TrainEpochFacts, TrainingRun, evaluate
 from search_server.resources.found_networks import ROLE_WORDS, Role
 from search_server.resources.searches import SearchCreate
 from search_server.searches.search_inputs import DataChoice
 from shared.architecture import parse_architecture
+from shared.modules import NetworkModule
 from shared.search_space import search_space
 
 
@@ -56,28 +63,73 @@ class Trained:
     test_accuracy: float
 
 
+Progress = tuple[float, str]
+"""How much of a training is done, 0..1, and what it does now."""
+
+
 def train_network(task: NetworkTask, tell: Tell) -> Trained:
     """Train a network as was asked, unless it is trained, and evaluate it."""
-    accelerator, request = task.begin(), task.request
-    data, is_mixed = task.data.load(), request.mixed_precision
-    workload = parse_architecture(task.architecture, search_space(task.space)).workload()
+    accelerator, data = task.begin(), task.data.load()
     if task.trained is not None:
-        module = load_network(workload, BytesIO(task.trained)).to(accelerator)
+        workload = parse_architecture(task.architecture, search_space(task.space)).workload()
+        return _evaluated(task, load_network(workload, BytesIO(task.trained)).to(accelerator), data)
+    network = _begun(task, data, accelerator)
+    for facts in _training(task, network, data, ONE_SHARD):
+        tell(*_progress(task, facts))
+    return _evaluated(task, network, data)
+
+
+def train_together(ranks: Ranks, task: NetworkTask) -> None:
+    """Train a network on several processes together, from the latest checkpoint on.
+
+    Rank 0 reports the :data:`Progress` of each epoch, and at last what it led to: :class:`Trained`.
+    """
+    accelerator, data = task.begin(), task.data.load()
+    network = _begun(task, data, accelerator)
+    run = _training(task, network, data, Shards(ranks.world_size, ranks.rank, ranks.world_size))
+    checkpoint = ranks.latest_checkpoint()
+    if checkpoint is not None:
+        run.load_state(torch.load(BytesIO(checkpoint), weights_only=True))
+    for facts in run:
+        if ranks.rank == 0:
+            ranks.report(_progress(task, facts), torch_file(run.state()))
+    if ranks.rank == 0:
+        ranks.report(_evaluated(task, network, data), torch_file(run.state()))
+
+
+def _begun(task: NetworkTask, data: DataSplits, accelerator: torch.device) -> NetworkModule:
+    """Return the network of a task before its training."""
+    workload = parse_architecture(task.architecture, search_space(task.space)).workload()
+    inherited = None if task.inherited is None else torch.load(BytesIO(task.inherited))
+    request = task.request
+    return finalist_network(workload, inherited, data, request.seed, accelerator, request.mixed_precision)
+
+
+def _training(task: NetworkTask, network: NetworkModule, data: DataSplits, shards: Shards) -> TrainingRun:
+    """Return a training before its first epoch, as one of its processes has it."""
+    size, seed = task.request.batch_size, task.request.seed
+    if shards.number == 1:
+        batches = training_batches(data.training, size, seed)
     else:
-        inherited = None if task.inherited is None else torch.load(BytesIO(task.inherited))
-        module = finalist_network(workload, inherited, data, request.seed, accelerator, is_mixed)
-        batches = training_batches(data.training, request.batch_size, seed=request.seed)
-        how = "training" if inherited is None else "fine-tuning"
-        if task.teacher is not None:
-            task.teacher.network.to(accelerator)
-        for facts in train(module, batches, _settings(request), task.teacher):
-            epoch = facts.epoch + 1
-            words = f"{how} the {ROLE_WORDS[task.role]} network: epoch {epoch} of {request.train_epochs}"
-            tell(epoch / request.train_epochs, words)
+        batches = paired_part(data.training, size, seed, shards.rank, shards.number)
+    if task.teacher is not None:
+        task.teacher.network.to(accelerator_of(network))
+    return TrainingRun(network, batches, _settings(task.request), task.teacher, shards)
+
+
+def _progress(task: NetworkTask, facts: TrainEpochFacts) -> Progress:
+    num_done, num_epochs = facts.epoch + 1, task.request.train_epochs
+    how = "training" if task.inherited is None else "fine-tuning"
+    words = f"{how} the {ROLE_WORDS[task.role]} network: epoch {num_done} of {num_epochs}"
+    return num_done / num_epochs, words
+
+
+def _evaluated(task: NetworkTask, network: NetworkModule, data: DataSplits) -> Trained:
+    is_mixed = task.request.mixed_precision
     return Trained(
-        network_bytes(module),
-        validation_accuracy=evaluate(module, evaluation_batches(data.validation), is_mixed),
-        test_accuracy=evaluate(module, evaluation_batches(data.test), is_mixed),
+        network_bytes(network),
+        validation_accuracy=evaluate(network, evaluation_batches(data.validation), is_mixed),
+        test_accuracy=evaluate(network, evaluation_batches(data.test), is_mixed),
     )
 
 

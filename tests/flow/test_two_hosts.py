@@ -17,7 +17,7 @@ from tests.flow.shelf import FEW, NOW, request, submit
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # six processes load torch
 
 PATIENCE_S = 300
-MANY = {**FEW, "epochs": 6, "num_threads": 1}
+MANY = {**FEW, "epochs": 40, "num_threads": 1}
 
 
 def worker_on(folder: Path, store: Path, database: Database, clock: Clock) -> Worker:

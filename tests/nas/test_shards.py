@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from search_server.nas.checkpoint import CheckpointMismatchError, load_checkpoint, save_checkpoint
-from search_server.nas.data.batches import Batches, sharded_batches, training_batches
+from search_server.nas.data.batches import (
+    Batches,
+    equal_part,
+    num_pairs,
+    paired_part,
+    sharded_batches,
+    training_batches,
+)
 from search_server.nas.data.images import DataSplits, ImagesInMemory
 from search_server.nas.search import SearchRun, search
 from search_server.nas.shards import Shards
@@ -57,7 +64,7 @@ def test_shards_share_out_the_images_of_a_batch() -> None:
     assert isinstance(source, ImagesInMemory)
     numbered = replace(source, labels_N=torch.arange(50))
     whole = [labels_N for _, labels_N in Batches(numbered, 15, seed=4)]
-    parts = [list(training_batches(numbered, 17, 4, shard, 3)) for shard in range(3)]
+    parts = [list(equal_part(numbered, 17, 4, shard, 3)) for shard in range(3)]
     assert [len(part) for part in parts] == [3, 3, 3]
     for index, labels_N in enumerate(whole):
         assert torch.equal(torch.cat([part[index][1] for part in parts]), labels_N)
@@ -66,7 +73,38 @@ def test_shards_share_out_the_images_of_a_batch() -> None:
 
 def test_a_batch_with_fewer_images_than_shards_is_refused() -> None:
     with pytest.raises(ValueError, match="4 images has no part for each of 5 shards"):
-        training_batches(digits().weights, 4, 0, 0, 5)
+        equal_part(digits().weights, 4, 0, 0, 5)
+
+
+@pytest.mark.parametrize(("batch_size", "num_parts"), [(10, 2), (11, 2), (12, 5), (4, 2)])
+def test_paired_parts_are_the_whole_batch_with_the_same_augmentation(
+    batch_size: int, num_parts: int
+) -> None:
+    source = digits().weights.select(range(30))
+    parts = [paired_part(source, batch_size, 4, part, num_parts) for part in range(num_parts)]
+    whole = list(training_batches(source, batch_size, 4))
+    assert len(whole) == 30 // batch_size
+    for (images, labels), *own in zip(whole, *parts, strict=True):
+        together = torch.zeros_like(images)
+        taken = torch.zeros(batch_size, dtype=torch.int64)
+        for part, (own_images, own_labels) in zip(parts, own, strict=True):
+            is_own = part.is_own_N
+            assert is_own is not None
+            assert torch.equal(is_own, is_own.flip(0)), "an image is without its opposite"
+            assert torch.equal(own_labels, labels[is_own])
+            together[is_own] = own_images
+            taken += is_own
+        assert torch.equal(together, images)
+        assert taken.tolist() == [1] * batch_size
+        sizes = [len(own_labels) for _, own_labels in own]
+        assert max(sizes) - min(sizes) <= 2
+
+
+def test_more_processes_than_pairs_are_refused() -> None:
+    source = digits().weights.select(range(9))
+    assert num_pairs(source, 32) == 4
+    with pytest.raises(ValueError, match="7 images has no pair for each of 4 processes"):
+        paired_part(source, 7, 0, 0, 4)
 
 
 def test_two_shards_with_equal_images_and_paths_make_the_step_of_one() -> None:

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from search_server.nas.data.batches import evaluation_batches, training_batches
+from search_server.nas.mixup import blended, label_loss
 from search_server.nas.teacher import Teacher
-from search_server.nas.train import TrainConfig, _blended, _label_loss, evaluate, train
+from search_server.nas.train import TrainConfig, evaluate, train
 from shared.architecture import uniform_architecture
 from shared.modules import NetworkModule, network_module
 from tests.nas.small_search import SPACE, digits, generator
@@ -98,16 +99,16 @@ def test_a_teacher_of_other_classes_is_refused() -> None:
 
 def test_blends_are_of_opposites_and_their_loss_is_shared() -> None:
     images = torch.arange(2.0).reshape(2, 1, 1, 1)
-    blended, share = _blended(images, 1.0, np.random.default_rng(0))
+    mixed, share = blended(images, 1.0, np.random.default_rng(0))
     assert 0.5 <= share < 1
-    assert blended.flatten().tolist() == pytest.approx([1 - share, share])
+    assert mixed.flatten().tolist() == pytest.approx([1 - share, share])
     # By hand: equal logits of two classes cost log 2, whatever the labels.
     logits, labels = torch.zeros(2, 2), torch.tensor([0, 1])
-    assert float(_label_loss(logits, labels, 0.7, 0.0)) == pytest.approx(math.log(2))
+    assert float(label_loss(logits, labels, 0.7, 0.0)) == pytest.approx(math.log(2))
     # One sure and right answer of a blend pays for the share of the other: 0.3 * 20 nats.
     sure = torch.tensor([[20.0, 0.0], [0.0, 20.0]])
-    assert float(_label_loss(sure, labels, 0.7, 0.0)) == pytest.approx(6.0, abs=1e-3)
-    assert _blended(images, 0.0, np.random.default_rng(0)) == (images, 1.0)
+    assert float(label_loss(sure, labels, 0.7, 0.0)) == pytest.approx(6.0, abs=1e-3)
+    assert blended(images, 0.0, np.random.default_rng(0)) == (images, 1.0)
 
 
 def test_a_training_ends_with_the_average_of_its_steps() -> None:

@@ -38,14 +38,23 @@ class Augmentation:
     crops: bool = False
     """Random resized crops in place of shifts: ``crops.py``; done where the images are read."""
 
-    def __call__(self, images_NCHW: Tensor, generator: torch.Generator) -> Tensor:
-        """Return uint8 images of the same shape, each with its own draw."""
+    def __call__(
+        self, images_NCHW: Tensor, generator: torch.Generator, is_own_N: Tensor | None = None
+    ) -> Tensor:
+        """Return uint8 images of the same shape, each with its own draw.
+
+        Args:
+            images_NCHW: all images of a batch, or some.
+            generator: draws for all of them, so that an image has its own draw in whatever part it is.
+            is_own_N: which images of the batch these are, bool; None: all.
+        """
         num, _, height, width = images_NCHW.shape
+        own_N = torch.ones(num, dtype=torch.bool) if is_own_N is None else is_own_N
         pad = 0 if self.crops else round(self.shift * height)
         if pad:
             padded = F.pad(images_NCHW, (pad, pad, pad, pad))
-            top_N = torch.randint(2 * pad + 1, (num, 1), generator=generator)
-            left_N = torch.randint(2 * pad + 1, (num, 1), generator=generator)
+            top_N = torch.randint(2 * pad + 1, (len(own_N), 1), generator=generator)[own_N]
+            left_N = torch.randint(2 * pad + 1, (len(own_N), 1), generator=generator)[own_N]
             rows_NH = top_N + torch.arange(height)
             columns_NW = left_N + torch.arange(width)
             index_N = torch.arange(num)[:, None, None]
@@ -53,7 +62,7 @@ class Augmentation:
             images_NHWC = padded_NHWC[index_N, rows_NH[:, :, None], columns_NW[:, None, :]]
             images_NCHW = images_NHWC.permute(0, 3, 1, 2)
         if self.mirror:
-            is_mirrored_N = torch.rand(num, generator=generator) < 0.5
+            is_mirrored_N = torch.rand(len(own_N), generator=generator)[own_N] < 0.5
             images_NCHW = torch.where(is_mirrored_N[:, None, None, None], images_NCHW.flip(3), images_NCHW)
         return images_NCHW
 
@@ -70,8 +79,7 @@ class Batches:
         augmentation: Augmentation | None = None,
         shuffles: bool = True,
         num_threads: int | None = None,
-        shard: int = 0,
-        num_shards: int = 1,
+        is_own_N: Tensor | None = None,
     ) -> None:
         """Prepare epochs over a source.
 
@@ -83,19 +91,17 @@ class Batches:
             shuffles: random order, a new one each epoch.
             num_threads: that decode ``ImageFiles`` ahead, a batch each; None: up to eight. Threads, not
                 processes: Pillow decodes without the interpreter's lock, and no shared memory is needed.
-            shard: which part of each batch is had; see ``nas/shards.py``.
-            num_shards: equal parts of a batch; what is left over is left out. They need random order.
+            is_own_N: which images of each batch are had, bool ``(batch_size,)``; None: all. An image of a
+                part is augmented as in the whole batch. Parts need random order.
 
         Raises:
-            ValueError: the source is empty, or a batch has fewer images than shards.
+            ValueError: the source is empty.
         """
         if not len(source.labels_N):
             raise ValueError("there are no images to make batches of")
         self.source = source
-        self.batch_size = min(batch_size, len(source.labels_N)) // num_shards
-        if not self.batch_size:
-            raise ValueError(f"a batch of {batch_size} images has no part for each of {num_shards} shards")
-        self.shard, self.num_shards = shard, num_shards
+        self.batch_size = min(batch_size, len(source.labels_N))
+        self.is_own_N = is_own_N
         self.seed = seed
         self.augmentation = augmentation
         self.shuffles = shuffles
@@ -104,8 +110,7 @@ class Batches:
 
     def __len__(self) -> int:
         num_images = len(self.source.labels_N)
-        whole = self.batch_size * self.num_shards
-        return num_images // whole if self.shuffles else -(-num_images // whole)
+        return num_images // self.batch_size if self.shuffles else -(-num_images // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
@@ -114,17 +119,16 @@ class Batches:
         order = (
             torch.randperm(num_images, generator=generator) if self.shuffles else torch.arange(num_images)
         )
-        parts = torch.split(order, self.batch_size)[self.shard :: self.num_shards]
-        chunks = [part.tolist() for part in parts][: len(self)]
+        chunks = [
+            (batch if self.is_own_N is None else batch[self.is_own_N]).tolist()
+            for batch in torch.split(order, self.batch_size)[: len(self)]
+        ]
         crops_N4 = None
         if self.augmentation is not None and self.augmentation.crops:
             crops_N4 = draw_crops(num_images, generator)
-        if self.num_shards > 1:
-            drawn = int(torch.randint(1 << 62, (1,), generator=generator))
-            generator = torch.Generator().manual_seed(drawn + self.shard)
         for images_NCHW, labels_N in self._load(chunks, crops_N4):
             if self.augmentation is not None:
-                images_NCHW = self.augmentation(images_NCHW, generator)
+                images_NCHW = self.augmentation(images_NCHW, generator, self.is_own_N)
             yield normalise(images_NCHW), labels_N
 
     def state_dict(self) -> dict[str, int]:
@@ -183,7 +187,7 @@ def normalise(images_NCHW: Tensor) -> Tensor:
 
 
 def training_batches(
-    source: ImageSource, batch_size: int, seed: int, shard: int = 0, num_shards: int = 1
+    source: ImageSource, batch_size: int, seed: int, is_own_N: Tensor | None = None
 ) -> Batches:
     """Return shuffled, augmented batches.
 
@@ -193,7 +197,39 @@ def training_batches(
     may_crop = source.mirrors if source.crops is None else source.crops
     crops = may_crop and source.resolution >= CROP_RESOLUTION
     augmentation = Augmentation(mirror=source.mirrors, crops=crops)
-    return Batches(source, batch_size, seed, augmentation=augmentation, shard=shard, num_shards=num_shards)
+    return Batches(source, batch_size, seed, augmentation=augmentation, is_own_N=is_own_N)
+
+
+def equal_part(source: ImageSource, batch_size: int, seed: int, part: int, num_parts: int) -> Batches:
+    """Return a part of training batches; all have as many images, and what is left over is left out.
+
+    Raises:
+        ValueError: a batch has fewer images than parts.
+    """
+    size = min(batch_size, len(source.labels_N)) // num_parts
+    if not size:
+        raise ValueError(f"a batch of {batch_size} images has no part for each of {num_parts} shards")
+    return training_batches(source, size * num_parts, seed, torch.arange(size * num_parts) // size == part)
+
+
+def paired_part(source: ImageSource, batch_size: int, seed: int, part: int, num_parts: int) -> Batches:
+    """Return a part of training batches in which each image is with its opposite, as mixup needs it.
+
+    Parts differ by up to two images; nothing is left out.
+
+    Raises:
+        ValueError: a batch has fewer pairs than parts.
+    """
+    if num_parts > num_pairs(source, batch_size):
+        raise ValueError(f"a batch of {batch_size} images has no pair for each of {num_parts} processes")
+    row_N = torch.arange(min(batch_size, len(source.labels_N)))
+    pair_N = torch.minimum(row_N, row_N.flip(0))
+    return training_batches(source, batch_size, seed, pair_N % num_parts == part)
+
+
+def num_pairs(source: ImageSource, batch_size: int) -> int:
+    """Return how many pairs of opposites a training batch has: the most parts of :func:`paired_part`."""
+    return min(batch_size, len(source.labels_N)) // 2
 
 
 def search_batches(data: DataSplits, batch_size: int, seed: int) -> tuple[Batches, Batches]:
@@ -210,7 +246,7 @@ def sharded_batches(
     """Return the same, each batch shared out among the shards of a step: those of this process."""
     weights, theta = (
         ShardedBatches(
-            [training_batches(source, batch_size, each_seed, shard, shards.number) for shard in shards.own]
+            [equal_part(source, batch_size, each_seed, shard, shards.number) for shard in shards.own]
         )
         for source, each_seed in ((data.weights, 2 * seed), (data.theta, 2 * seed + 1))
     )

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from search_server.nas.data.batches import Batch
 from search_server.search_options import AcceleratorName
@@ -73,6 +73,11 @@ def forward_precision(
 ) -> AbstractContextManager[torch.autocast | None]:
     """Return the context of a forward pass; without mixed precision everything is left as it is."""
     return torch.autocast(accelerator.type, torch.bfloat16) if mixed_precision else nullcontext()
+
+
+def in_full(logits_NC: Tensor) -> Tensor:
+    """Return what a forward pass gave in single precision, unless it is in a higher one."""
+    return logits_NC.to(torch.promote_types(logits_NC.dtype, torch.float32))
 
 
 def _available() -> list[str]:

@@ -6,11 +6,9 @@ Shape letters: N batch.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +16,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from search_server.nas.data.batches import Batch
+from search_server.nas.joined import joined
 from search_server.nas.shards import ONE_SHARD, Shards
 from search_server.nas.supernet.accelerator import forward_precision, repeatable
 from search_server.nas.supernet.paths import Paths
@@ -41,7 +40,7 @@ class WeightStepper:
         self.options = options
         self.shards = shards
         self.network: Supernet | DistributedDataParallel = (
-            joined(supernet) if shards.world_size > 1 else supernet
+            joined_supernet(supernet) if shards.world_size > 1 else supernet
         )
         self.parameters = list(supernet.weight_parameters())
         self.optimiser = torch.optim.SGD(
@@ -90,7 +89,7 @@ class WeightStepper:
         return WeightStepFacts(loss.detach(), num_correct, len(labels_N))
 
 
-def joined(supernet: Supernet) -> DistributedDataParallel:
+def joined_supernet(supernet: Supernet) -> DistributedDataParallel:
     """Return a supernet whose gradients are averaged over all processes.
 
     Each process has paths of its own: a weight that only some of them used has a gradient of zero on the
@@ -98,8 +97,5 @@ def joined(supernet: Supernet) -> DistributedDataParallel:
     travel. Statistics of batch norms stay with their process: nothing is evaluated with those of a
     supernet, see ``recalibrate`` in ``choosing/finalist.py``.
     """
-    torch_class: Any = DistributedDataParallel  # without types
     # Theta may be on another device than the weights.
-    torch_class._set_params_and_buffers_to_ignore_for_model(supernet, ["theta_LK"])
-    with warnings.catch_warnings(category=FutureWarning, action="ignore"):  # the new name is of torch 2.13
-        return DistributedDataParallel(supernet, find_unused_parameters=True, broadcast_buffers=False)
+    return joined(supernet, ignored=["theta_LK"], finds_unused=True)
