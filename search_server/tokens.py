@@ -34,6 +34,9 @@ ENROLMENT_TTL = timedelta(hours=1)
 MAX_ENROLMENTS = 20
 """Such tokens that one user may have at a time."""
 
+_ALONE: dict[str, bool] = {"key_share": True}
+"""Lock a token against all but rows that refer to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -114,12 +117,25 @@ def create_token(
     return f"edg_{scope}_{token_id}_{secret}"
 
 
+def require_standing(session: Session, token_id: str) -> None:
+    """Return if a token still works, and let nobody revoke it, or make another one of it, until the end.
+
+    Raises:
+        UnauthenticatedError: it was revoked after its request was let in.
+    """
+    statement = select(TokenRow.revoked_at).where(TokenRow.token_id == token_id)
+    if session.scalar(statement.with_for_update(**_ALONE)) is not None:
+        raise unauthenticated(f"token {token_id} was revoked a moment ago")
+
+
 def create_enrolment(session: Session, caller: Caller, now: datetime) -> str:
     """Store a token with which one device of the caller enrols within an hour, and return its text.
 
     Raises:
         TooManyRequestsError: the user has as many already.
+        UnauthenticatedError: the caller's token was revoked meanwhile.
     """
+    require_standing(session, caller.token_id)
     owner = caller.owner
     mine = TokenRow.owner == owner, TokenRow.scope == "enrol"
     open_ones = TokenRow.used_at.is_(None), TokenRow.revoked_at.is_(None), TokenRow.expires_at > now
@@ -208,7 +224,7 @@ def revoke_token(session: Session, token_id: str, now: datetime) -> None:
     Raises:
         NotFoundError: no such token.
     """
-    row = session.get(TokenRow, token_id)
+    row = session.get(TokenRow, token_id, with_for_update=_ALONE)  # what is being made of it comes first
     if row is None:
         raise NotFoundError(
             "unknown_token", f"no token {token_id!r}; 'search-server token list' lists them"
@@ -217,11 +233,14 @@ def revoke_token(session: Session, token_id: str, now: datetime) -> None:
     session.execute(update(TokenRow).where(*unused).values(revoked_at=now))
     while row is not None:
         row.revoked_at = row.revoked_at or now
-        row = session.scalar(select(TokenRow).where(TokenRow.parent_token_id == row.token_id))
+        child = select(TokenRow).where(TokenRow.parent_token_id == row.token_id)
+        row = session.scalar(child.with_for_update(**_ALONE))
 
 
 def revoke_device_tokens(session: Session, device_id: str, now: datetime) -> None:
-    """Make a device's credentials useless from now on."""
+    """Make a device's credentials useless from now on, also one that is being renewed."""
+    every = select(TokenRow.token_id).where(TokenRow.device_id == device_id)
+    session.execute(every.with_for_update(**_ALONE))
     statement = update(TokenRow).where(TokenRow.device_id == device_id, TokenRow.revoked_at.is_(None))
     session.execute(statement.values(revoked_at=now))
 

@@ -16,6 +16,7 @@ from search_server.tokens import (
     Caller,
     create_token,
     has_used_successor,
+    require_standing,
     revoke_device_tokens,
     spend_token,
     withdraw_unused_successor,
@@ -40,9 +41,10 @@ def enrol(session: Session, caller: Caller, create: DeviceCreate, now: datetime)
     The old credential works until the new one is used: an answer may be lost on its way.
 
     Raises:
-        UnauthenticatedError: the enrolment token was used already.
+        UnauthenticatedError: the enrolment token was used already, or the token was revoked meanwhile.
         ConflictError: the credential was renewed already.
     """
+    require_standing(session, caller.token_id)
     if caller.device_id is not None:
         if has_used_successor(session, caller.token_id):
             raise ConflictError(

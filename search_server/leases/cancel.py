@@ -18,6 +18,7 @@ def cancel_whole_job(session: Session, job: JobRow, now: datetime) -> None:
     Raises:
         ConflictError: the job has ended already.
     """
+    session.refresh(job, with_for_update=True)  # another request may be ending it
     if job.status not in UNFINISHED:
         raise ConflictError("job_ended", f"job {job.job_id} has ended ({job.status}); nothing to cancel")
     _cancel(session, job, now)

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from search_server.db.failures import Failure, failure_of
 from search_server.errors import (
@@ -63,8 +64,8 @@ _log = structlog.get_logger()
 
 def install_error_handler(app: FastAPI) -> None:
     """Answer every error of the app with an :class:`ErrorBody`."""
-    kinds = (ServerError, RequestValidationError, HTTPException, DBAPIError, PoolTimeoutError, Exception)
-    for kind in kinds:
+    kinds = (ServerError, RequestValidationError, HTTPException, ClientDisconnect)
+    for kind in (*kinds, DBAPIError, PoolTimeoutError, Exception):
         app.add_exception_handler(kind, answer_error)
 
 
@@ -101,6 +102,9 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
             body = error_body("conflict", ConflictError.status, detail)
         case OperationalError() | PoolTimeoutError():
             body = _database_body(request, error)
+        case ClientDisconnect():
+            # Nobody reads this answer; it ends the request without a trace of a failure.
+            body = error_body("hung_up", 400, "the request ended in the middle of its body")
         case HTTPException():
             body = error_body("http_error", error.status_code, str(error.detail))
         case _:

@@ -1,15 +1,20 @@
 """Enrolment, names, renewal, removal."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import anyio
 import pytest
+from sqlalchemy import text
 
 from search_server.db.session import Database
+from search_server.devices.registry import enrol
+from search_server.errors import UnauthenticatedError
 from search_server.profiling.measurements import request_measurement
 from search_server.resources.devices import DeviceUpdate
 from search_server.resources.latencies import MeasurementCreate
-from search_server.tokens import revoke_token
+from search_server.tokens import Caller, Scope, create_enrolment, revoke_token
 from shared.protocol.device import DeviceCreate, Environment, RuntimeInfo
 from shared.protocol.measurement import Heartbeat, LeaseRequest
 from tests.conftest import Clock
@@ -177,11 +182,57 @@ async def test_revoking_a_token_revokes_what_came_from_it(
 
     revoke(chain[2])
     await api.post("/agent/heartbeat", Heartbeat(), token=chain[1])
-    for text in chain[2:]:
-        assert "revoked" in (await api.refused("POST", "/agent/heartbeat", Heartbeat(), token=text)).detail
+    for later in chain[2:]:
+        assert "revoked" in (await api.refused("POST", "/agent/heartbeat", Heartbeat(), token=later)).detail
     revoke(chain[0])
     await api.refused("POST", "/agent/heartbeat", Heartbeat(), token=chain[1])
     await api.post("/agent/heartbeat", Heartbeat(), token=other.token)
+
+
+@pytest.mark.parametrize("scope", ["device", "enrol", "user"])
+async def test_a_request_that_came_before_its_token_was_revoked_makes_no_token_after(
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock, scope: Scope
+) -> None:
+    text = device.token if scope == "device" else api.make_token(scope, None)
+    let_in = Caller(text.split("_")[2], scope, device.device_id if scope == "device" else None)
+    with database.transaction() as session:
+        revoke_token(session, let_in.token_id, clock())
+
+    def make() -> None:
+        with database.transaction() as session:
+            if scope == "user":
+                create_enrolment(session, let_in, clock())
+            else:
+                enrol(session, let_in, DeviceCreate(device_facts("other")), clock())
+
+    with pytest.raises(UnauthenticatedError, match="revoked"):
+        make()
+    assert [item["name"] for item in (await api.get("/devices"))["items"]] == ["raspi"]
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])  # SQLite has one writer at a time
+async def test_a_credential_that_is_renewed_while_its_device_is_removed_ends_with_it(
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock
+) -> None:
+    let_in = Caller(device.token.split("_")[2], "device", device.device_id)
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    def num_waiting() -> int:
+        with database.reading() as session:
+            return int(session.scalar(waiting) or 0)
+
+    with database.transaction() as session:
+        renewed = enrol(session, let_in, DeviceCreate(device_facts("raspi")), clock())
+        removal = asyncio.create_task(api.send("DELETE", "/devices/raspi", timeout=60))
+        with anyio.fail_after(60):
+            while not num_waiting():
+                await asyncio.sleep(0)
+    assert (await removal).status_code == 204
+    refused = await api.refused("POST", "/agent/heartbeat", Heartbeat(), token=renewed.token)
+    assert "revoked" in refused.detail
 
 
 @pytest.mark.usefixtures("device")

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import httpx
 import pytest
+import structlog
+from starlette.types import Message
 
 from search_server.resources.latencies import MeasurementCreate, PredictionCreate
 from search_server.resources.tables import ProfileCreate
@@ -108,6 +110,41 @@ async def test_too_large_body(api: Api) -> None:
 
     error = await api.refused("POST", "/latency-tables/import?device=x", content=stream())
     assert error.status == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/profiles"), ("POST", "/latency-tables/import"), ("PUT", "/model-parts/x/0")],
+)
+async def test_who_hangs_up_in_the_middle_of_a_body_leaves_no_failure(
+    api: Api, method: str, path: str
+) -> None:
+    token = (b"authorization", f"Bearer {api.user}".encode())
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": method,
+        "path": f"/api/v1{path}",
+        "raw_path": f"/api/v1{path}".encode(),
+        "query_string": b"device=pi",
+        "headers": [token, (b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 1),
+        "server": ("test", 80),
+    }
+    came = iter(({"type": "http.request", "body": b'{"a', "more_body": True}, {"type": "http.disconnect"}))
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        return next(came, {"type": "http.disconnect"})
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    with structlog.testing.capture_logs() as logs:
+        await api.app(scope, receive, send)
+    assert [log for log in logs if log["log_level"] == "error"] == []
+    assert answers[0]["status"] < 500
 
 
 @pytest.mark.usefixtures("device")
