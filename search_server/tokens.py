@@ -34,9 +34,6 @@ ENROLMENT_TTL = timedelta(hours=1)
 MAX_ENROLMENTS = 20
 """Such tokens that one user may have at a time."""
 
-_ALONE: dict[str, bool] = {"key_share": True}
-"""Lock a token against all but rows that refer to it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -124,7 +121,7 @@ def require_standing(session: Session, token_id: str) -> None:
         UnauthenticatedError: it was revoked after its request was let in.
     """
     statement = select(TokenRow.revoked_at).where(TokenRow.token_id == token_id)
-    if session.scalar(statement.with_for_update(**_ALONE)) is not None:
+    if session.scalar(statement.with_for_update(key_share=True)) is not None:
         raise unauthenticated(f"token {token_id} was revoked a moment ago")
 
 
@@ -224,7 +221,8 @@ def revoke_token(session: Session, token_id: str, now: datetime) -> None:
     Raises:
         NotFoundError: no such token.
     """
-    row = session.get(TokenRow, token_id, with_for_update=_ALONE)  # what is being made of it comes first
+    # What is being made of it at this moment comes first.
+    row = session.get(TokenRow, token_id, with_for_update={"key_share": True})
     if row is None:
         raise NotFoundError(
             "unknown_token", f"no token {token_id!r}; 'search-server token list' lists them"
@@ -234,13 +232,13 @@ def revoke_token(session: Session, token_id: str, now: datetime) -> None:
     while row is not None:
         row.revoked_at = row.revoked_at or now
         child = select(TokenRow).where(TokenRow.parent_token_id == row.token_id)
-        row = session.scalar(child.with_for_update(**_ALONE))
+        row = session.scalar(child.with_for_update(key_share=True))
 
 
 def revoke_device_tokens(session: Session, device_id: str, now: datetime) -> None:
     """Make a device's credentials useless from now on, also one that is being renewed."""
     every = select(TokenRow.token_id).where(TokenRow.device_id == device_id)
-    session.execute(every.with_for_update(**_ALONE))
+    session.execute(every.with_for_update(key_share=True))
     statement = update(TokenRow).where(TokenRow.device_id == device_id, TokenRow.revoked_at.is_(None))
     session.execute(statement.values(revoked_at=now))
 
