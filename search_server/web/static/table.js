@@ -111,13 +111,16 @@ function showMap(table, named) {
 await run(async () => {
   const naming = get(`${PATH}/networks`);
   naming.catch(() => {}); // told below, where it is waited for
-  const table = await get(PATH), named = [];
+  const asked = addressValue("network");
+  const isNamed = asked !== null && !asked.includes(",");
+  const [table, known] = await Promise.all([get(PATH), isNamed ? naming : []]);
+  const named = [...known];
   showSummary(table.summary);
   showVerdict(table.summary);
   showExports();
-  const tellNames = showMap(table, named); // does not wait for the known networks, which take the server longer
+  const tellNames = showMap(table, named); // waits for the known networks only where the address names one
   showWarning(table.summary);
-  named.push(...await naming);
+  if (!isNamed) named.push(...await naming);
   tellNames();
   await showLife(table.summary);
 });
