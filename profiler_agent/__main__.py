@@ -47,6 +47,9 @@ from shared.protocol.wire import to_dict
 
 _stderr = Console(stderr=True)
 
+REFUSED_FOR_GOOD = 78
+"""Exit status where starting again cannot help (EX_CONFIG of sysexits.h): systemd leaves it then."""
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -172,7 +175,10 @@ def run(
     except UpgradedError as upgraded:
         typer.echo(f"{upgraded}; starting it", err=True)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    except (DialOutError, OSError) as error:
+    except DialOutError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(REFUSED_FOR_GOOD) from None
+    except OSError as error:
         _fail(str(error))
     raise typer.Exit(0 if is_complete else 1)
 

@@ -115,8 +115,12 @@ def test_says_what_is_wrong(tmp_path: Path, arguments: list[str], status: int, w
 def test_run_ends_when_its_token_was_revoked(server_url: str, tmp_path: Path) -> None:
     save_credentials(tmp_path, Credentials(server_url, "phone", "edg_device_2_revoked"))
     result = cli.invoke(app, ["run", "--data", str(tmp_path)])
-    assert result.exit_code == 1
+    assert result.exit_code == 78
     assert "refuses this device's token" in result.output
+    unit = Path("search_server/install/edgenas-agent.service").read_text()
+    assert (
+        "\nRestartPreventExitStatus=78\n" in unit
+    )  # else systemd asks the server every ten seconds, for ever
 
 
 def test_info_for_people_and_programs(tmp_path: Path) -> None:
