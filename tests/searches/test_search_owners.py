@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from search_server.db.models import JobRow
 from search_server.db.session import Database
-from search_server.devices.registry import add_device
 from search_server.jobs.registry import cancel_job
 from search_server.searches.own_transactions import OwnTransactions
 from search_server.searches.queue import claim_search
@@ -25,8 +24,7 @@ from search_server.searches.search_job import StoppedError
 from search_server.searches.worker import Worker
 from tests.conftest import Clock
 from tests.search_server.outages import away, locked, until_logged
-from tests.search_server.synthetic import device_facts
-from tests.searches.house import House
+from tests.searches.house import House, queue_search
 
 pytestmark = pytest.mark.anyio
 
@@ -56,21 +54,7 @@ Worker(Database(sys.argv[1]), "w1", utc_now, {{}}, (sys.executable, "-c", {SEARC
 @pytest.fixture
 def job_id(database: Database, clock: Clock) -> str:
     """A search in the queue."""
-    with database.transaction() as session:
-        device = add_device(session, device_facts("raspi"), clock())
-        session.add(
-            JobRow(
-                job_id="job_1",
-                kind="search",
-                device_id=device.device_id,
-                space="fbnet-tiny",
-                conditions={},
-                conditions_key="k",
-                request={},
-                created_at=clock(),
-            )
-        )
-    return "job_1"
+    return queue_search(database, clock)
 
 
 def claim(database: Database, worker_id: str, clock: Clock) -> str | None:

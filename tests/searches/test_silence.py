@@ -5,13 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from search_server.db.models import JobRow
 from search_server.db.session import Database
-from search_server.devices.registry import add_device
 from search_server.searches.queue import claim_search, renew_search
 from tests.conftest import Clock
-from tests.search_server.synthetic import device_facts
-from tests.searches.house import House
+from tests.searches.house import House, queue_search
 
 HOUR_S = 3600.0
 
@@ -19,20 +16,7 @@ HOUR_S = 3600.0
 @pytest.fixture
 def house(database: Database, clock: Clock, tmp_path: Path) -> House:
     """A server with a search in its queue."""
-    with database.transaction() as session:
-        device = add_device(session, device_facts("raspi"), clock())
-        session.add(
-            JobRow(
-                job_id="job_1",
-                kind="search",
-                device_id=device.device_id,
-                space="fbnet-tiny",
-                conditions={},
-                conditions_key="k",
-                request={},
-                created_at=clock(),
-            )
-        )
+    queue_search(database, clock)
     return House(database, tmp_path, clock)
 
 
