@@ -43,22 +43,23 @@ def ingest_results(
             many.
     """
     lease = _lock_lease(session, device_id, lease_id)
-    item_ids, stored = _item_ids(session, lease_id), _stored_ids(session, lease)
+    item_ids, stored = _item_ids(session, lease_id), _stored_keys(session, lease_id)
     receipts, new = [], []
     for result in results:
         _check_place(result, lease_id, item_ids)
-        is_new = result.item_id not in stored
+        key = result.fence, result.item_id
+        is_new = key not in stored
         receipts.append(ResultReceipt(lease_id, result.item_id, is_new))
         if is_new:
             _check_fence(lease, result)
             _check_samples(result)
-            stored.add(result.item_id)
+            stored.add(key)
             new.append(result)
     if not new:
         return tuple(receipts), None
     by_id = _store(session, new, now)
     lease.device_s = max(lease.device_s, *(result.device_s for result in new))
-    is_complete = len(stored) == len(item_ids)
+    is_complete = all((lease.fence, item_id) in stored for item_id in item_ids)
     if is_complete:
         lease.status, lease.progress, lease.finished_at, lease.expires_at = "done", 1.0, now, None
         write_nodes(session, lease, by_id)
@@ -130,14 +131,10 @@ def _item_ids(session: Session, lease_id: str) -> frozenset[str]:
     return known
 
 
-def _stored_ids(session: Session, lease: LeaseRow) -> set[str]:
-    return set(
-        session.scalars(
-            select(ResultRow.item_id).where(
-                ResultRow.lease_id == lease.lease_id, ResultRow.fence == lease.fence
-            )
-        )
-    )
+def _stored_keys(session: Session, lease_id: str) -> set[tuple[int, str]]:
+    """Return fence and item of what is stored, of earlier hand-outs too: their results may come again."""
+    statement = select(ResultRow.fence, ResultRow.item_id).where(ResultRow.lease_id == lease_id)
+    return {(fence, item_id) for fence, item_id in session.execute(statement)}
 
 
 def _store(session: Session, results: Sequence[Result], now: datetime) -> dict[int, Result]:

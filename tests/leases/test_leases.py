@@ -177,6 +177,28 @@ async def test_old_fence_is_refused(api: Api, device: SyntheticDevice, clock: Cl
     beat = Heartbeat(lease_id=old.lease_id, fence=old.fence)
     assert (await api.post("/agent/heartbeat", beat, token=device.token))["cancel"] is True
     await device.post(ok_result(new))
+    # What is not stored is never acknowledged, although this item has a result by now.
+    error = await api.refused("POST", path, ok_result(old), token=device.token)
+    assert (error.status, error.type) == (409, "stale_fence")
+
+
+async def test_a_result_of_an_earlier_hand_out_that_was_stored_may_come_again(
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock
+) -> None:
+    job_id = await measure(api)
+    old = await take(device)
+    first, *_ = lease_results(old)
+    await device.post(first)
+    clock.pass_s(LEASE_TTL_S + 1)
+    new = await take(device)
+    await device.post(first)
+    for result in lease_results(new)[1:]:
+        await device.post(result)
+    assert await status(api, job_id) == "running"  # the new hand-out lacks its first item
+    await device.post(lease_results(new)[0])
+    with database.reading() as session:
+        fences = session.scalars(select(ResultRow.fence).where(ResultRow.item_id == first.item_id))
+        assert sorted(fences) == [old.fence, new.fence]
 
 
 async def test_a_heartbeat_revives_a_lease_that_expired_while_its_agent_was_cut_off(
