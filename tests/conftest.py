@@ -19,6 +19,7 @@ from search_server.db.session import Database
 from search_server.settings import Settings
 from search_server.tokens import Scope, create_token
 from tests.search_server.api import Api
+from tests.search_server.object_store import start_s3
 from tests.search_server.postgres import start_postgres
 from tests.search_server.synthetic import SyntheticDevice
 
@@ -71,6 +72,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     migrate_to_head(database.engine)
     database.close()
     return path
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """A folder in a bucket of S3; one service for a whole process, since fsspec keeps its connections."""
+    with start_s3() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from search_server.db.session import Database
 from search_server.jobs.registry import find_job
 from search_server.resources.searches import Search, SearchStep
-from search_server.searches.searches import search_resource, search_steps_after
+from search_server.searches.searches import export_name, search_resource, search_steps_after
 from search_server.searches.worker import Worker
+from search_server.store import Store
 from tests.conftest import Clock
 from tests.flow.shelf import FEW, NOW, request, submit
 
@@ -20,11 +22,11 @@ PATIENCE_S = 300
 MANY = {**FEW, "epochs": 40, "num_threads": 1}
 
 
-def worker_on(folder: Path, store: Path, database: Database, clock: Clock) -> Worker:
+def worker_on(folder: Path, store: str, database: Database, clock: Clock) -> Worker:
     environment = {
         "EDGENAS_DATABASE_URL": database.engine.url.render_as_string(hide_password=False),
         "EDGENAS_DATA": str(folder),
-        "EDGENAS_STORE": store.as_uri(),
+        "EDGENAS_STORE": store,
         "EDGENAS_ACCELERATOR": "cpu",
     }
     return Worker(database, folder.name, clock, environment, poll_s=0.05)
@@ -52,10 +54,16 @@ def stop_after_a_step(worker: Worker, database: Database, job_id: str) -> None:
     assert not thread.is_alive()
 
 
+@pytest.fixture(params=["file URL", "S3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "S3":
+        return f"{request.getfixturevalue('s3_url')}/{uuid.uuid4().hex}"
+    return (tmp_path / "store").as_uri()
+
+
 def test_a_worker_on_another_folder_ends_a_search_as_if_nothing_had_happened(
-    shelf: Database, tmp_path: Path, clock: Clock
+    shelf: Database, store: str, tmp_path: Path, clock: Clock
 ) -> None:
-    store = tmp_path / "store"
     undisturbed = submit(shelf, request(**MANY))
     assert worker_on(tmp_path / "whole", store, shelf, clock).work_once()
     moved = submit(shelf, request(**MANY))
@@ -71,5 +79,5 @@ def test_a_worker_on_another_folder_ends_a_search_as_if_nothing_had_happened(
     assert resumed.result == whole.result
     for folder in ("whole", "first", "second"):
         assert not (tmp_path / folder / "searches").exists()
-    exported = [(store / "searches" / job / "network.onnx").read_bytes() for job in (undisturbed, moved)]
+    exported = [Store.at(store).read(export_name(job, "onnx")) for job in (undisturbed, moved)]
     assert exported[0] == exported[1]

@@ -1,26 +1,22 @@
-"""The store: whole files by name, in a folder and behind URLs of two kinds."""
+"""The store: whole files by name, in a folder and behind URLs of three kinds."""
 
 import hashlib
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from search_server.store import Store
 
-MakeStore = Callable[[Path], Store]
-STORES: dict[str, MakeStore] = {
-    "folder": lambda folder: Store.at(folder / "here"),
-    "file URL": lambda folder: Store.at(f"file://{folder}/there"),
-    "object store": lambda _: Store.at(f"memory://{uuid.uuid4().hex}"),
-}
 
-
-@pytest.fixture(params=list(STORES.values()), ids=list(STORES))
+@pytest.fixture(params=["folder", "file URL", "memory", "S3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    make: MakeStore = request.param
-    return make(tmp_path)
+    if request.param == "folder":
+        return Store.at(tmp_path / "here")
+    if request.param == "file URL":
+        return Store.at(f"file://{tmp_path}/there")
+    root = "memory:/" if request.param == "memory" else request.getfixturevalue("s3_url")
+    return Store.at(f"{root}/{uuid.uuid4().hex}")
 
 
 def test_what_was_written_is_read_listed_and_removed(store: Store) -> None:
@@ -86,7 +82,7 @@ def test_a_folder_has_paths_and_an_object_store_has_none(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("url", "message"), [("s3://bucket/x", "s3fs"), ("gold://bars", r"of no known kind .*gold")]
+    ("url", "message"), [("gs://bucket/x", "gcsfs"), ("gold://bars", r"of no known kind .*gold")]
 )
 def test_a_url_that_nothing_reads_is_refused_in_words(url: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
