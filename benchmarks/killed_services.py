@@ -31,7 +31,6 @@ SIMULATED = "titan_rtx_64"
 
 MARK = "LOAD_RUN"
 _PROGRAMS = {"measuring": "measuring.simulated_process", "search": "searches.run_search"}
-_FOUND_WITHIN_S = 30.0
 _ENDED_WITHIN_S = 20.0
 _READY_WITHIN_S = 600.0
 
@@ -191,11 +190,12 @@ class Laboratory:
             time.sleep(pause_s)
             self.server.start()
         elif target in _PROGRAMS:
-            pid = self._find(_PROGRAMS[target], generator)
-            if pid is None:
+            # Not waited for: one that is awaited would always be killed as it starts.
+            found = [pid for pid, command in self.processes() if _PROGRAMS[target] in command]
+            if not found:
                 return ""
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(generator.choice(found), signal.SIGKILL)
             return target
         else:
             service = self.worker if target == "worker" else generator.choice(self.agents)
@@ -218,15 +218,6 @@ class Laboratory:
                     command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
                     if command:  # a process that has ended and waits for its parent has none
                         yield int(folder.name), command
-
-    def _find(self, program: str, generator: random.Random) -> int | None:
-        end_s = time.monotonic() + _FOUND_WITHIN_S
-        while time.monotonic() < end_s:
-            found = [pid for pid, command in self.processes() if program in command]
-            if found:
-                return generator.choice(found)
-            time.sleep(0.02)
-        return None
 
 
 @contextmanager

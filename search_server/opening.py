@@ -2,12 +2,14 @@
 
 import difflib
 import os
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -26,6 +28,11 @@ DataOption = Annotated[
     typer.Option("--data", help="Folder for database and files (EDGENAS_DATA; default .edgenas)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+PATIENCE_S = 60.0
+"""How long a service that starts waits for a database that does not answer yet."""
+_ASK_AGAIN_S = 1.0
+_log = structlog.get_logger()
 
 
 def read_settings(data: Path | None, **flags: str | int | Path | None) -> Settings:
@@ -87,6 +94,28 @@ def open_database(settings: Settings, *, is_migrated: bool = False) -> Database:
             migrate_to_head(database.engine)
         require_ready(database)
     return database
+
+
+def await_database(settings: Settings) -> Database:
+    """Return the same, for a service: of a machine that starts, the database may answer last.
+
+    Raises:
+        ValueError: the folder cannot be made.
+        UnavailableError: the database does not answer for ``PATIENCE_S``, is none, or needs
+            'search-server migrate'.
+    """
+    end_s, is_told = time.monotonic() + PATIENCE_S, False
+    while True:
+        try:
+            return open_database(settings)
+        except UnavailableError as error:
+            is_server = not settings.url.startswith("sqlite")  # a file comes no later than its machine
+            if error.type != "no_database" or not is_server or time.monotonic() >= end_s:
+                raise
+            if not is_told:
+                _log.warning("waiting for the database", longest_s=PATIENCE_S, error=error.message)
+            is_told = True
+        time.sleep(_ASK_AGAIN_S)
 
 
 def open_unmigrated(settings: Settings) -> Database:

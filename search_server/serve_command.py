@@ -11,7 +11,7 @@ import uvicorn
 from search_server.app import create_app, end_waiting
 from search_server.install.command import network_url, note_address, own_url
 from search_server.open_files import raise_open_files
-from search_server.opening import DataOption, open_database, read_settings
+from search_server.opening import DataOption, await_database, read_settings
 
 _log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ def serve(
     """
     settings = read_settings(data, host=host, port=port)
     raise_open_files()
-    open_database(settings).close()
+    await_database(settings).close()
     _check_address(settings.host, settings.port)
     note_address(settings.data, settings.host, settings.port)
     elsewhere = network_url(settings.host, settings.port, settings.public_url)

@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 
 from search_server.clock import utc_now
 from search_server.engines.choice import EngineName, choose_engine
-from search_server.opening import DataOption, open_database, read_settings
+from search_server.opening import DataOption, await_database, read_settings
 from search_server.profiling.dispatch import Dispatcher
 from search_server.search_options import AcceleratorName
 from search_server.searches.worker import Worker
@@ -99,7 +99,7 @@ def worker(
         importlib.import_module("search_server.nas.supernet.accelerator").choose_accelerator(
             settings.accelerator
         )
-    store, database = settings.job_store, open_database(settings)
+    store, database = settings.job_store, await_database(settings)
     environment = {
         "EDGENAS_DATABASE_URL": settings.url,
         "EDGENAS_DATA": str(settings.data.absolute()),

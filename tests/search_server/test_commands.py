@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 
+from search_server import opening
 from search_server.__main__ import main
 from search_server.db.session import Database
+from search_server.errors import UnavailableError
 from search_server.logs import configure_logs
 from search_server.settings import Settings
 from search_server.tokens import create_token
@@ -177,6 +180,7 @@ def test_unusable_data_is_told_in_one_line(run: Run, tmp_path: Path, command: Se
 def test_a_wrong_setting_is_told_without_its_value(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
 ) -> None:
+    monkeypatch.setattr(opening, "PATIENCE_S", 0.0)
     monkeypatch.setenv(name, value)
     for command in (("serve",), ("worker",), ("token", "list")):
         ended = run(*command)
@@ -209,6 +213,33 @@ def test_an_address_that_is_taken_is_told(run: Run) -> None:
     assert "--port" in ended.stderr
     nowhere = run("serve", "--host", "203.0.113.9")
     assert (nowhere.status, nowhere.stderr.startswith("error: cannot listen on 203.0.113.9")) == (1, True)
+
+
+def test_a_service_waits_for_a_database_that_does_not_answer_yet(
+    tmp_path: Path,
+    sqlite_template: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers = ["Connection refused", *["the database system is starting up"] * 2]
+
+    def connect(_: str) -> Database:
+        if answers:
+            raise OperationalError("", {}, Exception(answers.pop(0)))
+        return Database(f"sqlite:///{sqlite_template}")
+
+    monkeypatch.setattr(opening, "Database", connect)
+    monkeypatch.setattr(opening, "_ASK_AGAIN_S", 0.01)
+    settings = Settings(data=tmp_path, database_url="postgresql://edgenas:s3cret@host/x")
+    opening.await_database(settings).close()
+    assert answers == []
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("waiting for the database") == 1
+    answers += ["Connection refused"] * 2
+    monkeypatch.setattr(opening, "PATIENCE_S", 0.0)
+    with pytest.raises(UnavailableError, match="Connection refused"):
+        opening.await_database(settings)
+    assert len(answers) == 1
 
 
 def test_an_address_of_no_database_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
