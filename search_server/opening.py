@@ -110,10 +110,10 @@ def await_database(settings: Settings) -> Database:
             return open_database(settings)
         except UnavailableError as error:
             is_server = not settings.url.startswith("sqlite")  # a file comes no later than its machine
-            if error.type != "no_database" or not is_server or time.monotonic() >= end_s:
+            if error.word != "no_database" or not is_server or time.monotonic() >= end_s:
                 raise
             if not is_told:
-                _log.warning("waiting for the database", longest_s=PATIENCE_S, error=error.message)
+                _log.warning("waiting for the database", longest_s=PATIENCE_S, error=str(error))
             is_told = True
         time.sleep(_ASK_AGAIN_S)
 
