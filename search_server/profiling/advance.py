@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, aliased
 
 from search_server.clock import Clock
 from search_server.db.models import JobRow, LeaseRow
+from search_server.db.outage import Outage
 from search_server.db.session import Database
 from search_server.db.visibility import reading_for
 from search_server.errors import DamagedError
@@ -77,6 +78,12 @@ def advance_job(database: Database, store: Store, job_id: str, now: Clock) -> No
     """
     with structlog.contextvars.bound_contextvars(job=job_id):
         _advance(database, store, job_id, now)
+
+
+def advance_behind_answer(database: Database, store: Store, job_id: str, now: Clock) -> None:
+    """Do the same once an answer was sent: nobody hears of an error, and housekeeping tries again."""
+    with Outage(f"advancing job {job_id}").passed_over():
+        advance_job(database, store, job_id, now)
 
 
 def advance_waiting_jobs(database: Database, store: Store, now: Clock) -> int:

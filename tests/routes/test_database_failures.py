@@ -8,6 +8,12 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from search_server.db.failures import Failure, failure_of
+from search_server.db.session import Database
+from search_server.profiling import advance
+from search_server.resources.tables import ProfileCreate
+from tests.conftest import Clock
+from tests.search_server.api import Api
+from tests.search_server.synthetic import SIMULATED, SyntheticDevice
 
 
 def failure(url: str, *statements: str) -> Failure:
@@ -33,3 +39,21 @@ def test_postgresql(postgres_url: str) -> None:
     lock = "LOCK TABLE pg_catalog.pg_description IN EXCLUSIVE MODE"
     assert failure(postgres_url, lock, f"{lock} NOWAIT") == "busy"
     assert failure("postgresql+psycopg://nobody@127.0.0.1:9/none", "SELECT 1") == "unreachable"
+
+
+@pytest.mark.anyio
+async def test_results_are_taken_although_the_database_goes_away_behind_the_answer(
+    api: Api, device: SyntheticDevice, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("", {}, Exception("gone"))
+
+    job = await api.post("/profiles", ProfileCreate("raspi", "fbnet-tiny", SIMULATED))
+    with monkeypatch.context() as patch:
+        patch.setattr(advance, "_advance", fail)
+        await device.work()
+    assert (await api.get(f"/profiles/{job['job']['job_id']}"))["job"]["status"] == "running"
+    context = api.app.state.context
+    assert advance.advance_waiting_jobs(database, context.store, clock) == 1
+    await device.work()
+    assert (await api.get(f"/profiles/{job['job']['job_id']}"))["job"]["status"] == "done"
