@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from benchmarks.plain_timing import NETWORK_WARM_S, time_files
-from benchmarks.torch_export import torch_exported
+from benchmarks.torch_export import can_write, torch_exported
 from benchmarks.truth import FIRST_HALF, Truth, truth
 from search_server.exports.description import Description
 from search_server.exports.onnx_file import onnx_file
@@ -58,7 +58,7 @@ def forms(networks: Sequence[Architecture], conditions: Conditions, folder: Path
     """Return the forms of test networks under a runtime, their files written; the first is the main truth.
 
     For ONNX Runtime in fp32 that is the file that a search exports. What other runtimes get is timed as
-    timing models, as the agent does.
+    timing models, as the agent does. Torch writes networks of FBNet's blocks only.
 
     Args:
         networks: of one space.
@@ -79,11 +79,13 @@ def forms(networks: Sequence[Architecture], conditions: Conditions, folder: Path
             path.write_bytes(writer(network))
         return Form(name, places, chosen, paths, num_deals, is_alone)
 
-    return [
+    made = [
         form("exported", exported_file, len(networks), len(FIRST_HALF), is_alone=False),
-        form("torch_export", torch_exported, NUM_FOREIGN, 1, is_alone=False),
         form("alone", exported_file, NUM_ALONE, 1, is_alone=True),
     ]
+    if can_write(networks[0].space):
+        made.insert(1, form("torch_export", torch_exported, NUM_FOREIGN, 1, is_alone=False))
+    return made
 
 
 def exported_file(network: Architecture) -> bytes:

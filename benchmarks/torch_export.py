@@ -4,6 +4,7 @@ It shares nothing with the project but what an architecture says, channels, stri
 that images come as bytes which the network normalises.
 """
 
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from shared.architecture import Architecture
+from shared.macro_architecture import SearchSpace
+from shared.traits import NO_TRAITS
 
 
 class Normalise(nn.Module):
@@ -44,6 +47,15 @@ class Shuffle(nn.Module):
         num, _, height, width = x_NCHW.shape
         grouped = x_NCHW.reshape(num, self.groups, -1, height, width)
         return grouped.transpose(1, 2).reshape(num, -1, height, width)
+
+
+def can_write(space: SearchSpace) -> bool:
+    """Tell whether the space has nothing but FBNet's blocks, which is all that is written here."""
+    return (
+        (space.activation, space.stem_tail, space.head_features) == ("relu", (), 0)
+        and all(layer.traits == NO_TRAITS for layer in space.layers)
+        and all(re.fullmatch(r"skip|k\d+_e\d+(_g\d+)?", name) for name in space.candidates)
+    )
 
 
 def torch_network(network: Architecture) -> nn.Sequential:

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.forms import alone, exported_file, forms
 from benchmarks.plain_models import load_model
-from benchmarks.torch_export import torch_exported, torch_network
+from benchmarks.torch_export import can_write, torch_exported, torch_network
 from benchmarks.truth import deal
 from shared.architecture import Architecture, random_architecture, uniform_architecture
 from shared.modules import network_module
@@ -39,6 +39,14 @@ def test_torch_s_own_network_computes_what_the_project_s_computes(network: Archi
     seen = (images / 255 - 0.45) / 0.25
     with torch.inference_mode():
         torch.testing.assert_close(theirs(images), ours(seen).reshape(2, -1), rtol=1e-4, atol=1e-4)
+
+
+def test_torch_writes_fbnet_s_blocks_only() -> None:
+    assert can_write(SPACE)
+    assert can_write(OWN_SPACE)
+    assert not any(
+        can_write(search_space(f"{name}-tiny")) for name in ("mobilenetv3", "mobilenetv4", "channels")
+    )
 
 
 def test_both_files_run_and_hold_every_weight(tmp_path: Path) -> None:
