@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from search_server.data_roots import NO_ROOTS, DataRoots
 from search_server.db.ids import new_id
-from search_server.db.models import DeviceRow, JobRow, TokenRow
+from search_server.db.models import DeviceRow, JobRow, UserRow
 from search_server.db.paging import fetch_page
 from search_server.devices.registry import is_online
 from search_server.errors import ConflictError, NotFoundError, TooManyRequestsError
@@ -79,10 +79,11 @@ def earlier_job(session: Session, submission: Submission, kind: JobKind, request
     if caller is None:
         return None
     mine = select(JobRow).where(JobRow.owner == caller.owner)
+    if submission.idempotency_key is not None or not caller.is_admin:
+        # Who submits at the same time waits here, and then finds the job of the same key and all that count.
+        user = select(UserRow.name).where(UserRow.name == caller.owner)
+        session.execute(user.with_for_update(key_share=True))
     if submission.idempotency_key is not None:
-        # Who sends the same at the same time waits here, and then finds the job of the first.
-        token = select(TokenRow.token_id).where(TokenRow.token_id == caller.token_id)
-        session.execute(token.with_for_update(key_share=True))
         row = session.scalar(
             mine.where(
                 JobRow.token_id == caller.token_id, JobRow.idempotency_key == submission.idempotency_key

@@ -59,6 +59,14 @@ async def test_a_key_that_comes_several_times_at_once_makes_one_job(
     assert len({answer.json()["job"]["job_id"] for answer in answers}) == 1
 
 
+async def test_jobs_that_come_at_once_keep_their_user_s_limit(api: Api, device: SyntheticDevice) -> None:
+    create = MeasurementCreate(device.name, "fbnet-tiny", ("skip",), SIMULATED)
+    limit = api.app.state.context.max_queued_jobs
+    asked = [api.send("POST", "/measurements", create, timeout=60) for _ in range(limit + 12)]
+    answers = await asyncio.gather(*asked)
+    assert sorted(answer.status_code for answer in answers) == [201] * limit + [429] * 12
+
+
 async def test_of_all_who_cancel_a_job_at_once_one_has_cancelled_it(
     api: Api, device: SyntheticDevice
 ) -> None:
