@@ -80,7 +80,7 @@ def earlier_job(session: Session, submission: Submission, kind: JobKind, request
         return None
     mine = select(JobRow).where(JobRow.owner == caller.owner)
     if submission.idempotency_key is not None or not caller.is_admin:
-        # Who submits at the same time waits here, and then finds the job of the same key and all that count.
+        # Who submits at the same time waits here, then finds the job of the same key and all that count.
         user = select(UserRow.name).where(UserRow.name == caller.owner)
         session.execute(user.with_for_update(key_share=True))
     if submission.idempotency_key is not None:
