@@ -2,8 +2,8 @@
 
 On this machine, one thread each of ONNX Runtime, LiteRT and ncnn. One search estimates what each candidate
 in each layer adds to cross entropy. For each runtime the best networks by these effects are decoded for
-eight targets and measured. They are decoded once more under limits corrected by the median of measured
-over predicted, and measured again; of both the one nearer to its target stays.
+eight targets and measured. Each is decoded once more under a limit corrected by what it measured over
+predicted, and measured again; of both the one nearer to its target stays.
 
 All are trained alike, beside a random network near each target, the uniform networks, and what eight
 searches of an eighth of the images find, one for each target (with the first runtime). The hypervolume of a
@@ -146,8 +146,9 @@ def on_target(
     networks = decoded(space, table, effects_LK, targets_us)
     before = measured(space, name, table, networks)
     ratios = [1e3 * each.latency_ms / table.predict_us(each.network.architecture()) for each in before]
-    factor = float(np.median(ratios))
-    again = decoded(space, table, effects_LK, [target_us / factor for target_us in targets_us])
+    again = decoded(
+        space, table, effects_LK, [us / ratio for us, ratio in zip(targets_us, ratios, strict=True)]
+    )
     after = measured(space, name, table, again)
     chosen = []
     for first, second, target_us in zip(before, after, targets_us, strict=True):

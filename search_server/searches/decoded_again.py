@@ -1,6 +1,5 @@
 """Networks decoded from what an earlier search has learnt: one for a target, or a front on each device."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -62,7 +61,7 @@ def decoded_front(job: SearchJob) -> list[FoundArchitecture]:
     """Decode a network for each target on each device, measure all of them on all devices, and record them.
 
     Where a device puts a network off its target, that point is decoded once more, under a limit corrected
-    by what the device's networks measured over predicted.
+    by what that network measured over predicted.
     """
     learnt = learnt_by_origin(job)
     targets = {device.name: _targets_us(job, learnt, device) for device in job.devices}
@@ -70,9 +69,15 @@ def decoded_front(job: SearchJob) -> list[FoundArchitecture]:
     job.tell("sample", SEARCHED, f"decoding {len(points)} networks for {len(job.devices)} tables")
     networks = {point: _decode(job, learnt, point, 1.0) for point in points}
     measured = _measured(job, networks)
-    factors = {device.name: _factor(device, points, networks, measured) for device in job.devices}
     off = [point for point in points if not _is_near(measured[point][0], point)]
-    again = {point: _decode(job, learnt, point, factors[point.device]) for point in off}
+    devices = {device.name: device for device in job.devices}
+    again = {
+        # Each by its own network: those of small targets are slower than their table says, others are not.
+        point: _decode(
+            job, learnt, point, measured[point][0] / devices[point.device].predict_us(networks[point])
+        )
+        for point in off
+    }
     measured_again = _measured(job, again)
     for point in off:
         if _distance(measured_again[point][0], point) < _distance(measured[point][0], point):
@@ -159,16 +164,6 @@ def _latency_us(found: FoundArchitecture, place: int) -> float:
     """Return the latency on the device at a place among those of the search."""
     each = found if place == 0 else found.others[place - 1]
     return each.predicted_us if each.measured_us is None else each.measured_us
-
-
-def _factor(
-    device: SearchDevice,
-    points: Sequence[Point],
-    networks: Mapping[Point, Architecture],
-    measured: _Measured,
-) -> float:
-    own = [point for point in points if point.device == device.name]
-    return statistics.median(measured[point][0] / device.predict_us(networks[point]) for point in own)
 
 
 def _distance(latency_us: float, point: Point) -> float:
