@@ -97,7 +97,7 @@ def open_database(settings: Settings, *, is_migrated: bool = False) -> Database:
 
 
 def await_database(settings: Settings) -> Database:
-    """Return the same, for a service: of a machine that starts, the database may answer last.
+    """Open the database for a service, and wait for it: on a machine that starts, it may answer last.
 
     Raises:
         ValueError: the folder cannot be made.

@@ -77,7 +77,7 @@ def _required_runtime(name: str, device: Device, conditions: Conditions) -> Runt
         raise InvalidValueError(
             "unsupported_runtime",
             f"device {name!r} has no runtime {conditions.runtime!r}; it has {names}. Install it there "
-            "and start the agent again, or name one of these",
+            "and start the agent again, or name one of these with --runtime",
         )
     if conditions.runtime_version not in (None, runtime.version):
         raise InvalidValueError(

@@ -80,8 +80,8 @@ def advance_job(database: Database, store: Store, job_id: str, now: Clock) -> No
         _advance(database, store, job_id, now)
 
 
-def advance_behind_answer(database: Database, store: Store, job_id: str, now: Clock) -> None:
-    """Do the same once an answer was sent: nobody hears of an error, and housekeeping tries again."""
+def advance_after_answer(database: Database, store: Store, job_id: str, now: Clock) -> None:
+    """Advance a job once an answer was sent: an error is logged, and housekeeping tries again later."""
     with Outage(f"advancing job {job_id}").passed_over():
         advance_job(database, store, job_id, now)
 

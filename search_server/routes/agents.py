@@ -19,7 +19,7 @@ from search_server.install.agent_wheel import own_wheel
 from search_server.leases.artifacts import find_artifact
 from search_server.leases.ingest import ingest_results
 from search_server.leases.leases import HEARTBEAT_S, claim_lease, give_back_lease, renew_lease
-from search_server.profiling.advance import advance_behind_answer
+from search_server.profiling.advance import advance_after_answer
 from search_server.routes.admission import leave_place
 from search_server.routes.auth import CallingDeviceDep, DeviceDep, ReaderDep
 from search_server.routes.context import ContextDep, DatabaseDep, NowDep
@@ -91,7 +91,7 @@ def post_result(
     """Take the result of one item; sending it again changes nothing."""
     (receipt,), job_id = _take(session, device_id, lease_id, (result,), now)
     if job_id is not None:
-        tasks.add_task(advance_behind_answer, database, context.store, job_id, context.now)
+        tasks.add_task(advance_after_answer, database, context.store, job_id, context.now)
     return receipt
 
 
@@ -109,7 +109,7 @@ def post_results(
     """Take the results of several items of a lease, all or none; sending them again changes nothing."""
     receipts, job_id = _take(session, device_id, lease_id, results, now)
     if job_id is not None:
-        tasks.add_task(advance_behind_answer, database, context.store, job_id, context.now)
+        tasks.add_task(advance_after_answer, database, context.store, job_id, context.now)
     return receipts
 
 
