@@ -58,18 +58,25 @@ def observe(
     """
     covers = _measured(networks.covers, relative, results)
     profile = profile_times(results, covers, {name: relative[name].ratio for name in covers})
+    timed = {key for key, segment in profile.segments.items() if segment.wall_us}
+    if any(timed.isdisjoint(cover.segment_keys()) for cover in covers.values()):
+        raise UnfittableError(
+            "the runtime's profile shows no time at all in a whole network: its nodes take less than "
+            "the profiler's microsecond; measure a wider space or a larger resolution"
+        )
+    families = {
+        name: family
+        for name, family in networks.families.items()
+        if name in relative
+        and _segments_of([family]) <= profile.segments.keys()
+        # That of skips may show none, where covers do.
+        and not timed.isdisjoint(family.segment_keys())
+    }
     observed = tuple(
         Observed(workload, relative[name].ratio, relative[name].relative_error, is_kin)
-        for workloads, is_kin in ((covers, False), (networks.families, True))
+        for workloads, is_kin in ((covers, False), (families, True))
         for name, workload in workloads.items()
-        if name in relative and _segments_of([workload]) <= profile.segments.keys()
     )
-    for network in observed:
-        if not any(profile.segments[key].wall_us for key in _segments_of([network.workload])):
-            raise UnfittableError(
-                "the runtime's profile shows no time at all in a whole network: its nodes take less than "
-                "the profiler's microsecond; measure a wider space or a larger resolution"
-            )
     return Observations(profile, observed)
 
 

@@ -12,7 +12,7 @@ from search_server.latency.estimate.correction import Corrected, correct
 from search_server.latency.estimate.median_polish import ProfileTimes, SegmentTime
 from search_server.latency.estimate.observations import Observations, Observed
 from search_server.latency.layouts import layout_changes
-from shared.architecture import Architecture, random_architecture
+from shared.architecture import Architecture, random_architecture, uniform_architecture
 from shared.workload import segment_key
 from tests.latency.measured_leases import SPACE, network_us, true_segment_us
 
@@ -113,6 +113,25 @@ def test_a_head_that_was_profiled_wrongly_leaves_networks_right(factor: float) -
     fresh = [random_architecture(SPACE, random.Random(seed)) for seed in range(30)]
     errors = [abs(units(n, latency_units) / units(n, TRUTH) - 1) for n in fresh]
     assert max(errors) < 0.01
+
+
+def test_the_network_of_skips_tells_what_a_run_takes_beside_its_nodes() -> None:
+    """A run takes half as much as the nodes of the skips do, and no profile shows it."""
+    skips = uniform_architecture(SPACE, "skip")
+    run_units = units(skips, TRUTH) / 2
+
+    def measured(network: Architecture) -> Observed:
+        return observed(network, 1 + run_units / units(network, TRUTH), 0.01)
+
+    def error(heard: list[Architecture]) -> float:
+        networks = [measured(network) for network in heard]
+        corrected = corrected_by(networks, cost_us=2.0)
+        predicted = corrected.neighbours.network_units(units(skips, corrected.latency_units), skips)
+        return predicted / measured(skips).latency_units - 1
+
+    others = [family for family in FAMILIES if family != skips]
+    assert error(COVERS + others) < -0.15
+    assert abs(error(COVERS + FAMILIES)) < 0.03
 
 
 def test_what_all_families_have_in_common_leaves_the_level_to_the_covers() -> None:

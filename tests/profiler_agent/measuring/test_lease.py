@@ -96,8 +96,10 @@ def run(lease: Lease, canary_us: list[float], reference_us: float | None = None)
 def test_a_device_at_its_pace_gives_samples() -> None:
     results = run(LEASE, [37.0])
     anchor, net = results["anchor"], results["net"]
-    assert len(anchor.runs.wall_us) == len(net.runs.wall_us) >= 6
-    assert all(a < b for a, b in zip(anchor.runs.start_us, net.runs.start_us, strict=True))
+    assert len(net.runs.wall_us) >= 6
+    # The anchor's turn comes first. A turn in which the system stops the process may have fewer runs.
+    last_us = [dict(zip(each.runs.turn_index, each.runs.start_us, strict=True)) for each in (anchor, net)]
+    assert all(last_us[0][turn] < last_us[1][turn] for turn in last_us[0] | last_us[1])
     assert len(net.profiled_wall_us) >= 1
     assert (net.canary_us, net.paused_s) == (37.0, 0.0)
 
@@ -159,11 +161,14 @@ def test_a_slow_device_gives_no_numbers_but_says_why() -> None:
 
 def test_a_slow_device_that_is_accepted_gives_numbers_and_says_what_was_accepted() -> None:
     accepting = replace(LEASE, policy=replace(POLICY, accept_noise=True))
-    for result in run(accepting, [60.0], reference_us=37.0).values():
+    results = run(accepting, [60.0], reference_us=37.0)
+    for result in results.values():
         assert (result.status, result.reason) == ("ok", None)
         assert "1.62 times its best on this device (limit 1.10)" in str(result.noise)
-        assert len(result.runs.wall_us) >= POLICY.min_runs
         assert (result.canary_us, result.paused_s) == (60.0, 0.0)
+    # The anchor may have fewer: a turn in which the system stops it has one run instead of three.
+    assert len(results["net"].runs.wall_us) >= POLICY.min_runs
+    assert results["anchor"].runs.wall_us
 
 
 def test_a_device_wanted_hot_is_kept_under_load_while_it_settles() -> None:
