@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from benchmarks.trials import BAND, Images, Network, SearchTrial, TimingTrial, T
 from search_server.latency.table import LatencyTable
 from search_server.search_options import PathsName, ThetaGradientName, WeightsName
 from search_server.searches.finalists import NUM_FINALISTS
+from shared.architecture import anchor_architecture
 from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
 
@@ -51,12 +53,19 @@ class Contest:
     """The stages of the benchmark, each from what the ledger holds or else done now."""
 
     def __init__(
-        self, space: SearchSpace, data: str, sizes: Sizes, folder: Path, num_processes: int
+        self,
+        space: SearchSpace,
+        data: str,
+        sizes: Sizes,
+        folder: Path,
+        num_processes: int,
+        rivals: Mapping[str, Network] = MappingProxyType({}),
     ) -> None:
         self.space, self.sizes, self.folder = space, sizes, folder
         self.num_processes = num_processes
         self.images = Images(data, sizes.num_images)
-        self.target = Network(space.name, ",".join(["k3_e3"] * space.num_layers))
+        self.rivals = rivals
+        self.target = Network(space.name, str(anchor_architecture(space)))
         folder.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(folder / "trials.jsonl")
         self.table_path = folder / f"{space.name}.json"
@@ -81,7 +90,7 @@ class Contest:
         wanted = self.sizes.num_random + NUM_SPARE
         # The target is the anchor: one unit as measured, a little more as its entries add up.
         randoms = random_networks(table, table.anchor_us, 3 * wanted, seed=0)
-        variants = list(hand_made_variants(self.space.name))
+        variants = list(hand_made_variants(self.space.name, self.rivals))
         latency_us = self._measure(
             table, [self.target, *randoms, *(variant.network for variant in variants)], SCREENING_S
         )
@@ -144,12 +153,15 @@ class Contest:
                 [near[(NUM_FINALISTS * s + i) % len(near)] for i in range(NUM_FINALISTS)] for s in seeds
             ]
             entrants[f"best of {NUM_FINALISTS} random"] = pairs
-        entrants["k3_e3"] = [[self.target]] * len(seeds)
+        entrants[self.target.architecture().blocks[0]] = [[self.target]] * len(seeds)
         for family, variants in hand_made.items():
             for variant in list(filter(is_near, variants))[:1]:
                 entrants[family] = [[variant]] * len(seeds)
         for mode, lists in shortlists.items():
-            entrants[f"found: {mode}"] = [sorted(each, key=distance)[:NUM_FINALISTS] for each in lists]
+            found = [sorted(each, key=distance)[:NUM_FINALISTS] for each in lists]
+            entrants[f"found: {mode}"] = found
+            largest = next(iter(entrants.get("most MACs", [])), [])
+            entrants[f"found or most MACs: {mode}"] = [[*each, *largest] for each in found]
         return entrants, latency_us
 
     def _shortlist(self, trial: SearchTrial) -> list[Network]:

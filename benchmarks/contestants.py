@@ -1,7 +1,8 @@
 """Networks as fast as a target, to compare a search with: random ones, and hand-made ones brought to it.
 
-Hand-made are uniform networks, and MobileNetV2's pattern (first block without expansion, then ``k3_e6``).
-They reach the target by width (all channels times a factor, in multiples of 8), and then by as few layers
+Hand-made are uniform networks and a published pattern: MobileNetV2's (first block without expansion, then
+``k3_e6``), or that of MobileNetV4-Conv-S. Rivals are networks of another space, found by another search.
+Both reach the target by width (all channels times a factor, in multiples of 8), and then by as few layers
 left out as it takes. Variants are measured, not predicted: other widths have no table.
 
 The largest networks within the target are what a table gives without any search.
@@ -9,9 +10,11 @@ The largest networks within the target are what a table gives without any search
 Shape letters: S draws, L layers, K candidates.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,14 +24,20 @@ from search_server.nas.budget.caps import latency_cap
 from search_server.nas.budget.latency_model import LatencyModel
 from search_server.nas.choosing.most import most_network
 from search_server.search_options import MostName
+from shared.architecture import anchor_architecture
 from shared.search_space import SearchSpace, search_space
 
-FAMILIES = {
-    "k3_e6": (None, "k3_e6"),
-    "k5_e6": (None, "k5_e6"),
-    "mobilenetv2": ("k3_e1", "k3_e6"),
+FAMILIES: dict[str, dict[str, str]] = {
+    "k3_e3": {"k3_e6": "k3_e6", "k5_e6": "k5_e6", "mobilenetv2": "k3_e1,k3_e6"},
+    "k3_e4": {
+        "k3_e2": "k3_e2",
+        "k5_e4": "k5_e4",
+        "d3_k3_e4": "d3_k3_e4",
+        "d3_e4": "d3_e4",
+        "mobilenetv4": "d5_k5_e3,k3_e2,k3_e2,k3_e2,d3_e4,d3_k3_e6,d5_k5_e4,k5_e4,k5_e3,k3_e4,k3_e4",
+    },
 }
-"""First block, where it differs, and the others."""
+"""Hand-made blocks by the block of a space's anchor; the last block named stands in all further layers."""
 MOST: dict[str, MostName] = {"most MACs": "macs", "most parameters": "params", "most of both": "both"}
 MOST_SHARES = (1.0, 0.985, 1.015)
 WIDTH_FACTORS = (0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
@@ -64,11 +73,17 @@ def random_networks(table: LatencyTable, target_us: float, number: int, seed: in
     return found[:number]
 
 
-def hand_made_variants(space_name: str) -> Iterator[Variant]:
-    """Yield every family at every width and depth."""
+def hand_made_variants(
+    space_name: str, rivals: Mapping[str, Network] = MappingProxyType({})
+) -> Iterator[Variant]:
+    """Yield every family of a space, and every rival by its name, at every width and depth."""
     space = search_space(space_name)
-    for family, (first, block) in FAMILIES.items():
-        blocks = [first or block] + [block] * (space.num_layers - 1)
+    families = FAMILIES[anchor_architecture(space).blocks[0]]
+    networks = {name: Network(space.name, text) for name, text in families.items()} | {**rivals}
+    for family, network in networks.items():
+        space = search_space(network.space)
+        blocks = network.blocks.split(",")
+        blocks += blocks[-1:] * (space.num_layers - len(blocks))
         for num_left_out, thinned in enumerate(islice(_thinned(space, blocks), MAX_LEFT_OUT + 1)):
             for width in _widths(space):
                 yield Variant(family, num_left_out, Network(width, ",".join(thinned)))
@@ -100,11 +115,11 @@ def equally_fast(
     def distance(variant: Variant) -> float:
         return abs(latency_us[variant.network] / target_us - 1)
 
-    chosen: dict[str, list[Network]] = {family: [] for family in FAMILIES}
+    chosen: dict[str, list[Network]] = defaultdict(list)
     for variant in sorted(variants, key=lambda each: (each.num_left_out, distance(each))):
         if distance(variant) <= band:
             chosen[variant.family].append(variant.network)
-    return chosen
+    return dict(chosen)
 
 
 def _widths(space: SearchSpace) -> Iterator[str]:

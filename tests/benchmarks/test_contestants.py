@@ -27,7 +27,22 @@ def test_variants_that_lack_the_fewest_layers_come_first() -> None:
     variants = [Variant("k3_e6", num, network) for num, network in enumerate(networks)]
     latency_us = dict(zip(networks, (104.0, 98.0, 100.0), strict=True))
     chosen = equally_fast(reversed(variants), latency_us, 100.0)
-    assert chosen == {"k3_e6": networks[1:], "k5_e6": [], "mobilenetv2": []}
+    assert chosen == {"k3_e6": networks[1:]}
+
+
+def test_each_space_has_its_own_hand_made_networks_and_rivals_come_from_another() -> None:
+    rival = Network("fbnet-tiny", ",".join(["k5_e1", *["k3_e3"] * 12]))
+    variants = list(hand_made_variants("mobilenetv4-tiny", {"found": rival}))
+    names = {variant.family for variant in variants}
+    assert {"mobilenetv4", "d3_e4", "found"} <= names
+    assert "k3_e6" not in names
+    for variant in variants:
+        home = "fbnet-tiny" if variant.family == "found" else "mobilenetv4-tiny"
+        assert variant.network.space.partition(":")[0] == home
+        assert len(variant.network.architecture().blocks) == search_space(home).num_layers
+    full = next(v.network for v in variants if (v.family, v.num_left_out) == ("mobilenetv4", 0))
+    # Eleven of the twelve layers of MobileNetV4-Conv-S: its first stage has one k3_e2 less.
+    assert full.blocks.count("k3_e2") == 3
 
 
 def test_the_largest_networks_within_a_target_come_from_the_table_alone() -> None:
