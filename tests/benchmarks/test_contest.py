@@ -13,8 +13,9 @@ from tests.search_server.tables import known_table
 
 SPACE = "fbnet-tiny:width=0.5"
 TARGET = Network(SPACE, ",".join(["k3_e3"] * 13))
-SLOW, FIRST, SECOND, THIRD, RANDOM, OTHER, THIN = (
-    Network(SPACE, name) for name in ("slow", "first", "second", "third", "random", "other", "thin")
+SLOW, FIRST, SECOND, THIRD, RANDOM, OTHER, THIN, THICK = (
+    Network(SPACE, name)
+    for name in ("slow", "first", "second", "third", "random", "other", "thin", "thick")
 )
 SEARCH = SearchTrial(
     SPACE, "table", "t1", 1.0, "one", "entangled", "effects", Images("digits", 100), 1, 4, 0
@@ -39,13 +40,14 @@ def remember_training(contest: Contest, network: Network, seed: int, accuracies:
 
 
 def test_those_near_the_target_enter_in_the_order_of_the_shortlist(contest: Contest) -> None:
-    units = {TARGET: 1.0, RANDOM: 1.02, OTHER: 0.99, THIN: 0.98}
+    units = {TARGET: 1.0, RANDOM: 1.02, OTHER: 0.99, THIN: 0.98, THICK: 1.01}
     units |= {SLOW: 1.05, FIRST: 1.01, SECOND: 0.975, THIRD: 1.0}
     remember_times(contest, units)
     names = [network.blocks for network in (SLOW, FIRST, SECOND, THIRD)]
     contest.ledger.outcomes[trial_key(SEARCH)] = {"networks": names}
+    hand_made = {"k3_e6": [THIN], "k5_e6": [], "most MACs": [THICK]}
     entrants, _ = contest._equally_fast(
-        known_table("pixel"), [RANDOM, OTHER], {"k3_e6": [THIN], "k5_e6": []}, {"mode": [SEARCH, SEARCH]}
+        known_table("pixel"), [RANDOM, OTHER], hand_made, {"mode": [SEARCH, SEARCH]}
     )
     assert entrants == {
         "random 1": [[RANDOM], [RANDOM]],
@@ -53,7 +55,9 @@ def test_those_near_the_target_enter_in_the_order_of_the_shortlist(contest: Cont
         "best of 2 random": [[RANDOM, OTHER], [RANDOM, OTHER]],
         "k3_e3": [[TARGET], [TARGET]],
         "k3_e6": [[THIN], [THIN]],
+        "most MACs": [[THICK], [THICK]],
         "found: mode": [[FIRST, SECOND], [FIRST, SECOND]],
+        "found or most MACs: mode": [[FIRST, SECOND, THICK], [FIRST, SECOND, THICK]],
     }
 
 
