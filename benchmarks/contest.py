@@ -13,7 +13,7 @@ from benchmarks.ledger import Ledger
 from benchmarks.local_table import kept_table
 from benchmarks.machine import say
 from benchmarks.standings import Standing
-from benchmarks.trials import BAND, Images, Network, SearchTrial, TimingTrial, TrainingTrial
+from benchmarks.trials import BAND, Images, Network, PaperLossTrial, SearchTrial, TimingTrial, TrainingTrial
 from search_server.latency.table import LatencyTable
 from search_server.search_options import PathsName, ThetaGradientName, WeightsName
 from search_server.searches.finalists import NUM_FINALISTS
@@ -21,13 +21,28 @@ from shared.architecture import anchor_architecture
 from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace
 
-MODES: dict[str, tuple[PathsName, WeightsName, ThetaGradientName, float]] = {
-    "effects": ("one", "entangled", "effects", 1.0),
-    "leave one out": ("one", "entangled", "leave_one_out", 1.0),
-    "soft, separate": ("soft", "separate", "straight_through", 1 / 6),
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A way to search."""
+
+    paths: PathsName
+    weights: WeightsName
+    theta_gradient: ThetaGradientName
+    share: float = 1.0
+    """Of the images: what each can afford. Soft runs nine candidates forward and back, one path one, and
+    eight more forward for theta's quarter of the images; two paths run two."""
+    trial: type[SearchTrial] = SearchTrial
+
+
+MODES = {
+    "effects": Mode("one", "entangled", "effects"),
+    "leave one out": Mode("one", "entangled", "leave_one_out"),
+    "straight through": Mode("one", "entangled", "straight_through"),
+    "two paths": Mode("two", "entangled", "straight_through", 2 / 3),
+    "soft, separate": Mode("soft", "separate", "straight_through", 1 / 6),
+    "paper's loss": Mode("soft", "separate", "straight_through", 1 / 6, PaperLossTrial),
 }
-"""With the share of the images that each can afford: soft runs nine candidates forward and back, one path
-one, and eight more forward for theta's quarter of the images."""
 DEFAULT_MODE = "effects"
 NUM_SPARE = 6
 """Beyond those wanted: not all that one session finds equally fast are so in the next."""
@@ -40,7 +55,7 @@ SCREENING_BAND = 1.5 * BAND
 class Sizes:
     """How much is done."""
 
-    modes: tuple[str, ...] = tuple(MODES)
+    modes: tuple[str, ...] = ("effects", "leave one out", "soft, separate")
     num_seeds: int = 3
     num_random: int = 8
     num_images: int = 8_000
@@ -110,11 +125,12 @@ class Contest:
 
     def _searches(self, table: LatencyTable, target_us: float) -> dict[str, list[SearchTrial]]:
         def trial(mode: str, seed: int) -> SearchTrial:
-            paths, weights, theta, share = MODES[mode]
-            images = replace(self.images, num_images=round(self.images.num_images * share))
+            chosen = MODES[mode]
+            images = replace(self.images, num_images=round(self.images.num_images * chosen.share))
             epochs, num_samples = self.sizes.search_epochs, self.sizes.num_samples
             place = (self.space.name, str(self.table_path), table.snapshot, round(target_us, 3))
-            return SearchTrial(*place, paths, weights, theta, images, epochs, num_samples, seed)
+            ways = (chosen.paths, chosen.weights, chosen.theta_gradient)
+            return chosen.trial(*place, *ways, images, epochs, num_samples, seed)
 
         seeds = range(self.sizes.num_seeds)
         searches = {mode: [trial(mode, seed) for seed in seeds] for mode in self.sizes.modes}

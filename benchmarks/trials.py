@@ -1,7 +1,7 @@
 """What the quality of a search is made of: search trials, training trials, and whole networks timed."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from search_server.nas.data.data_sets import load_data
 from search_server.nas.data.images import DataSplits, ImageSource, split_images
 from search_server.nas.search import SearchRun, search
 from search_server.nas.train import TrainConfig, evaluate, train
-from search_server.search_options import PathsName, SearchOptions, ThetaGradientName, WeightsName
+from search_server.search_options import PRESETS, PathsName, SearchOptions, ThetaGradientName, WeightsName
 from shared.architecture import Architecture, parse_architecture
 from shared.modules import network_module
 from shared.protocol.device import Conditions
@@ -103,8 +103,15 @@ class SearchTrial:
         return {"networks": [str(network) for network in networks], "cpu_s": cpu_s}
 
     def _search(self, space: SearchSpace, table: LatencyTable, data: DataSplits) -> SearchRun:
+        run = search(space, table, *search_batches(data, 64, self.seed), self.options())
+        for _ in run:
+            pass
+        return run
+
+    def options(self) -> SearchOptions:
+        """Return what the search is told; what is not named here has its default."""
         num_theta_epochs = 2 if self.paths == "one" else self.epochs // 2
-        options = SearchOptions(
+        return SearchOptions(
             paths=self.paths,
             weights=self.weights,
             theta_gradient=self.theta_gradient,
@@ -113,10 +120,19 @@ class SearchTrial:
             warmup_epochs=max(1, self.epochs - num_theta_epochs),
             seed=self.seed,
         )
-        run = search(space, table, *search_batches(data, 64, self.seed), options)
-        for _ in run:
-            pass
-        return run
+
+
+class PaperLossTrial(SearchTrial):
+    """A search with FBNet's loss: CE * alpha * log(LAT)^beta, LAT that of the drawn factors.
+
+    The target does not bear on theta, as in the paper, but networks are listed within it, as always here.
+    """
+
+    def options(self) -> SearchOptions:
+        """Return the options of the other modes with the loss of the preset ``fbnet-paper``."""
+        preset = PRESETS["fbnet-paper"]
+        loss = {name: preset[name] for name in ("loss", "alpha", "beta", "latency_of", "final_entropy")}
+        return replace(SearchTrial.options(self), **loss)
 
 
 @dataclass(frozen=True, slots=True)
