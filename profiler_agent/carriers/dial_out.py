@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from profiler_agent.agent import AgentBusyError, AgentCore
 from profiler_agent.artifact_cache import ArtifactMismatchError
 from profiler_agent.carriers.backoff import Backoff
+from profiler_agent.carriers.delivery import WRONG_TOKEN, Delivery
 from profiler_agent.carriers.errands import Errands
 from profiler_agent.carriers.lease_thread import LeaseThread
-from profiler_agent.carriers.spool import Spool, SpooledResult
+from profiler_agent.carriers.spool import Spool
 from profiler_agent.facts.environment import read_environment
 from shared.protocol.call_server import NoAnswerError, RequestRefusedError, ServerClient
 from shared.protocol.device import Device, Environment
@@ -23,16 +24,9 @@ _FIRST_HEARTBEAT_INTERVAL_S = 5.0
 _SHORTEST_HEARTBEAT_INTERVAL_S = 0.01
 _GIVE_BACK_TIMEOUT_S = 5.0
 
-_MAX_BATCH_BYTES = 4 << 20
-"""Of results that are sent in one request."""
-
 _ASK_EVERY_S = 3600.0
 """Errands that no answer hinted at, such as a credential that has become old."""
 
-_REFUSED = "the server refused what was measured"
-_LOST_LEASE = (404, 409, 410)
-"""The lease is unknown, has passed to another hand, or is over."""
-_WRONG_TOKEN = 401
 _WRONG_DEVICE = 403
 _WRONG_VERSION = 426
 
@@ -81,6 +75,7 @@ class DialOut:
         core.is_ending = drain.is_set
         self._client = client
         self._spool = spool
+        self._delivery = Delivery(client, spool)
         self._drain = drain
         self._backoff = backoff
         self._wait_s = wait_s
@@ -100,7 +95,7 @@ class DialOut:
         """
         while not self._drain.is_set():
             try:
-                await self._deliver()
+                await self._delivery.send_all()
                 await self._do_errands()
                 lease = await self._ask_for_lease()
                 if lease is not None:
@@ -110,7 +105,7 @@ class DialOut:
                 _raise_if_lasting(error, self._client.url)
                 await self._pause(error)
         try:
-            await self._deliver()
+            await self._delivery.send_all()
         except (NoAnswerError, RequestRefusedError) as error:
             _log.warning("%d results stay in the spool until the next start: %s", len(self._spool), error)
 
@@ -187,7 +182,7 @@ class DialOut:
             raise
         finally:
             heartbeats.cancel()
-        await self._deliver()
+        await self._delivery.send_all()
 
     async def _measure(self, lease: Lease, lost: asyncio.Event) -> None:
         async for result in LeaseThread(self._core, lease).results():
@@ -265,44 +260,6 @@ class DialOut:
         lost.set()
         self._core.cancel(lease.lease_id, reason)
 
-    async def _deliver(self) -> None:
-        """Send what is spooled, oldest first; stop at the first that cannot be sent now."""
-        for batch in self._spool.batches(_MAX_BATCH_BYTES):
-            if len(batch) == 1 or not await self._send_together(batch):
-                for spooled in batch:
-                    await self._send(spooled)
-
-    async def _send_together(self, batch: Sequence[SpooledResult]) -> bool:
-        """Send results of one lease; False: the server refuses one of them, or is too old for several."""
-        try:
-            await self._client.post_results([spooled.result for spooled in batch])
-        except RequestRefusedError as error:
-            if _is_to_be_sent_again(error):
-                raise
-            return False
-        for spooled in batch:
-            self._spool.remove(spooled.path)
-        return True
-
-    async def _send(self, spooled: SpooledResult) -> None:
-        try:
-            await self._client.post_result(spooled.result)
-        except RequestRefusedError as error:
-            if _is_to_be_sent_again(error):
-                raise
-            if error.status in _LOST_LEASE:
-                _log.info("result dropped, its lease is no longer ours: %s", error)
-            else:
-                self._spool.set_aside(spooled.path, str(error))
-                self._spool_refusal(spooled.result, error)
-        self._spool.remove(spooled.path)
-
-    def _spool_refusal(self, result: Result, error: RequestRefusedError) -> None:
-        """Say so in place of a result that the server will never take, else its lease runs out."""
-        reason = f"{_REFUSED}: {error.body.detail}; it is kept on the device"
-        if not (result.reason or "").startswith(_REFUSED):
-            self._spool.add(Result(result.lease_id, result.fence, result.item_id, "error", reason))
-
     async def _pause(self, error: Exception) -> None:
         asked_s = error.retry_after_s if isinstance(error, RequestRefusedError) else 0.0
         pause_s = self._backoff.next_s(asked_s)
@@ -318,7 +275,7 @@ def _raise_if_lasting(error: Exception, url: str) -> None:
     """Raise ``DialOutError`` if trying again cannot help."""
     if not isinstance(error, RequestRefusedError):
         return
-    if error.status in (_WRONG_TOKEN, _WRONG_DEVICE):
+    if error.status in (WRONG_TOKEN, _WRONG_DEVICE):
         raise DialOutError(
             f"{url} refuses this device's token: {error.body.detail}. Either the device was removed there, "
             "or another server answers. To measure for it again, make a token on the server "
@@ -331,10 +288,6 @@ def _raise_if_lasting(error: Exception, url: str) -> None:
             f"{url} refuses this agent's version: {error.body.detail}. "
             f"The server has the agent that it wants: curl -fsS {url}/install/agent.sh | sh"
         ) from error
-
-
-def _is_to_be_sent_again(error: RequestRefusedError) -> bool:
-    return error.is_temporary or error.status == _WRONG_TOKEN
 
 
 def _unmeasured(lease: Lease, status: Status, reason: str) -> Iterator[Result]:
