@@ -174,10 +174,10 @@ class Contest:
             for variant in list(filter(is_near, variants))[:1]:
                 entrants[family] = [[variant]] * len(seeds)
         for mode, lists in shortlists.items():
-            found = [sorted(each, key=distance)[:NUM_FINALISTS] for each in lists]
-            entrants[f"found: {mode}"] = found
+            finalists = [sorted(each, key=distance)[:NUM_FINALISTS] for each in lists]
+            entrants[f"found: {mode}"] = finalists
             largest = next(iter(entrants.get("most MACs", [])), [])
-            entrants[f"found or most MACs: {mode}"] = [[*each, *largest] for each in found]
+            entrants[f"found or most MACs: {mode}"] = [[*each, *largest] for each in finalists]
         return entrants, latency_us
 
     def _shortlist(self, trial: SearchTrial) -> list[Network]:
