@@ -36,14 +36,14 @@ class Mode:
 
 
 MODES = {
-    "effects": Mode("one", "entangled", "effects"),
     "leave one out": Mode("one", "entangled", "leave_one_out"),
+    "effects": Mode("one", "entangled", "effects"),
     "straight through": Mode("one", "entangled", "straight_through"),
     "two paths": Mode("two", "entangled", "straight_through", 2 / 3),
     "soft, separate": Mode("soft", "separate", "straight_through", 1 / 6),
     "paper's loss": Mode("soft", "separate", "straight_through", 1 / 6, PaperLossTrial),
 }
-DEFAULT_MODE = "effects"
+DEFAULT_MODE = "leave one out"
 NUM_SPARE = 6
 """Beyond those wanted: not all that one session finds equally fast are so in the next."""
 SCREENING_S, TIMING_S = 1.0, 4.0

@@ -147,6 +147,7 @@ class EffectsTrial:
             target_ms=self.target_us / 1000,
             epochs=self.epochs,
             warmup_epochs=max(1, self.epochs - 2),
+            theta_gradient="effects",
             theta_paths=THETA_PATHS,
             final_entropy=FINAL_ENTROPY,
         )

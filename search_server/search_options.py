@@ -13,7 +13,7 @@ WeightsName = Literal["entangled", "separate"]
 LossName = Literal["fbnet", "additive", "budget"]
 LatencyUnit = Literal["us", "ms"]
 CombineName = Literal["worst", "weighted"]
-ThetaGradientName = Literal["effects", "straight_through", "leave_one_out"]
+ThetaGradientName = Literal["leave_one_out", "effects", "straight_through"]
 LatencyOfName = Literal["theta", "drawn"]
 ShortlistName = Literal["decoded", "sampled"]
 TrainingName = Literal["scratch", "inherit"]
@@ -106,12 +106,12 @@ class SearchOptions:
         "shares of the largest network's.",
     )
     theta_gradient: ThetaGradientName = option(
-        "effects",
-        "How theta learns where one candidate runs. effects, which is no gradient: theta is set to what "
-        "each candidate adds to cross entropy, by regression over all draws so far. straight_through: a "
-        "gradient through the factors of the path. leave_one_out: a gradient by score function, the loss "
-        "of each path against the mean of the others on the same images. Paths two and soft go through "
-        "factors always.",
+        "leave_one_out",
+        "How theta learns where one candidate runs. leave_one_out: a gradient by score function, the loss "
+        "of each path against the mean of the others on the same images. straight_through: a gradient "
+        "through the factors of the path. effects, which is no gradient: theta is set to what each "
+        "candidate adds to cross entropy, by regression over all draws so far. Paths two and soft go "
+        "through factors always.",
         flags="--theta",
         older_flag="--theta-gradient",
     )

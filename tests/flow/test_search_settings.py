@@ -28,7 +28,10 @@ def test_finalists_and_baselines_go_on_from_the_supernet(
     print_search(search)
     printed = " ".join(capsys.readouterr().out.split())
     assert "fine-tuned from the supernet's weights, 1 epoch" in printed
-    assert "loss budget, paths one, theta by regression effects, no gradient, weights entangled" in printed
+    assert (
+        "loss budget, paths one, theta by score-function gradient, leave-one-out, weights entangled"
+        in printed
+    )
     scratch = run(shelf, tmp_path, replace(create, training="scratch"))
     assert scratch.result is not None
     assert search.result is not None

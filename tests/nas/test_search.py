@@ -74,14 +74,33 @@ def test_the_other_losses_press_on_latency(loss: str) -> None:
     assert facts[1].expected_latency_us < facts[0].expected_latency_us < before_us
 
 
-def test_a_decided_theta_goes_on_learning_of_candidates_that_it_leans_away_from() -> None:
-    run = small_search(replace(OPTIONS, theta_paths=NUM_CANDIDATES))
+@pytest.mark.parametrize("theta_gradient", ["effects", "leave_one_out"])
+def test_a_decided_theta_learns_of_what_it_leans_away_from_by_effects_alone(
+    theta_gradient: ThetaGradientName,
+) -> None:
+    options = replace(OPTIONS, theta_gradient=theta_gradient, theta_paths=NUM_CANDIDATES)
+    run = small_search(options)
     with torch.no_grad():
         run.supernet.theta_LK.zero_()
         run.supernet.theta_LK[:, 0] = 30.0
     run.theta.step(next(iter(run.theta_batches)), 1.0, 1.0)
     informed_E = run.theta.effects.state_dict()["gram"].diagonal()
-    assert bool((informed_E > 0.5).all())  # each candidate of each layer was drawn once of nine
+    if theta_gradient == "effects":
+        assert bool((informed_E > 0.5).all())  # each candidate of each layer was drawn once of nine
+    else:
+        assert not informed_E.any()  # nine times the same network
+
+
+def test_the_default_differentiates_and_its_theta_does_not_look_at_effects() -> None:
+    """Adam takes the steps; wrong effects change nothing."""
+    run, misled = small_search(OPTIONS), small_search(OPTIONS)
+    state = misled.theta.effects.state_dict()
+    state["moment"] = torch.linspace(-50, 50, len(state["moment"]), dtype=torch.float64)
+    misled.theta.effects.load_state_dict(state)
+    list(run), list(misled)
+    assert run.theta.optimiser.state[run.supernet.theta_LK]["step"] == 2 * 3  # two epochs of three batches
+    assert torch.equal(run.supernet.theta_LK, misled.supernet.theta_LK)
+    assert not torch.equal(run.theta.effects.effects_LK(), misled.theta.effects.effects_LK())
 
 
 def test_the_same_seed_gives_the_same_theta_and_another_seed_another() -> None:

@@ -19,7 +19,7 @@ from search_server.nas.data.images import DataSplits, ImagesInMemory
 from search_server.nas.search import SearchRun, search
 from search_server.nas.shards import Shards
 from search_server.search_options import SearchOptions, ThetaGradientName
-from tests.nas.small_search import MIDDLE_MS, SPACE, TABLE, digits, run_epochs, small_search
+from tests.nas.small_search import MIDDLE_MS, NUM_LAYERS, SPACE, TABLE, digits, run_epochs, small_search
 from tests.nas.test_checkpoint import assert_same_bits
 
 OPTIONS = SearchOptions(target_ms=MIDDLE_MS, epochs=2, warmup_epochs=1, theta_paths=2)
@@ -134,6 +134,19 @@ def test_an_interrupted_search_of_two_shards_ends_with_the_same_bits(
     load_checkpoint(resumed, tmp_path / "search.pt")
     list(resumed)
     assert_same_bits(resumed.supernet.state_dict(), whole.supernet.state_dict())
+    assert_same_bits(resumed.theta.effects.state_dict(), whole.theta.effects.state_dict())
+
+
+@pytest.mark.parametrize("gradient", ["effects", "leave_one_out"])
+def test_effects_learn_from_the_draws_of_all_shards(gradient: ThetaGradientName) -> None:
+    """Two draws tell at most 1 a layer: +1/2 and -1/2, squared, of the two candidates where they differ."""
+    run = sharded_run(replace(OPTIONS, theta_gradient=gradient), Shards(2))
+    batches = iter(run.theta_batches)
+    run.theta.step_shards(
+        [(next(batches), torch.Generator().manual_seed(seed)) for seed in (0, 1)], 1.0, 1.0
+    )
+    told = float(run.theta.effects.state_dict()["gram"].trace())
+    assert NUM_LAYERS < told <= 2 * NUM_LAYERS
 
 
 def test_a_checkpoint_of_two_shards_is_not_taken_for_one_of_one(tmp_path: Path) -> None:

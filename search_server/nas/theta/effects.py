@@ -26,7 +26,9 @@ from shared.blocks import Skip, candidate_block
 from shared.search_space import SearchSpace
 
 HALF_LIFE_DRAWS = 1000
-"""After so many further draws one counts half, since weights have changed."""
+"""After so many further draws, evenly from all of the space, one counts half, since weights have changed.
+Draws that differ less tell less, and let as much less be forgotten: a theta that has decided does not
+forget what it leans away from."""
 EVERYWHERE, ALIKE, TRAIT, OWN = 0.03, 0.005, 0.01, 0.005
 """Prior variance of an effect, as shares of the variance of a draw: what a candidate does in all layers; in
 layers that all keep or all change their shape; what each of its kernel, expansion, groups and other traits
@@ -57,9 +59,15 @@ class BlockEffects:
         choices_PE = draws_PLK.flatten(1).double()
         choices_PE = choices_PE - choices_PE.mean(0)
         losses_P = losses_P.double() - losses_P.double().mean()
-        kept = 0.5 ** (len(losses_P) / HALF_LIFE_DRAWS)
+        kept = 0.5 ** (len(losses_P) * self._told(choices_PE) / HALF_LIFE_DRAWS)
         self._gram_EE = kept * self._gram_EE + choices_PE.T @ choices_PE
         self._moment_E = kept * self._moment_E + choices_PE.T @ losses_P
+
+    def _told(self, choices_PE: Tensor) -> float:
+        """Return how much centred choices vary, as a share of what even draws do, at most 1."""
+        num_layers, num_candidates = self.shape
+        even = (len(choices_PE) - 1) * num_layers * (1 - 1 / num_candidates)
+        return min(1.0, float(choices_PE.square().sum()) / even)
 
     def effects_LK(self) -> Tensor:
         """Return the estimates, nats, around 0 in each layer."""

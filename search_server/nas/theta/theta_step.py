@@ -93,10 +93,8 @@ class ThetaStepper:
             entropy_limit: largest mean entropy of theta after the step, as a share of log K.
         """
         theta_LK = self.supernet.theta_LK
-        if self.uses_effects:
-            seen = self._effect_gradient(own)
-        elif self.options.compares_paths:
-            seen = self._mean_seen([self._score_gradient(*each, tau) for each in own])
+        if self.options.compares_paths:
+            seen = self._compared(own, tau)
         else:
             seen = self._mean_seen([self._path_gradient(*each, tau) for each in own])
         if self.follows_effects:
@@ -141,44 +139,58 @@ class ThetaStepper:
         return _mean(draws)
 
     @torch.no_grad()
-    def _score_gradient(self, batch: Batch, generator: torch.Generator, tau: float) -> "_Seen":
-        """Run several drawn networks on the same images; each loss is judged by those of the others."""
-        theta_LK = self.supernet.theta_LK.detach()
-        drawn = [
-            sample_paths(theta_LK, tau, self.options.paths, generator)
-            for _ in range(self.options.num_theta_paths)
-        ]
-        losses_P, accuracy, draws_PLK = self._run(batch, drawn)
-        gradient_LK = leave_one_out_gradient(draws_PLK, losses_P, log_probabilities(theta_LK).exp())
-        return self._seen(float(losses_P.mean()), accuracy, gradient_LK)
+    def _compared(self, own: Sequence[tuple[Batch, torch.Generator]], tau: float) -> "_Seen":
+        """Run several networks a shard on its images, and judge each by the others.
 
-    @torch.no_grad()
-    def _effect_gradient(self, own: Sequence[tuple[Batch, torch.Generator]]) -> "_Seen":
-        """Run several networks a shard on its images; estimate E[CE] and its gradient from the effects.
-
-        The networks are drawn evenly from all of the space: draws from a theta that leans tell little of
-        what it leans away from, and effects came out half as good (docs/searching.md). With layers that
-        choose independently the gradient is ``p (effect - sum of p * effect)`` in each layer.
+        The effects learn of all of them whatever theta learns by: networks for other targets and devices
+        are decoded from them.
         """
-        theta_LK = self.supernet.theta_LK.detach()
-        probability_LK = log_probabilities(theta_LK).exp()
-        even_LK = torch.zeros_like(theta_LK)
+        theta_LK = self.supernet.theta_LK
         num_paths = self.options.num_theta_paths
         runs = []
         for batch, generator in own:
-            drawn = balanced_paths(even_LK, num_paths, generator)
-            losses_P, accuracy, draws_PLK = self._run(batch, drawn)
+            losses_P, accuracy, draws_PLK = self._run(batch, self._drawn(tau, generator))
             runs.append(_flat(accuracy, losses_P, draws_PLK))
         accuracy_S, losses_SP, draws_SPLK = _split(
             self.shards.gather(torch.stack(runs)), (), (num_paths,), (num_paths, *theta_LK.shape)
         )
         for draws_PLK, losses_P in zip(draws_SPLK, losses_SP, strict=True):
             self.effects.add(draws_PLK, losses_P)
-        effects_LK = self.effects.effects_LK().to(theta_LK.dtype)  # around 0, the mean of even draws
+        losses_SP, draws_SPLK = losses_SP.to(theta_LK.dtype), draws_SPLK.to(theta_LK.dtype)
+        if self.uses_effects:
+            return self._effect_gradient(losses_SP, float(accuracy_S.mean()))
+        probability_LK = log_probabilities(theta_LK).exp()
+        return _mean(
+            [
+                self._seen(
+                    float(losses_P.mean()),
+                    float(accuracy),
+                    leave_one_out_gradient(draws_PLK, losses_P, probability_LK),
+                )
+                for accuracy, losses_P, draws_PLK in zip(accuracy_S, losses_SP, draws_SPLK, strict=True)
+            ]
+        )
+
+    def _drawn(self, tau: float, generator: torch.Generator) -> list[Paths]:
+        """Draw the networks of a shard: from theta, or for effects that theta learns by evenly from all.
+
+        Draws from a theta that leans tell little of what it leans away from (docs/searching.md).
+        """
+        theta_LK, num_paths = self.supernet.theta_LK.detach(), self.options.num_theta_paths
+        if self.uses_effects:
+            return balanced_paths(torch.zeros_like(theta_LK), num_paths, generator)
+        return [sample_paths(theta_LK, tau, "one", generator) for _ in range(num_paths)]
+
+    def _effect_gradient(self, losses_SP: Tensor, accuracy: float) -> "_Seen":
+        """Estimate E[CE] and its gradient from the effects.
+
+        With layers that choose independently the gradient is ``p (effect - sum of p * effect)`` in each.
+        """
+        probability_LK = log_probabilities(self.supernet.theta_LK).exp()
+        effects_LK = self.effects.effects_LK().to(losses_SP.dtype)  # around 0, the mean of even draws
         means_L1 = (probability_LK * effects_LK).sum(1, keepdim=True)
-        cross_entropy = float(losses_SP.to(theta_LK.dtype).flatten().mean() + means_L1.sum())
-        gradient_LK = probability_LK * (effects_LK - means_L1)
-        return self._seen(cross_entropy, float(accuracy_S.mean()), gradient_LK)
+        cross_entropy = float(losses_SP.flatten().mean() + means_L1.sum())
+        return self._seen(cross_entropy, accuracy, probability_LK * (effects_LK - means_L1))
 
     def _mean_seen(self, own: Sequence["_Seen"]) -> "_Seen":
         """Return the mean over all shards, the same on every process."""

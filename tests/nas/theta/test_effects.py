@@ -79,6 +79,26 @@ def test_more_draws_tell_more() -> None:
     assert errors[0] > errors[1] > errors[2]
 
 
+def test_a_theta_that_has_decided_does_not_forget_what_it_leans_away_from() -> None:
+    """Eight draws, one of them other in one layer, tell 2 * 7/8; even ones 7 * 13 * 8/9, 46 times that."""
+    generator = torch.Generator().manual_seed(5)
+    effects = BlockEffects(SPACE)
+    for _ in range(100):
+        draws_PLK = draws(8, torch.zeros(NUM_LAYERS, NUM_CANDIDATES), generator)
+        effects.add(draws_PLK, (draws_PLK * TRUE_LK).sum((1, 2)))
+    learnt_LK = effects.effects_LK()
+    alike_PLK = F.one_hot(torch.zeros(8, NUM_LAYERS, dtype=torch.int64), NUM_CANDIDATES)
+    alike_PLK[0, 0] = alike_PLK[0, 0].roll(1)
+    before_E = effects.state_dict()["gram"].diagonal().clone()
+    effects.add(alike_PLK, torch.ones(8))
+    untouched_E = effects.state_dict()["gram"].diagonal()[NUM_CANDIDATES:]
+    expected_E = before_E[NUM_CANDIDATES:] * 0.5 ** (8 * (2 * 7 / 8) / (7 * 13 * 8 / 9) / 1000)
+    torch.testing.assert_close(untouched_E, expected_E, rtol=1e-9, atol=0.0)
+    for _ in range(10_000):
+        effects.add(alike_PLK[1:], torch.ones(7))  # one network again and again
+    assert agreement(effects.effects_LK(), learnt_LK) > 0.99
+
+
 def test_without_draws_no_candidate_is_preferred() -> None:
     assert BlockEffects(SPACE).effects_LK().abs().max() == 0
 
