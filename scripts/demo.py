@@ -26,7 +26,7 @@ from search_server.client.job_progress import JobFailedError, job_progress
 from search_server.client.search_view import files_grid, step_line
 from search_server.client.show import count, facts, milliseconds, share
 from search_server.client.table_view import verdict_text
-from search_server.resources.found_networks import ROLE_WORDS
+from search_server.resources.found_networks import ROLE_WORDS, FoundArchitecture
 from search_server.resources.searches import Search, SearchCreate, SearchStep
 from search_server.resources.tables import Profile, ProfileCreate, TableSummary
 
@@ -142,7 +142,7 @@ def print_outcome(profile: Profile, table: TableSummary, search: Search, wall_s:
                 + ("reused" if profile.is_reused else f"{profile.device_time_s:.0f} s of device time"),
                 "verdict": verdict_text(verdict),
                 "noise ceiling": f"{verdict.noise_ceiling:.1%}",
-                "search": f"{steps} epochs on {search.request.data}, found {result.architecture}",
+                "search": f"{steps} epochs on {search.request.data}, {delivered_words(search, result)}",
                 "target": f"{milliseconds(target_us)} ms",
                 "predicted": f"{milliseconds(result.predicted_us)} ms",
                 "measured": f"{milliseconds(result.measured_us)} ms, "
@@ -156,13 +156,23 @@ def print_outcome(profile: Profile, table: TableSummary, search: Search, wall_s:
     out.print(files_grid(result.files))
 
 
+def delivered_words(search: Search, result: FoundArchitecture) -> str:
+    """Return what the search delivers, and where it comes from."""
+    if result == search.found:
+        return f"found {result.architecture}"
+    return (
+        f"delivers {result.architecture}, which the table alone gave: the most MACs within the target, and "
+        "ahead of what was found on the validation split"
+    )
+
+
 def comparison(search: Search) -> Table:
     """Return the found network and its baselines, measured and trained alike."""
     rows = grid("network", ">MACs", ">predicted ms", ">measured ms", ">difference", ">test accuracy")
     for network in search.architectures:
         if network.test_accuracy is None or network.measured_us is None:
             continue  # drawn from theta and measured, but not among the finalists that were trained
-        is_found = network == search.result
+        is_found, is_result = network == search.found, network == search.result
         rows.add_row(
             "found" if is_found else "runner-up" if network.role == "found" else ROLE_WORDS[network.role],
             count(network.macs),
@@ -170,7 +180,7 @@ def comparison(search: Search) -> Table:
             milliseconds(network.measured_us),
             f"{network.measured_us / network.predicted_us - 1:+.1%}",
             share(network.test_accuracy),
-            style="bold" if is_found else "",
+            style="bold" if is_result else "",
         )
     return rows
 

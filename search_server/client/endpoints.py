@@ -378,7 +378,7 @@ def resume_search(job_id: str) -> Request[Search]:
 def export_search(
     job_id: str, search_format: ExportFormat = "onnx", dtype: DeliverName = "fp32"
 ) -> Request[bytes]:
-    """The found network as a file."""
+    """The delivered network as a file."""
     return Request(
         bytes, "GET", _path("searches", job_id, "export"), {"format": search_format, "dtype": dtype}
     )

@@ -61,7 +61,7 @@ def list_searches(client: SearchClient, mine: MineOption = False, json: JsonOpti
         "device",
         "space",
         ">target ms",
-        ">found ms",
+        ">result ms",
         ">accuracy",
         "owner",
     )
@@ -160,7 +160,7 @@ def export_search(
         ),
     ] = None,
 ) -> None:
-    """Write the network that a search found; docs/exports.md says how to feed each format.
+    """Write the network that a search delivers; docs/exports.md says how to feed each format.
 
     onnx, tflite; ncnn: a zip archive; torch: weights; python: a file that rebuilds the network with them;
     hub: a zip archive with all of them and a model card.

@@ -9,10 +9,16 @@ from search_server.client.commands import out, print_facts
 from search_server.client.front_view import front_grid
 from search_server.client.grid import grid
 from search_server.client.show import count, milliseconds, share
-from search_server.resources.found_networks import ROLE_WORDS, DeviceLatency, ExportedFile, Role
+from search_server.resources.found_networks import (
+    ROLE_WORDS,
+    DeviceLatency,
+    ExportedFile,
+    FoundArchitecture,
+    Role,
+)
 from search_server.resources.jobs import Job
 from search_server.resources.searches import ExpectedCost, Search, SearchCreate, SearchStep
-from search_server.search_options import MostName, PathsName, ThetaGradientName
+from search_server.search_options import MostName, ThetaGradientName
 
 
 def step_line(step: SearchStep, num_epochs: int) -> str:
@@ -77,8 +83,18 @@ def _search_facts(search: Search) -> dict[str, str]:
         "setting": _setting(request),
         "training": _training(request),
         "table": search.snapshot or "not chosen yet",
-        "found": str(search.result.architecture) if search.result else "nothing yet",
+        **_delivered(search),
     }
+
+
+def _delivered(search: Search) -> dict[str, str]:
+    """Return the network that the search found, or what it delivers instead."""
+    if search.result is None:
+        return {"found": "nothing yet"}
+    if search.result == search.found:
+        return {"found": search.result.architecture}
+    why = "most MACs within the limits, by the table alone; ahead of what was found on the validation split"
+    return {"delivered": f"{search.result.architecture} ({why})"}
 
 
 def _front_facts(search: Search) -> dict[str, str]:
@@ -176,14 +192,13 @@ def _comparison(search: Search) -> Grid:
     request, result = search.request, search.result
     target_ms = request.target_ms
     for network in search.architectures:
-        is_result = (
-            result is not None and network.role == "found" and network.architecture == result.architecture
-        )
+        is_result = result is not None and _key(network) == _key(result)
         latency_us = network.measured_us or network.predicted_us
-        too_slow = network.role == "found" and target_ms is not None and latency_us > target_ms * 1000
-        mark, is_measured = " !" if too_slow else "", network.measured_us is not None
+        too_slow = target_ms is not None and latency_us > target_ms * 1000
+        mark = " !" if too_slow and (is_result or network.role == "found") else ""
+        is_measured = network.measured_us is not None
         table.add_row(
-            "● found" if is_result else f"  {_other_role(network.role, request.paths)}",
+            f"{'●' if is_result else ' '} {_role_words(network, search)}",
             count(network.macs),
             count(network.params),
             milliseconds(network.predicted_us) + ("" if is_measured else mark),
@@ -194,7 +209,9 @@ def _comparison(search: Search) -> Grid:
             style="bold" if is_result else "",
         )
     if target_ms is not None:
-        table.caption = f"target {target_ms:g} ms; ! is above it; {_SAMPLED[request.paths == 'none']}"
+        delivered = "" if result == search.found else "● is delivered; "
+        others = _SAMPLED[request.paths == "none"]
+        table.caption = f"target {target_ms:g} ms; ! is above it; {delivered}{others}"
         table.caption_justify = "left"
     return table
 
@@ -202,10 +219,15 @@ def _comparison(search: Search) -> Grid:
 _SAMPLED = {False: "sampled: drawn from theta, not chosen", True: "decoded: before the limit was corrected"}
 
 
-def _other_role(role: Role, paths: PathsName) -> str:
-    if role != "found":
-        return ROLE_WORDS[role]
-    return "decoded" if paths == "none" else "sampled"
+def _role_words(network: FoundArchitecture, search: Search) -> str:
+    is_found = search.found is not None and _key(network) == _key(search.found)
+    if network.role != "found" or is_found:
+        return ROLE_WORDS[network.role]
+    return "decoded" if search.request.paths == "none" else "sampled"
+
+
+def _key(network: FoundArchitecture) -> tuple[Role, str]:
+    return network.role, network.architecture
 
 
 def files_grid(files: Sequence[ExportedFile]) -> Grid:

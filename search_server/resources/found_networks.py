@@ -40,7 +40,7 @@ class FileLatency:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """A file of the found network, as it is handed out."""
+    """A file of the delivered network, as it is handed out."""
 
     format: str
     dtype: str
@@ -78,7 +78,7 @@ class FoundArchitecture:
     others: tuple[DeviceLatency, ...] = ()
     """The further devices of the search, in its order."""
     files: tuple[ExportedFile, ...] = ()
-    """Of the found network alone: what was exported, with its own accuracy and latency."""
+    """Of the delivered network alone: what was exported, with its own accuracy and latency."""
     decoded_for: tuple[DecodedFor, ...] = ()
     """On a front: the points that the network stands for."""
     estimated_nats: float | None = None

@@ -94,7 +94,7 @@ class SearchCreate(SearchOptions):
     teacher: str | None = option(
         None,
         "What trainings of compared networks learn from beside the labels: the id of a finished search, "
-        "whose found network teaches, or a MODULE:FUNCTION that the operator lists in EDGENAS_TEACHERS.",
+        "whose network teaches, or a MODULE:FUNCTION that the operator lists in EDGENAS_TEACHERS.",
         group="Advanced",
     )
     teacher_weight: float = option(
@@ -262,11 +262,21 @@ class Search(Tabular):
     stage: str = ""
     """The line of the pipeline it is at."""
     result: FoundArchitecture | None = None
+    """What it delivers: a found network, or, with role ``most_macs``, the one with the most
+    multiply-accumulates within the limits, where that is more accurate on the validation split."""
     architectures: tuple[FoundArchitecture, ...] = field(default=())
 
     def table_rows(self) -> Iterable[object]:
         """Return the networks that it compared."""
         return self.architectures
+
+    @property
+    def found(self) -> FoundArchitecture | None:
+        """What it found: its result, or, where the largest network is that, the best of the found ones."""
+        if self.result is None or self.result.role != "most_macs":
+            return self.result
+        found = [network for network in self.architectures if network.role == "found"]
+        return max(found, key=lambda network: network.validation_accuracy or 0.0, default=None)
 
     @property
     def table_caption(self) -> str:

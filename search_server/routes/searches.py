@@ -162,7 +162,7 @@ def export_search(
     export_format: Annotated[ExportFormat, Query(alias="format")] = "onnx",
     dtype: Annotated[DeliverName, Query(description="int8: the quantised ONNX file")] = "fp32",
 ) -> Response:
-    """Return the found network, trained, in a format, or the search itself as JSON.
+    """Return the delivered network, trained, in a format, or the search itself as JSON.
 
     ncnn: a zip archive. torch: the weights. python: the file that rebuilds the network around them. hub: a
     zip archive with all of them and a model card, laid out as a repository of the Hugging Face hub.

@@ -1,4 +1,4 @@
-"""The found network as files: written, run for their accuracy, measured on the devices."""
+"""The delivered network as files: written, run for their accuracy, measured on the devices."""
 
 import hashlib
 import json
@@ -52,7 +52,7 @@ class _File:
 
 
 def deliver(job: SearchJob, found: FoundArchitecture, data: DataSplits) -> FoundArchitecture:
-    """Write the found network for ONNX, LiteRT, ncnn and torch, and say what each model file is worth.
+    """Write the delivered network for ONNX, LiteRT, ncnn and torch, and say what each model file is worth.
 
     The accuracy of a file is found by running it, its latency by measuring it on each device whose runtime
     loads it.

@@ -30,7 +30,7 @@ from shared.architecture import (
 )
 
 NUM_FINALISTS = 2
-"""Networks that are trained; the better one on the validation split is the found one."""
+"""Found networks that are trained; the validation split chooses."""
 
 
 def shortlist_caps(job: SearchJob, run: SearchRun) -> tuple[Cap, ...]:

@@ -35,9 +35,10 @@ class MlflowRun:
         self._log(step_figures(step), step.step)
 
     def finish(self, found: FoundArchitecture) -> None:
-        """Note what was found, and that the run has ended well."""
+        """Note what is delivered, and that the run has ended well."""
         self._log(found_figures(found), 0)
         self.client.set_tag(self.run_id, "edgenas.architecture", found.architecture)
+        self.client.set_tag(self.run_id, "edgenas.role", found.role)
         self.client.set_terminated(self.run_id, "FINISHED")
 
     def _log(self, figures: Mapping[str, float], step: int) -> None:

@@ -5,8 +5,8 @@ Everything that took long is kept in the store, so a search that is stopped or k
 
     search.pt      the search after its last epoch
     <hash>.pt      a trained network, by its blocks
-    network.onnx   the found network, also as network.tflite, network.ncnn.zip, network.py and network.pt;
-                   network.json what is known of it
+    network.onnx   the delivered network, also as network.tflite, network.ncnn.zip, network.py and
+                   network.pt; network.json what is known of it
 """
 
 from collections.abc import Callable
@@ -28,6 +28,7 @@ from search_server.nas.search import SearchRun, SearchStepFacts
 from search_server.nas.shards import Shards
 from search_server.resources.found_networks import FoundArchitecture
 from search_server.resources.searches import SearchCreate, SearchStep
+from search_server.searches.chosen import chosen_network
 from search_server.searches.decoded_again import decoded_front, retargeted_network
 from search_server.searches.delivery import deliver
 from search_server.searches.event_files import event_files
@@ -45,7 +46,7 @@ from search_server.searches.searches import checkpoint_name
 from search_server.searches.shared_search import SearchTask, search_together
 from search_server.searches.stages import SEARCHED
 from search_server.searches.trackers import NO_TRACKERS, Trackers, tracked
-from search_server.searches.training import most_accurate, train_all
+from search_server.searches.training import train_all
 from search_server.store import Store
 from shared.protocol.wire import from_dict, to_dict
 
@@ -113,7 +114,7 @@ def keep_threads(job: SearchJob) -> None:
 
 
 def outcome_of(job: SearchJob) -> FoundArchitecture | None:
-    """Do what was asked and return the network that was found; None: a front, which has many."""
+    """Do what was asked and return the network that is delivered; None: a front, which has many."""
     request = job.request
     if request.points is not None:
         decoded_front(job)
@@ -131,7 +132,7 @@ def searched_network(job: SearchJob) -> FoundArchitecture:
     finalists = measured_finalists(job, caps, partial(measured_shortlist, job, run, data))
     heirs_of = run.supernet if job.request.training == "inherit" else None
     trained = train_all(job, [*finalists, *measured_baselines(job, caps)], data, heirs_of)
-    return deliver(job, most_accurate(trained), data)
+    return deliver(job, chosen_network(job, trained), data)
 
 
 def largest_network(job: SearchJob) -> FoundArchitecture:
@@ -198,7 +199,17 @@ def outcome(job: SearchJob, found: FoundArchitecture) -> str:
         ),
     ]
     accuracy = "not trained" if found.test_accuracy is None else f"test accuracy {found.test_accuracy:.1%}"
-    return f"{'; '.join(latencies)}; {accuracy}{_collapse(job, found)}"
+    return f"{'; '.join(latencies)}; {accuracy}{_origin_words(found)}{_collapse(job, found)}"
+
+
+def _origin_words(found: FoundArchitecture) -> str:
+    """Return a sentence where the search did not find what it delivers."""
+    if found.role != "most_macs":
+        return ""
+    return (
+        "; the latency table alone gave this network, the one with the most multiply-accumulates: on the "
+        "validation split it is ahead of what the search found"
+    )
 
 
 def _collapse(job: SearchJob, found: FoundArchitecture) -> str:

@@ -21,7 +21,7 @@ def step_figures(step: SearchStep) -> dict[str, float]:
 
 
 def found_figures(found: FoundArchitecture) -> dict[str, float]:
-    """Return the figures of the network that a search found."""
+    """Return the figures of the network that a search delivers."""
     figures: dict[str, float | None] = {
         "found/predicted_ms": found.predicted_us / 1000,
         "found/measured_ms": None if found.measured_us is None else found.measured_us / 1000,

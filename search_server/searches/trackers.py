@@ -24,7 +24,7 @@ class Tracker(Protocol):
         """Note a step."""
 
     def finish(self, found: FoundArchitecture) -> None:
-        """Note what the search found; nothing follows."""
+        """Note what the search delivers; nothing follows."""
 
 
 @dataclass(frozen=True, slots=True)

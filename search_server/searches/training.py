@@ -152,12 +152,6 @@ def _described(network: FoundArchitecture, trained: Trained) -> FoundArchitectur
     )
 
 
-def most_accurate(networks: Sequence[FoundArchitecture]) -> FoundArchitecture:
-    """Return the found network with the best accuracy on the validation split."""
-    found = [network for network in networks if network.role == "found"]
-    return max(found, key=lambda network: network.validation_accuracy or 0.0)
-
-
 def trained_network(job: SearchJob, architecture: Architecture) -> NetworkModule:
     """Return a network that this search has trained."""
     state = job.store.read_sealed(weights_name(job.job_id, architecture))

@@ -27,8 +27,9 @@ class WandbRun:
         self.run.log(step_figures(step), step=step.step)
 
     def finish(self, found: FoundArchitecture) -> None:
-        """Note what was found."""
-        self.run.summary.update({**found_figures(found), "found/architecture": found.architecture})
+        """Note what is delivered."""
+        words = {"found/architecture": found.architecture, "found/role": found.role}
+        self.run.summary.update({**found_figures(found), **words})
 
 
 @contextmanager

@@ -126,6 +126,25 @@ def test_a_result_is_a_strip_pictures_and_files_and_is_retargeted(page: Page, se
 
 
 @pytest.mark.usefixtures("bench")
+def test_the_page_says_where_the_table_alone_gave_what_is_delivered(page: Page, served: Served) -> None:
+    job_id = submit(served)
+    largest = replace(compared()[3], role="most_macs", validation_accuracy=0.9)
+    served.finish(job_id, (largest, *compared()[:3]))
+    page.goto(f"/searches/{job_id}")
+    expect(page.locator("#results")).to_contain_text(
+        "The latency table alone gave the network that is delivered"
+    )
+    assert [item.get_attribute("title") for item in page.locator(".strip li").all()] == [
+        f"layer{index:02d}: {block}" for index, block in enumerate(largest.architecture.split(","), 1)
+    ]
+    names = page.locator("#comparison tbody tr td:first-child")
+    assert sorted(name.strip() for name in names.all_inner_texts()) == sorted(
+        ["most MACs, delivered", "found", "sampledover target", "uniform"]
+    )
+    expect(page.locator("#comparison tr.found")).to_contain_text("most MACs, delivered")
+
+
+@pytest.mark.usefixtures("bench")
 def test_a_front_is_decoded_on_chosen_devices(page: Page, served: Served) -> None:
     served.store(table(served.enrol("other").device_id, scale=2.0))
     job_id = submit(served)

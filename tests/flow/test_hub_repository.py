@@ -11,7 +11,8 @@ import yaml
 
 from search_server.db.models import JobRow
 from search_server.db.session import Database
-from search_server.exports.model_card import _plain
+from search_server.exports.model_card import _plain, model_card
+from search_server.resources.found_networks import FoundArchitecture, Role
 from search_server.searches.searches import export_name, hub_export
 from search_server.store import Store
 from tests.flow.shelf import FEW, request, run
@@ -71,6 +72,14 @@ def test_the_card_tells_the_accuracy_to_programs(repository: dict[str, bytes], t
     path.write_bytes(repository["README.md"])
     (read,) = hub.ModelCard.load(path).data.eval_results
     assert (read.metric_type, read.metric_value) == ("accuracy", json.loads(repository["accuracy"]))
+
+
+@pytest.mark.parametrize(("role", "is_told"), [("found", False), ("most_macs", True)])
+def test_the_card_says_where_the_table_alone_gave_the_network(role: Role, is_told: bool) -> None:
+    network = FoundArchitecture(role, "skip,skip", 10, 20, 900.0)
+    about = {"space": "fbnet-tiny", "class_names": ["a", "b"], "resolution": 32}
+    card = model_card(network, about, "digits", ())
+    assert ("by the latency table of the device alone" in card) == is_told
 
 
 def test_names_that_others_chose_stay_words() -> None:

@@ -60,6 +60,14 @@ def test_the_outcome_says_that_nothing_was_measured(job: SearchJob) -> None:
     assert "warning" not in pipeline.outcome(job, found)
 
 
+def test_the_outcome_says_where_the_table_alone_gave_what_is_delivered(job: SearchJob) -> None:
+    pipeline = pytest.importorskip("search_server.searches.pipeline")
+    network = uniform_architecture(job.space, "k3_e3")
+    found, largest = measure_networks(job, [("found", network), ("most_macs", network)], 0.5)
+    assert "the latency table alone gave this network" in pipeline.outcome(job, largest)
+    assert "table alone" not in pipeline.outcome(job, found)
+
+
 def test_the_outcome_warns_where_latency_alone_decided(job: SearchJob) -> None:
     pipeline = pytest.importorskip("search_server.searches.pipeline")
     layers = job.devices[0].table.latency_us_LK()

@@ -1,6 +1,7 @@
 """From a request to a search: presets and options arrive, finalists inherit, mixed precision holds."""
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from search_server.client.search_view import print_search, step_line
 from search_server.db.session import Database
 from search_server.searches.pipeline import run_search_job
 from search_server.searches.searches import search_steps_after
+from search_server.searches.teachers import weights_name
 from search_server.store import Store
-from tests.flow.shelf import FEW, request, run, submit
+from shared.architecture import parse_architecture
+from tests.flow.shelf import FEW, SPACE, request, run, submit
 
 
 def test_finalists_and_baselines_go_on_from_the_supernet(
@@ -33,11 +36,15 @@ def test_finalists_and_baselines_go_on_from_the_supernet(
         in printed
     )
     scratch = run(shelf, tmp_path, replace(create, training="scratch"))
-    assert scratch.result is not None
-    assert search.result is not None
-    assert scratch.result.architecture == search.result.architecture
+    assert scratch.found is not None
+    assert search.found is not None
+    assert scratch.found.architecture == search.found.architecture
+    network = parse_architecture(search.found.architecture, SPACE)
     inherited, fresh = (
-        torch.load(tmp_path / "searches" / each.job.job_id / "network.pt", weights_only=True)
+        torch.load(
+            BytesIO(Store.at(tmp_path).read_sealed(weights_name(each.job.job_id, network))),
+            weights_only=True,
+        )
         for each in (search, scratch)
     )
     assert inherited.keys() == fresh.keys()

@@ -6,7 +6,7 @@ import { byId, choice, field, fill, grid, h } from "./dom.js";
 import { conditions, count, milliseconds, share, signed } from "./format.js";
 import { jobName, searchLink } from "./job.js";
 import { drawScatter } from "./scatter.js";
-import { latencyMs, networkPoints } from "./search_pictures.js";
+import { isDelivered, latencyMs, networkPoints } from "./search_pictures.js";
 import { blockStrip, stripLegend } from "./strip.js";
 
 const address = new URLSearchParams(location.search);
@@ -33,7 +33,7 @@ function showFound(a, b) {
     row("Validation accuracy", read(a, "validation_accuracy"), read(b, "validation_accuracy"), share, true),
     row("MACs", read(a, "macs"), read(b, "macs"), count), row("Parameters", read(a, "params"), read(b, "params"), count),
   ];
-  fill(byId("found"), grid([{ title: "Found network" }, { title: "A", number: true }, { title: "B", number: true }, { title: "B − A", number: true }], rows));
+  fill(byId("found"), grid([{ title: "Delivered network" }, { title: "A", number: true }, { title: "B", number: true }, { title: "B − A", number: true }], rows));
 }
 
 function showStrips(a, b, [nameA, nameB]) {
@@ -43,13 +43,13 @@ function showStrips(a, b, [nameA, nameB]) {
   const numDiffering = isComparable ? blocksA.split(",").filter((block, index) => block !== blocksB.split(",")[index]).length : null;
   fill(byId("strips"), [[blocksA, nameA, blocksB], [blocksB, nameB, blocksA]].flatMap(([blocks, name, other]) => [
     h("h3", {}, name), blocks ? blockStrip(blocks, name, isComparable ? other : null) : h("p", { class: "hint" }, "It has found nothing yet.")]),
-  stripLegend(), numDiffering === null ? null : h("p", {}, numDiffering ? `${numDiffering} of ${blocksA.split(",").length} layers differ; they are outlined.` : "Both found the same network."));
+  stripLegend(), numDiffering === null ? null : h("p", {}, numDiffering ? `${numDiffering} of ${blocksA.split(",").length} layers differ; they are outlined.` : "Both deliver the same network."));
 }
 
 function showPlane(a, b, both) {
   const accuracy = (network) => (network.test_accuracy === null ? null : 100 * network.test_accuracy);
   const points = [a, b].flatMap((search, index) => networkPoints(search, latencyMs, accuracy)
-    .map((point) => ({ ...point, series: `series-${index + 1}`, name: point.name === "found" ? both[index] : `${"AB"[index]} ${point.name}` })));
+    .map((point) => ({ ...point, series: `series-${index + 1}`, name: isDelivered(point.network, search) ? both[index] : `${"AB"[index]} ${point.name}` })));
   byId("plane-card").hidden = points.length < 2;
   if (points.length > 1) drawScatter(byId("plane"), points, { xName: "latency, ms", yName: "test accuracy, %" });
 }

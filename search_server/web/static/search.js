@@ -146,11 +146,11 @@ function showTheta(probabilities, name) {
     cells: row.map((value, index) => ({
       text: value.toFixed(2), place: value,
       kind: [value === Math.max(...row) ? "leading" : "", candidates[index] === found[layer] ? "found" : ""].join(" "),
-      label: `${candidates[index]}: ${share(value)}${candidates[index] === found[layer] ? ", in the found network" : ""}`,
+      label: `${candidates[index]}: ${share(value)}${candidates[index] === found[layer] ? ", in the delivered network" : ""}`,
     })),
   }));
   fill(byId("theta"), heatMap(candidates, rows, found.length
-    ? "Probability of each candidate block in each layer; the found network is outlined"
+    ? "Probability of each candidate block in each layer; the delivered network is outlined"
     : "Probability of each candidate block in each layer"));
 }
 

@@ -7,9 +7,20 @@ import { drawScatter } from "./scatter.js";
 
 const ROLE_WORDS = { most_macs: "most MACs" };
 
+/** Whether the search hands out this network, with its weights and files. */
+export const isDelivered = (network, { result }) => network.role === result?.role && network.architecture === result.architecture;
+
+/** What a search found: its result, or, where the largest network is that, the best of the found ones; null: nothing yet. */
+function foundBy({ result, architectures }) {
+  if (result?.role !== "most_macs") return result;
+  const found = architectures.filter(({ role }) => role === "found");
+  return found.toSorted((a, b) => (b.validation_accuracy ?? 0) - (a.validation_accuracy ?? 0))[0] ?? null;
+}
+
 /** The name of a network in a table and beside its point. */
 export function networkName(network, search) {
-  if (network.role !== "found" || network.architecture === search.result?.architecture) return ROLE_WORDS[network.role] ?? network.role;
+  if (network.role === "most_macs" && isDelivered(network, search)) return "most MACs, delivered";
+  if (network.role !== "found" || network.architecture === foundBy(search)?.architecture) return ROLE_WORDS[network.role] ?? network.role;
   return search.request.paths === "none" ? "decoded" : "sampled";
 }
 

@@ -3,7 +3,7 @@
 import { badge, byId, fill, grid, h } from "./dom.js";
 import { count, milliseconds, share, signed } from "./format.js";
 import { isSimulated } from "./job.js";
-import { networkName, showPictures } from "./search_pictures.js";
+import { isDelivered, networkName, showPictures } from "./search_pictures.js";
 import { blockStrip, stripLegend } from "./strip.js";
 
 const FILES = [["onnx", "ONNX"], ["tflite", "TFLite"], ["ncnn", "ncnn, zip"], ["torch", "torch weights"], ["python", "Python"], ["hub", "all, with a model card, zip"], ["json", "search as JSON"]];
@@ -16,7 +16,9 @@ export function showResults(search) {
   showFiles(search);
   const table = search.request.points === null ? comparison(search) : front(search);
   const found = search.result?.architecture;
-  return [found ? [blockStrip(found, "the found network"), stripLegend()] : [], table].flat();
+  const origin = search.result?.role !== "most_macs" ? [] : h("p", {},
+    "The latency table alone gave the network that is delivered: it has the most multiply-accumulates within the limits, and on the validation split it is ahead of what the search found.");
+  return [origin, found ? [blockStrip(found, "the delivered network"), stripLegend()] : [], table].flat();
 }
 
 const details = (architecture) => h("details", {}, h("summary", {}, "show"), h("code", {}, architecture.replaceAll(",", ", ")));
@@ -54,9 +56,9 @@ function comparison(search) {
     { title: "MACs", number: true }, { title: "Params", number: true }, { title: "Blocks" },
   ];
   const rows = search.architectures.map((network) => {
-    const isFound = network.role === "found";
-    const isOver = isFound && (network.measured_us ?? network.predicted_us) > targetUs;
-    return { kind: isFound && network.architecture === search.result?.architecture ? "found" : null, cells: [
+    const isResult = isDelivered(network, search);
+    const isOver = (isResult || network.role === "found") && (network.measured_us ?? network.predicted_us) > targetUs;
+    return { kind: isResult ? "found" : null, cells: [
       h("span", {}, networkName(network, search), isOver ? badge("bad", "over target") : null),
       milliseconds(network.predicted_us), milliseconds(network.measured_us),
       network.measured_us === null ? null : signed(network.measured_us / network.predicted_us - 1),
