@@ -56,6 +56,9 @@ def alone() -> tuple[Book, SearchRun]:
 def assert_alike(run: SearchRun, other: SearchRun) -> None:
     theta_LK, other_LK = run.supernet.theta_LK, other.supernet.theta_LK
     torch.testing.assert_close(theta_LK, other_LK, rtol=TOLERANCE, atol=TOLERANCE)
+    effects_LK, other_effects_LK = run.theta.effects.effects_LK(), other.theta.effects.effects_LK()
+    torch.testing.assert_close(effects_LK, other_effects_LK, rtol=TOLERANCE, atol=TOLERANCE)
+    assert bool(effects_LK.any())
     assert run.architecture() == other.architecture()
 
 
