@@ -38,6 +38,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch fin
 CUDA = torch.device("cuda")
 OPTIONS = SearchOptions(target_ms=MIDDLE_MS, epochs=3, warmup_epochs=1, theta_paths=2)
 MODES: list[tuple[PathsName, WeightsName, ThetaGradientName]] = [
+    ("one", "entangled", "leave_one_out"),
     ("one", "entangled", "effects"),
     ("one", "entangled", "straight_through"),
     ("two", "separate", "effects"),

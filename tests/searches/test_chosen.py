@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.demo import delivered_words
 from search_server.client.search_view import print_search
 from search_server.db.session import Database
 from search_server.jobs.registry import Submission, find_job, finish_job
@@ -89,6 +90,8 @@ def test_the_search_shows_which_network_it_delivers_and_where_it_comes_from(
         finish_job(session, job.job_id, NOW, result=to_dict(chosen_network(job, networks)))
         search = search_resource(session, find_job(session, job.job_id, "search"), NOW)
     assert search.found == FOUND[1]
+    assert search.result is not None
+    assert ("which the table alone gave" in delivered_words(search, search.result)) == is_largest
     print_search(search)
     printed = capsys.readouterr().out
     rows = [line.strip().split("  ")[0] for line in printed.splitlines() if " 10 " in line]

@@ -52,6 +52,7 @@ def run_at(accelerator: torch.device, options: SearchOptions) -> SearchRun:
 @pytest.mark.parametrize(
     ("paths", "weights", "theta_gradient"),
     [
+        ("one", "entangled", "leave_one_out"),
         ("one", "entangled", "effects"),
         ("one", "entangled", "straight_through"),
         ("two", "separate", "effects"),
