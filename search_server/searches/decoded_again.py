@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
+from statistics import fmean
 from typing import IO
 
 import numpy as np
@@ -27,6 +28,9 @@ from search_server.searches.targets import SPAN
 from search_server.searches.training import train_all
 from search_server.searches.verification import measure_networks
 from shared.architecture import Architecture
+
+MAX_CORRECTIONS = 2
+"""Of a point of a front that is off its target; each costs a lease on its device."""
 
 
 def retargeted_network(job: SearchJob) -> FoundArchitecture:
@@ -60,29 +64,29 @@ class Point:
 def decoded_front(job: SearchJob) -> list[FoundArchitecture]:
     """Decode a network for each target on each device, measure all of them on all devices, and record them.
 
-    Where a device puts a network off its target, that point is decoded once more, under a limit corrected
-    by what that network measured over predicted.
+    Where a device puts a network off its target, that point is decoded again, up to ``MAX_CORRECTIONS``
+    times, under a limit corrected by what its networks so far measured over predicted.
     """
     learnt = learnt_by_origin(job)
     targets = {device.name: _targets_us(job, learnt, device) for device in job.devices}
     points = [Point(name, target_us) for name, each in targets.items() for target_us in each]
     job.tell("sample", SEARCHED, f"decoding {len(points)} networks for {len(job.devices)} tables")
+    devices = {device.name: device for device in job.devices}
     networks = {point: _decode(job, learnt, point, 1.0) for point in points}
     measured = _measured(job, networks)
-    off = [point for point in points if not _is_near(measured[point][0], point)]
-    devices = {device.name: device for device in job.devices}
-    again = {
-        # Each by its own network: those of small targets are slower than their table says, others are not.
-        point: _decode(
-            job, learnt, point, measured[point][0] / devices[point.device].predict_us(networks[point])
-        )
-        for point in off
+    # Each point by its own networks: those of small targets are slower than their table says, others not.
+    ratios = {
+        point: [measured[point][0] / devices[point.device].predict_us(network)]
+        for point, network in networks.items()
     }
-    measured_again = _measured(job, again)
-    for point in off:
-        if _distance(measured_again[point][0], point) < _distance(measured[point][0], point):
-            networks[point], measured[point] = again[point], measured_again[point]
-    found = [
+    for _ in range(MAX_CORRECTIONS):
+        off = [point for point in points if not _is_near(measured[point][0], point)]
+        again = {point: _decode(job, learnt, point, fmean(ratios[point])) for point in off}
+        for point, (latency_us, found) in _measured(job, again).items():
+            ratios[point].append(latency_us / devices[point.device].predict_us(again[point]))
+            if _distance(latency_us, point) < _distance(measured[point][0], point):
+                networks[point], measured[point] = again[point], (latency_us, found)
+    front = [
         replace(
             _estimated(learnt, network, _found(measured, networks, network)),
             decoded_for=tuple(
@@ -91,11 +95,11 @@ def decoded_front(job: SearchJob) -> list[FoundArchitecture]:
         )
         for network in dict.fromkeys(networks.values())
     ]
-    for each in found:
+    for each in front:
         _record(job, each)
     if job.request.train_epochs:
-        train_all(job, found, search_data(job), _heirs_of(job))
-    return found
+        train_all(job, front, search_data(job), _heirs_of(job))
+    return front
 
 
 _Measured = dict[Point, tuple[float, FoundArchitecture]]
