@@ -24,20 +24,19 @@ from search_server.nas.budget.caps import latency_cap
 from search_server.nas.budget.latency_model import LatencyModel
 from search_server.nas.choosing.most import most_network
 from search_server.search_options import MostName
-from shared.architecture import anchor_architecture
 from shared.search_space import SearchSpace, search_space
 
-FAMILIES: dict[str, dict[str, str]] = {
-    "k3_e3": {"k3_e6": "k3_e6", "k5_e6": "k5_e6", "mobilenetv2": "k3_e1,k3_e6"},
-    "k3_e4": {
-        "k3_e2": "k3_e2",
-        "k5_e4": "k5_e4",
-        "d3_k3_e4": "d3_k3_e4",
-        "d3_e4": "d3_e4",
-        "mobilenetv4": "d5_k5_e3,k3_e2,k3_e2,k3_e2,d3_e4,d3_k3_e6,d5_k5_e4,k5_e4,k5_e3,k3_e4,k3_e4",
-    },
+FAMILIES = {
+    "k3_e6": "k3_e6",
+    "k5_e6": "k5_e6",
+    "mobilenetv2": "k3_e1,k3_e6",
+    "k3_e2": "k3_e2",
+    "k5_e4": "k5_e4",
+    "d3_k3_e4": "d3_k3_e4",
+    "d3_e4": "d3_e4",
+    "mobilenetv4": "d5_k5_e3,k3_e2,k3_e2,k3_e2,d3_e4,d3_k3_e6,d5_k5_e4,k5_e4,k5_e3,k3_e4,k3_e4",
 }
-"""Hand-made blocks by the block of a space's anchor; the last block named stands in all further layers."""
+"""Blocks of hand-made networks, for spaces that have them; the last one stands in all further layers."""
 MOST: dict[str, MostName] = {"most MACs": "macs", "most parameters": "params", "most of both": "both"}
 MOST_SHARES = (1.0, 0.985, 1.015)
 WIDTH_FACTORS = (0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
@@ -78,8 +77,11 @@ def hand_made_variants(
 ) -> Iterator[Variant]:
     """Yield every family of a space, and every rival by its name, at every width and depth."""
     space = search_space(space_name)
-    families = FAMILIES[anchor_architecture(space).blocks[0]]
-    networks = {name: Network(space.name, text) for name, text in families.items()} | {**rivals}
+    networks = {
+        name: Network(space.name, blocks)
+        for name, blocks in FAMILIES.items()
+        if {*blocks.split(",")} <= {*space.candidates}
+    } | {**rivals}
     for family, network in networks.items():
         space = search_space(network.space)
         blocks = network.blocks.split(",")

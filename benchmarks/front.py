@@ -2,8 +2,8 @@
 
 On this machine, one thread each of ONNX Runtime, LiteRT and ncnn. One search estimates what each candidate
 in each layer adds to cross entropy. For each runtime the best networks by these effects are decoded for
-eight targets and measured. Each is decoded twice more under a limit corrected by what its networks so far
-measured over predicted, and measured; the one nearest to its target stays, and is measured afresh.
+eight targets and measured, those off their targets decoded again as ``edgenas search front`` does, and all
+that are chosen measured afresh.
 
 All are trained alike, beside a random network near each target, the uniform networks, and what eight
 searches of an eighth of the images find, one for each target (with the first runtime). The hypervolume of a
@@ -19,7 +19,6 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,7 @@ from search_server.nas.budget.caps import Matrix, latency_cap
 from search_server.nas.budget.latency_model import LatencyModel
 from search_server.nas.choosing.decided import best_network
 from search_server.nas.choosing.front import front_targets_us
-from search_server.searches.decoded_again import MAX_CORRECTIONS
+from search_server.searches.targets import SPAN, brought_to_targets
 from shared.architecture import Architecture, uniform_architecture
 from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace, search_space
@@ -128,13 +127,11 @@ def targets(table: LatencyTable, effects_LK: Matrix, points: int) -> list[float]
     )
 
 
-def decoded(
-    space: SearchSpace, table: LatencyTable, effects_LK: Matrix, limits_us: Sequence[float]
-) -> list[Network]:
-    """Return the best network by the effects within each limit."""
+def decoded(space: SearchSpace, table: LatencyTable, effects_LK: Matrix, limit_us: float) -> Architecture:
+    """Return the best network by the effects within a limit."""
     model = LatencyModel(table, space.num_layers, len(space.candidates))
-    caps = [latency_cap("latency", model, max(limit_us, model.min_us)) for limit_us in limits_us]
-    return [Network(space.name, str(best_network(space, -effects_LK, [cap], 1 - BAND / 2))) for cap in caps]
+    cap = latency_cap("latency", model, max(limit_us, model.min_us))
+    return best_network(space, -effects_LK, [cap], 1 - SPAN)
 
 
 def on_target(
@@ -144,31 +141,26 @@ def on_target(
     effects_LK: Matrix,
     targets_us: Sequence[float],
 ) -> list[Entrant]:
-    """Return a network for each target, measured afresh: of those decoded for it, the nearest one."""
-    chosen: list[Entrant] = []
-    ratios_T: list[list[float]] = [[] for _ in targets_us]
-    for _ in range(1 + MAX_CORRECTIONS):
-        limits_us = [us / fmean(ratios or [1.0]) for us, ratios in zip(targets_us, ratios_T, strict=True)]
-        now = [
-            replace(each, target_ms=us / 1e3)
-            for each, us in zip(
-                measured(space, name, table, decoded(space, table, effects_LK, limits_us)),
-                targets_us,
-                strict=True,
-            )
-        ]
-        for ratios, each in zip(ratios_T, now, strict=True):
-            ratios.append(1e3 * each.latency_ms / table.predict_us(each.network.architecture()))
-        chosen = [min(pair, key=off_target) for pair in zip(chosen or now, now, strict=True)]
-    # Chosen by a measurement that was near the target, so that one is too kind; a fresh one counts.
-    fresh = measured(space, name, table, [each.network for each in chosen])
-    return [replace(each, target_ms=before.target_ms) for each, before in zip(fresh, chosen, strict=True)]
+    """Return a network for each target, chosen as ``edgenas search front`` does, and measured afresh.
 
+    It was chosen by a measurement that was near the target, so that one is too kind.
+    """
 
-def off_target(entrant: Entrant) -> float:
-    """Return how far a network is from its target, as a share of it."""
-    assert entrant.target_ms is not None, "each network of a front has a target"
-    return abs(entrant.latency_ms / entrant.target_ms - 1)
+    def measure_us(networks: Mapping[float, Architecture]) -> dict[float, float]:
+        texts = [Network(space.name, str(network)) for network in networks.values()]
+        entrants = measured(space, name, table, texts) if texts else []
+        return {point: 1e3 * each.latency_ms for point, each in zip(networks, entrants, strict=True)}
+
+    networks = brought_to_targets(
+        {target_us: target_us for target_us in targets_us},
+        lambda _, limit_us: decoded(space, table, effects_LK, limit_us),
+        lambda _, network: table.predict_us(network),
+        measure_us,
+    )
+    return [
+        Entrant(Network(space.name, str(networks[target_us])), 1e-3 * latency_us, 1e-3 * target_us)
+        for target_us, latency_us in measure_us(networks).items()
+    ]
 
 
 def measured(
@@ -213,7 +205,9 @@ def cheap_networks(
     found = outcomes(ledger, trials, num_processes, "cheap searches")
     space = table.search_space
     return [
-        decoded(space, table, np.array(found[str(target_us)]["effects_LK"]), [target_us])[0]
+        Network(
+            space.name, str(decoded(space, table, np.array(found[str(target_us)]["effects_LK"]), target_us))
+        )
         for target_us in targets_us
     ]
 

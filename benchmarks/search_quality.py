@@ -77,21 +77,25 @@ def figures(standings: Sequence[Standing], costs: Mapping[str, float]) -> dict[s
     """Return what the last line says beside the setting."""
     by_name = {standing.name: standing for standing in standings}
     found = by_name[f"found: {DEFAULT_MODE}"]
-    delivered, most_macs = by_name[f"found or most MACs: {DEFAULT_MODE}"], by_name["most MACs"]
+    delivered = by_name[f"found or most MACs: {DEFAULT_MODE}"]
     others = [standing for standing in standings if not standing.is_found]
     best_other = max(others, key=lambda standing: standing.mean)
+
+    def minus_most(one: Standing) -> dict[str, dict[str, float | None]]:
+        return {
+            other.name: difference(one.accuracies, other.accuracies)
+            for other in others
+            if other.name in MOST
+        }
+
     randoms = [standing.mean for standing in others if standing.name.startswith("random")]
     return {
         "num_others": len(others),
         "found_mean": found.mean,
         "best_other": best_other.name,
         "best_other_mean": best_other.mean,
-        "found_minus_most": {
-            standing.name: difference(found.accuracies, standing.accuracies)
-            for standing in others
-            if standing.name in MOST
-        },
-        "delivered_minus_most_macs": difference(delivered.accuracies, most_macs.accuracies),
+        "found_minus_most": minus_most(found),
+        "delivered_minus_most": minus_most(delivered),
         "found_minus_best_other": difference(found.accuracies, best_other.accuracies),
         "found_minus_random": difference(found.accuracies, randoms),
         "search_cost_in_trainings": costs[DEFAULT_MODE],

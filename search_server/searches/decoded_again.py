@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
-from statistics import fmean
 from typing import IO
 
 import numpy as np
@@ -24,13 +23,10 @@ from search_server.searches.search_inputs import device_tables, search_data
 from search_server.searches.search_job import SearchDevice, SearchJob
 from search_server.searches.searches import checkpoint_name
 from search_server.searches.stages import SEARCHED
-from search_server.searches.targets import SPAN
+from search_server.searches.targets import SPAN, brought_to_targets
 from search_server.searches.training import train_all
 from search_server.searches.verification import measure_networks
 from shared.architecture import Architecture
-
-MAX_CORRECTIONS = 2
-"""Of a point of a front that is off its target; each costs a lease on its device."""
 
 
 def retargeted_network(job: SearchJob) -> FoundArchitecture:
@@ -64,31 +60,38 @@ class Point:
 def decoded_front(job: SearchJob) -> list[FoundArchitecture]:
     """Decode a network for each target on each device, measure all of them on all devices, and record them.
 
-    Where a device puts a network off its target, that point is decoded again, up to ``MAX_CORRECTIONS``
-    times, under a limit corrected by what its networks so far measured over predicted.
+    Where a device puts a network off its target, that point is decoded again: see ``brought_to_targets``.
     """
     learnt = learnt_by_origin(job)
-    targets = {device.name: _targets_us(job, learnt, device) for device in job.devices}
-    points = [Point(name, target_us) for name, each in targets.items() for target_us in each]
-    job.tell("sample", SEARCHED, f"decoding {len(points)} networks for {len(job.devices)} tables")
     devices = {device.name: device for device in job.devices}
-    networks = {point: _decode(job, learnt, point, 1.0) for point in points}
-    measured = _measured(job, networks)
-    # Each point by its own networks: those of small targets are slower than their table says, others not.
-    ratios = {
-        point: [measured[point][0] / devices[point.device].predict_us(network)]
-        for point, network in networks.items()
-    }
-    for _ in range(MAX_CORRECTIONS):
-        off = [point for point in points if not _is_near(measured[point][0], point)]
-        again = {point: _decode(job, learnt, point, fmean(ratios[point])) for point in off}
-        for point, (latency_us, found) in _measured(job, again).items():
-            ratios[point].append(latency_us / devices[point.device].predict_us(again[point]))
-            if _distance(latency_us, point) < _distance(measured[point][0], point):
-                networks[point], measured[point] = again[point], (latency_us, found)
+    places = {device.name: place for place, device in enumerate(job.devices)}
+    points = [
+        Point(name, target_us)
+        for name, each in devices.items()
+        for target_us in _targets_us(job, learnt, each)
+    ]
+    job.tell("sample", SEARCHED, f"decoding {len(points)} networks for {len(job.devices)} tables")
+    measured: dict[Architecture, FoundArchitecture] = {}
+
+    def measure_us(networks: Mapping[Point, Architecture]) -> dict[Point, float]:
+        distinct = [network for network in dict.fromkeys(networks.values()) if network not in measured]
+        if distinct:
+            found = measure_networks(job, [("front", network) for network in distinct], SEARCHED)
+            measured.update(zip(distinct, found, strict=True))
+        return {
+            point: _latency_us(measured[network], places[point.device])
+            for point, network in networks.items()
+        }
+
+    networks = brought_to_targets(
+        {point: point.target_us for point in points},
+        lambda point, limit_us: _decode(job, learnt, devices[point.device], limit_us),
+        lambda point, network: devices[point.device].predict_us(network),
+        measure_us,
+    )
     front = [
         replace(
-            _estimated(learnt, network, _found(measured, networks, network)),
+            _estimated(learnt, network, measured[network]),
             decoded_for=tuple(
                 DecodedFor(point.device, point.target_us) for point in points if networks[point] == network
             ),
@@ -100,10 +103,6 @@ def decoded_front(job: SearchJob) -> list[FoundArchitecture]:
     if job.request.train_epochs:
         train_all(job, front, search_data(job), _heirs_of(job))
     return front
-
-
-_Measured = dict[Point, tuple[float, FoundArchitecture]]
-"""Of each point: the latency on its device, measured or else predicted, and the network."""
 
 
 def _targets_us(job: SearchJob, learnt: Learnt, device: SearchDevice) -> list[float]:
@@ -142,48 +141,17 @@ def _heirs_of(job: SearchJob) -> Supernet | None:
     return load_supernet(_checkpoint(job), job.space, job.request, CPU)
 
 
-def _decode(job: SearchJob, learnt: Learnt, point: Point, factor: float) -> Architecture:
-    """Return the best network of a point whose prediction may be the target over a factor."""
-    device = next(each for each in job.devices if each.name == point.device)
+def _decode(job: SearchJob, learnt: Learnt, device: SearchDevice, limit_us: float) -> Architecture:
+    """Return the best network within a limit on a device; the fastest where the limit is below that."""
     model = LatencyModel(device.table, job.space.num_layers, len(job.space.candidates))
-    limit_us = max(point.target_us / factor, model.min_us)
-    caps = [latency_cap(device.name, model, limit_us), *count_caps(job.space, job.request)]
-    return best_network(job.space, learnt.score_LK, caps, 1 - SPAN)
-
-
-def _measured(job: SearchJob, networks: Mapping[Point, Architecture]) -> _Measured:
-    distinct = list(dict.fromkeys(networks.values()))
-    found = (
-        measure_networks(job, [("front", network) for network in distinct], SEARCHED) if distinct else []
-    )
-    by_network = dict(zip(distinct, found, strict=True))
-    places = {device.name: index for index, device in enumerate(job.devices)}
-    return {
-        point: (_latency_us(by_network[network], places[point.device]), by_network[network])
-        for point, network in networks.items()
-    }
+    cap = latency_cap(device.name, model, max(limit_us, model.min_us))
+    return best_network(job.space, learnt.score_LK, [cap, *count_caps(job.space, job.request)], 1 - SPAN)
 
 
 def _latency_us(found: FoundArchitecture, place: int) -> float:
     """Return the latency on the device at a place among those of the search."""
     each = found if place == 0 else found.others[place - 1]
     return each.predicted_us if each.measured_us is None else each.measured_us
-
-
-def _distance(latency_us: float, point: Point) -> float:
-    """Return how far a latency is from a target, above it counting as farther than any below."""
-    share = latency_us / point.target_us
-    return share if share > 1 else 1 - share
-
-
-def _is_near(latency_us: float, point: Point) -> bool:
-    return 1 - SPAN <= latency_us / point.target_us <= 1
-
-
-def _found(
-    measured: _Measured, networks: Mapping[Point, Architecture], network: Architecture
-) -> FoundArchitecture:
-    return next(measured[point][1] for point, each in networks.items() if each == network)
 
 
 def _estimated(learnt: Learnt, network: Architecture, found: FoundArchitecture) -> FoundArchitecture:

@@ -1,13 +1,19 @@
-"""Which measured networks are on target, and what the measurements say of the predictions. Pure."""
+"""Which measured networks are on target, and what the measurements say of the predictions."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from search_server.resources.found_networks import FoundArchitecture
 from search_server.searches.search_job import SearchJob
+from shared.architecture import Architecture
 
 SPAN = 0.03
 """A network is on target from so much below it, relative, up to it."""
+MAX_CORRECTIONS = 2
+"""Of a point of a front that is off its target; each costs a lease on its device."""
+
+P = TypeVar("P", bound=Hashable)
 
 
 def loads(job: SearchJob, network: FoundArchitecture) -> tuple[float, ...]:
@@ -48,3 +54,38 @@ def corrections(
         statistics.median(m / p for m, p in zip(measured_N, predicted_N, strict=True))
         for measured_N, predicted_N in pairs
     ]
+
+
+def brought_to_targets(
+    targets_us: Mapping[P, float],
+    decode: Callable[[P, float], Architecture],
+    predict_us: Callable[[P, Architecture], float],
+    measure_us: Callable[[Mapping[P, Architecture]], Mapping[P, float]],
+) -> dict[P, Architecture]:
+    """Return a network for each point: of those decoded for it, the one measured nearest to its target.
+
+    A point that is off its target is decoded again, up to ``MAX_CORRECTIONS`` times, under a limit that is
+    corrected by what its own networks so far measured over predicted: those of small targets may be slower
+    than their table says where others are not. Nearest means to the middle of what is on target.
+
+    Args:
+        targets_us: by point, such as a target on a device; microseconds.
+        decode: the best network of a point under a limit, us.
+        predict_us: what the table of a point says of a network.
+        measure_us: measures the networks of some points, all at once; it may be asked for none.
+    """
+
+    def distance(point: P, latency_us: float) -> float:
+        return abs(latency_us / targets_us[point] - (1 - SPAN / 2))
+
+    networks = {point: decode(point, target_us) for point, target_us in targets_us.items()}
+    measured_us = dict(measure_us(networks))
+    ratios = {point: [measured_us[point] / predict_us(point, each)] for point, each in networks.items()}
+    for _ in range(MAX_CORRECTIONS):
+        off = [point for point, us in measured_us.items() if not is_on_target([us / targets_us[point]])]
+        again = {point: decode(point, targets_us[point] / statistics.fmean(ratios[point])) for point in off}
+        for point, latency_us in measure_us(again).items():
+            ratios[point].append(latency_us / predict_us(point, again[point]))
+            if distance(point, latency_us) < distance(point, measured_us[point]):
+                networks[point], measured_us[point] = again[point], latency_us
+    return networks

@@ -41,6 +41,8 @@ def test_each_space_has_its_own_hand_made_networks_and_rivals_come_from_another(
         assert variant.network.space.partition(":")[0] == home
         assert len(variant.network.architecture().blocks) == search_space(home).num_layers
     full = next(v.network for v in variants if (v.family, v.num_left_out) == ("mobilenetv4", 0))
+    assert {v.family for v in hand_made_variants("mobilenetv3-tiny")} == {"k3_e6", "k5_e6", "k5_e4"}
+    assert list(hand_made_variants("channels-tiny")) == []  # none is known for it
     # Eleven of the twelve layers of MobileNetV4-Conv-S: its first stage has one k3_e2 less.
     assert full.blocks.count("k3_e2") == 3
 

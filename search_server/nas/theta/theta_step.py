@@ -30,6 +30,7 @@ from search_server.nas.supernet.paths import Paths, balanced_paths, log_probabil
 from search_server.nas.supernet.supernet import Supernet
 from search_server.nas.theta.effects import BlockEffects
 from search_server.nas.theta.score import leave_one_out_gradient
+from search_server.nas.theta.seen import Seen, flat, mean_seen, split
 from search_server.search_options import SearchOptions
 
 
@@ -120,10 +121,10 @@ class ThetaStepper:
         """Return the mean latency of the networks that softmax(theta) draws."""
         return float(self.latency.expected_us(log_probabilities(self.supernet.theta_LK).exp()))
 
-    def _path_gradient(self, batch: Batch, generator: torch.Generator, tau: float) -> "_Seen":
+    def _path_gradient(self, batch: Batch, generator: torch.Generator, tau: float) -> Seen:
         """Differentiate the loss through the factors of the paths, averaged over several draws."""
         theta_LK = self.supernet.theta_LK
-        draws: list[_Seen] = []
+        draws: list[Seen] = []
         for _ in range(self.options.num_theta_paths):
             paths = sample_paths(theta_LK, tau, self.options.paths, generator)
             assert paths.weights_LK is not None, "paths of a theta that learns have factors"
@@ -136,10 +137,10 @@ class ThetaStepper:
             )
             accuracy = _accuracy(logits_NC, batch[1])
             draws.append(self._seen(float(cross_entropy.detach()), accuracy, gradient_LK, drawn_LK))
-        return _mean(draws)
+        return mean_seen(draws)
 
     @torch.no_grad()
-    def _compared(self, own: Sequence[tuple[Batch, torch.Generator]], tau: float) -> "_Seen":
+    def _compared(self, own: Sequence[tuple[Batch, torch.Generator]], tau: float) -> Seen:
         """Run several networks a shard on its images, and judge each by the others.
 
         The effects learn of all of them whatever theta learns by: networks for other targets and devices
@@ -150,8 +151,8 @@ class ThetaStepper:
         runs = []
         for batch, generator in own:
             losses_P, accuracy, draws_PLK = self._run(batch, self._drawn(tau, generator))
-            runs.append(_flat(accuracy, losses_P, draws_PLK))
-        accuracy_S, losses_SP, draws_SPLK = _split(
+            runs.append(flat(accuracy, losses_P, draws_PLK))
+        accuracy_S, losses_SP, draws_SPLK = split(
             self.shards.gather(torch.stack(runs)), (), (num_paths,), (num_paths, *theta_LK.shape)
         )
         for draws_PLK, losses_P in zip(draws_SPLK, losses_SP, strict=True):
@@ -160,7 +161,7 @@ class ThetaStepper:
         if self.uses_effects:
             return self._effect_gradient(losses_SP, float(accuracy_S.mean()))
         probability_LK = log_probabilities(theta_LK).exp()
-        return _mean(
+        return mean_seen(
             [
                 self._seen(
                     float(losses_P.mean()),
@@ -181,7 +182,7 @@ class ThetaStepper:
             return balanced_paths(torch.zeros_like(theta_LK), num_paths, generator)
         return [sample_paths(theta_LK, tau, "one", generator) for _ in range(num_paths)]
 
-    def _effect_gradient(self, losses_SP: Tensor, accuracy: float) -> "_Seen":
+    def _effect_gradient(self, losses_SP: Tensor, accuracy: float) -> Seen:
         """Estimate E[CE] and its gradient from the effects.
 
         With layers that choose independently the gradient is ``p (effect - sum of p * effect)`` in each.
@@ -192,16 +193,16 @@ class ThetaStepper:
         cross_entropy = float(losses_SP.flatten().mean() + means_L1.sum())
         return self._seen(cross_entropy, accuracy, probability_LK * (effects_LK - means_L1))
 
-    def _mean_seen(self, own: Sequence["_Seen"]) -> "_Seen":
+    def _mean_seen(self, own: Sequence[Seen]) -> Seen:
         """Return the mean over all shards, the same on every process."""
         theta_LK = self.supernet.theta_LK
         figures_OF = torch.stack(
-            [_flat(each.loss, each.accuracy, each.ce_gradient_LK, each.latency_gradient_LK) for each in own]
+            [flat(each.loss, each.accuracy, each.ce_gradient_LK, each.latency_gradient_LK) for each in own]
         )
-        parts = _split(self.shards.gather(figures_OF), (), (), theta_LK.shape, theta_LK.shape)
-        return _mean(
+        parts = split(self.shards.gather(figures_OF), (), (), theta_LK.shape, theta_LK.shape)
+        return mean_seen(
             [
-                _Seen(float(loss), float(accuracy), ce_LK.to(theta_LK.dtype), latency_LK.to(theta_LK.dtype))
+                Seen(float(loss), float(accuracy), ce_LK.to(theta_LK.dtype), latency_LK.to(theta_LK.dtype))
                 for loss, accuracy, ce_LK, latency_LK in zip(*parts, strict=True)
             ]
         )
@@ -220,7 +221,7 @@ class ThetaStepper:
     @torch.enable_grad()
     def _seen(
         self, cross_entropy: float, accuracy: float, gradient_LK: Tensor, drawn_LK: Tensor | None = None
-    ) -> "_Seen":
+    ) -> Seen:
         """Return the loss with its gradients, from cross entropy and its gradient by theta.
 
         Args:
@@ -234,7 +235,7 @@ class ThetaStepper:
         factors_LK = log_probabilities(theta_LK).exp() if drawn_LK is None else drawn_LK
         loss = self.loss(leaf, self.latency.expected_us(factors_LK))
         slope, latency_gradient_LK = torch.autograd.grad(loss, (leaf, theta_LK))
-        return _Seen(
+        return Seen(
             float(loss.detach()), accuracy, gradient_LK * slope.to(gradient_LK.dtype), latency_gradient_LK
         )
 
@@ -253,36 +254,6 @@ class ThetaStepper:
         with forward_precision(batch[0].device, self.options.mixed_precision):
             logits_NC: Tensor = self.supernet(batch[0], paths)
         return logits_NC.float()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """What one or several draws tell: the loss, and its gradient by way of cross entropy and of latency."""
-
-    loss: float
-    accuracy: float
-    ce_gradient_LK: Tensor
-    latency_gradient_LK: Tensor
-
-
-def _flat(*figures: float | Tensor) -> Tensor:
-    """Return figures in one row ``(F,)`` that keeps their bits."""
-    return torch.cat([torch.as_tensor(each, dtype=torch.float64).flatten() for each in figures])
-
-
-def _split(figures_SF: Tensor, *shapes: Sequence[int]) -> list[Tensor]:
-    """Return the figures of all shards apart again, each with the shards in front."""
-    parts = torch.split(figures_SF, [math.prod(shape) for shape in shapes], dim=1)
-    return [part.reshape(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)]
-
-
-def _mean(draws: Sequence[_Seen]) -> _Seen:
-    return _Seen(
-        sum(draw.loss for draw in draws) / len(draws),
-        sum(draw.accuracy for draw in draws) / len(draws),
-        torch.stack([draw.ce_gradient_LK for draw in draws]).mean(0),
-        torch.stack([draw.latency_gradient_LK for draw in draws]).mean(0),
-    )
 
 
 @contextmanager
