@@ -29,7 +29,7 @@ def flat(*figures: float | Tensor) -> Tensor:
 
 
 def split(figures_SF: Tensor, *shapes: Sequence[int]) -> list[Tensor]:
-    """Return what ``flat`` put in one row apart again, by the shapes of its figures, the shards in front."""
+    """Return what ``flat`` put in one row apart, by the shapes of its figures; shards stand in front."""
     parts = torch.split(figures_SF, [math.prod(shape) for shape in shapes], dim=1)
     return [part.reshape(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)]
 
