@@ -15,7 +15,13 @@ from shared.workload import Workload
 
 NETWORKS = {
     "fbnet": (search_space("fbnet-tiny:width=0.25,resolution=16"), ("k3_e3", "k5_e1_g2", "k3_e1")),
-    "mobilenetv3": (search_space("mobilenetv3-tiny:width=0.25,resolution=16"), ("k3_e3", "k5_e4", "k7_e3")),
+    "mobilenetv3": (
+        search_space(
+            "v3:resolution=16,classes=10,stem=8s2,stages=8x1s1-8x2s1-16x3s2_se-24x4s2_hs-32x2s1_se_hs,"
+            "head=80-128,activation=hswish,blocks=k3_e3-k5_e4-k7_e3-skip"
+        ),
+        ("k3_e3", "k5_e4", "k7_e3"),
+    ),
 }
 
 

@@ -12,9 +12,18 @@ from tests.nas.small_search import MacsTable, digit_batches, generator
 
 
 @pytest.mark.parametrize("weights", ["entangled", "separate"])
-@pytest.mark.parametrize("name", ["mobilenetv3-tiny", "mobilenetv4-tiny"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobilenetv3-tiny:width=0.25",
+        "mobilenetv4-tiny:width=0.25",
+        # A second layer behind pooling, with a batch norm and without.
+        "mobilenetv3-224:width=0.1,head=64,classes=10",
+        "mobilenetv4-224:width=0.1,head=64,classes=10",
+    ],
+)
 def test_a_search_holds_its_budget_and_hands_over_a_network(name: str, weights: WeightsName) -> None:
-    space = search_space(f"{name}:width=0.25,resolution=16")
+    space = search_space(f"{name},resolution=16")
     table = MacsTable(space)
     rows = table.latency_us_LK()
     target_us = table.fixed_us + sum(0.6 * min(row) + 0.4 * max(row) for row in rows)
