@@ -34,7 +34,7 @@ from search_server.nas.budget.caps import Matrix, latency_cap
 from search_server.nas.budget.latency_model import LatencyModel
 from search_server.nas.choosing.decided import best_network
 from search_server.nas.choosing.front import front_targets_us
-from search_server.searches.targets import SPAN, brought_to_targets
+from search_server.searches.targets import MARGIN, brought_to_targets
 from shared.architecture import Architecture, uniform_architecture
 from shared.protocol.device import Conditions
 from shared.search_space import SearchSpace, search_space
@@ -131,7 +131,7 @@ def decoded(space: SearchSpace, table: LatencyTable, effects_LK: Matrix, limit_u
     """Return the best network by the effects within a limit."""
     model = LatencyModel(table, space.num_layers, len(space.candidates))
     cap = latency_cap("latency", model, max(limit_us, model.min_us))
-    return best_network(space, -effects_LK, [cap], 1 - SPAN)
+    return best_network(space, -effects_LK, [cap], 1 - MARGIN)
 
 
 def on_target(

@@ -23,7 +23,7 @@ from search_server.searches.search_inputs import device_tables, search_data
 from search_server.searches.search_job import SearchDevice, SearchJob
 from search_server.searches.searches import checkpoint_name
 from search_server.searches.stages import SEARCHED
-from search_server.searches.targets import SPAN, brought_to_targets
+from search_server.searches.targets import MARGIN, SPAN, brought_to_targets
 from search_server.searches.training import train_all
 from search_server.searches.verification import measure_networks
 from shared.architecture import Architecture
@@ -145,7 +145,7 @@ def _decode(job: SearchJob, learnt: Learnt, device: SearchDevice, limit_us: floa
     """Return the best network within a limit on a device; the fastest where the limit is below that."""
     model = LatencyModel(device.table, job.space.num_layers, len(job.space.candidates))
     cap = latency_cap(device.name, model, max(limit_us, model.min_us))
-    return best_network(job.space, learnt.score_LK, [cap, *count_caps(job.space, job.request)], 1 - SPAN)
+    return best_network(job.space, learnt.score_LK, [cap, *count_caps(job.space, job.request)], 1 - MARGIN)
 
 
 def _latency_us(found: FoundArchitecture, place: int) -> float:

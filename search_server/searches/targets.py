@@ -10,6 +10,9 @@ from shared.architecture import Architecture
 
 SPAN = 0.03
 """A network is on target from so much below it, relative, up to it."""
+MARGIN = SPAN / 3
+"""Networks of a front are decoded so far inside that range, at both ends: measured again, a network takes
+up to a percent more or less."""
 MAX_CORRECTIONS = 2
 """Of a point of a front that is off its target; each costs a lease on its device."""
 
@@ -70,7 +73,7 @@ def brought_to_targets(
 
     Args:
         targets_us: by point, such as a target on a device; microseconds.
-        decode: the best network of a point under a limit, us.
+        decode: the best network of a point under a limit, us, that uses all of it but ``MARGIN``.
         predict_us: what the table of a point says of a network.
         measure_us: measures the networks of some points, all at once; it may be asked for none.
     """
@@ -78,12 +81,13 @@ def brought_to_targets(
     def distance(point: P, latency_us: float) -> float:
         return abs(latency_us / targets_us[point] - (1 - SPAN / 2))
 
-    networks = {point: decode(point, target_us) for point, target_us in targets_us.items()}
+    limits_us = {point: (1 - MARGIN) * target_us for point, target_us in targets_us.items()}
+    networks = {point: decode(point, limit_us) for point, limit_us in limits_us.items()}
     measured_us = dict(measure_us(networks))
     ratios = {point: [measured_us[point] / predict_us(point, each)] for point, each in networks.items()}
     for _ in range(MAX_CORRECTIONS):
         off = [point for point, us in measured_us.items() if not is_on_target([us / targets_us[point]])]
-        again = {point: decode(point, targets_us[point] / statistics.fmean(ratios[point])) for point in off}
+        again = {point: decode(point, limits_us[point] / statistics.fmean(ratios[point])) for point in off}
         for point, latency_us in measure_us(again).items():
             ratios[point].append(latency_us / predict_us(point, again[point]))
             if distance(point, latency_us) < distance(point, measured_us[point]):
